@@ -1,0 +1,41 @@
+# The same scripts as without just.
+
+# Compiles everything, runs nothing.
+check:
+    cargo check --workspace --all-targets
+
+fmt:
+    cargo fmt --all
+
+lint:
+    sh scripts/lint.sh
+
+# All tests. `just test -p dwarf` runs those of one package.
+test *args:
+    sh scripts/test.sh {{args}}
+
+# Writes the goldens anew. Read the diff before you commit it.
+bless *args:
+    UPDATE_EXPECT=1 SKIP_LINT=1 sh scripts/test.sh {{args}}
+
+# A debug session on a program that ships with the server.
+demo *args:
+    sh scripts/demo.sh {{args}}
+
+# Sessions with stock gdb. `just e2e breakpoints` runs those with this word in their name.
+e2e *words:
+    SKIP_LINT=1 sh scripts/test.sh -p tests --test e2e -- {{words}}
+
+# The spec suite.
+spec *words:
+    SKIP_LINT=1 sh scripts/test.sh -p tests --test spec -- {{words}}
+
+# Fuzzes one target of fuzz/ for some seconds (needs a nightly compiler and cargo-fuzz).
+fuzz target seconds="60":
+    cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
+
+doc:
+    cargo doc --workspace --no-deps
+
+ci:
+    .ci/run

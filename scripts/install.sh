@@ -1,0 +1,45 @@
+# Read by demo.sh and test.sh (`. scripts/install.sh`): installs what is missing of a Debian machine's packages.
+# It does nothing when everything is there, and it says what it does.
+
+# need COMMAND-OR-FILE PACKAGE: remembers PACKAGE if COMMAND is not on the path, or FILE (a path) does not exist.
+missing=
+need() {
+    case $1 in
+        /*) [ -e "$1" ] && return 0 ;;
+        *) command -v "$1" >/dev/null 2>&1 && return 0 ;;
+    esac
+    missing="$missing $2"
+}
+
+# need_compilers: what compiles C for wasm32-wasi, and what links Rust.
+need_compilers() {
+    need cc gcc
+    need /usr/include/stdio.h libc6-dev
+    need clang-19 clang-19
+    need wasm-ld-19 lld-19
+    need /usr/lib/wasm32-wasi/libc.a wasi-libc
+    need /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a libclang-rt-19-dev-wasm32
+}
+
+# install_missing: installs what `need` has remembered. llvm.org's or the backports' clang-19 serve as well as Debian's.
+install_missing() {
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null 2>&1 || {
+        echo "missing:$missing; this machine has no apt-get, install them by hand" >&2
+        return 1
+    }
+    as_root=
+    [ "$(id -u)" -eq 0 ] || as_root=sudo
+    echo "Installing with apt-get:$missing" >&2
+    $as_root apt-get update -q
+    # shellcheck disable=SC2086 # a list of words
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+}
+
+# have_cargo: cargo may be rustup's, and rustup may not be on the path yet.
+have_cargo() {
+    command -v cargo >/dev/null 2>&1 && return 0
+    [ -x "$HOME/.cargo/bin/cargo" ] && PATH="$HOME/.cargo/bin:$PATH" && export PATH && return 0
+    echo "cargo is not here: install it from https://rustup.rs" >&2
+    return 1
+}

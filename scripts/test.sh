@@ -1,0 +1,19 @@
+#!/bin/sh
+# All tests: format, lints, unit, golden, API, packets, spec, and stock gdb end to end. Installs what they need.
+# usage: sh scripts/test.sh [arguments of `cargo test`]
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/install.sh
+
+need gdb gdb
+need gdbserver gdbserver
+need_compilers
+# The fixtures' native twins are 32-bit, as Wasm is.
+need /usr/lib32/libc.a gcc-multilib
+install_missing
+have_cargo
+[ -n "${SKIP_LINT:-}" ] || sh scripts/lint.sh
+# The end-to-end tests run the server's binary, which cargo only builds when it is asked for by name.
+cargo build --workspace --bins
+[ $# -gt 0 ] || set -- --workspace --no-fail-fast
+exec cargo test "$@"

@@ -1,0 +1,2 @@
+//! Sessions of stock debuggers against the server.
+fn main() {}
