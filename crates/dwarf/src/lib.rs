@@ -1,1 +1,30 @@
-//! placeholder
+//! Wasm DWARF in, a native ELF symbol image out. Bytes to bytes: no engine, no file, no socket.
+//!
+//! A stock debugger knows no Wasm. It does know ELF files, so this crate makes one from a module: the functions
+//! as symbols, the code as filler bytes, one unwind rule, and the module's DWARF with addresses and variable
+//! locations changed to what a persona shows ([`Layout`]).
+//!
+//! ```text
+//!   module.wasm ──> Module ──────────────┬──> elf ──> SymbolImage
+//!   (debug file) ─> DWARF ──> convert ───┘
+//! ```
+//!
+//! What this is not: a lookup of source positions (read the image with `addr2line`), or a server of the image.
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod convert;
+mod elf;
+mod error;
+mod frame_info;
+mod image;
+mod layout;
+mod module;
+mod report;
+mod sections;
+
+pub use error::Error;
+pub use image::{SymbolImage, symbol_image};
+pub use layout::{Layout, Machine, Symbol};
+pub use module::{Function, Module, ValueType};
+pub use report::{Drop, Report};

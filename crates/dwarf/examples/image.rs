@@ -1,0 +1,33 @@
+//! `image MODULE ELF [DEBUG_FILE]`: writes the symbol image of a module, for looking at with gdb.
+
+use std::error::Error;
+
+use dwarf::{Layout, Machine, Symbol};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [module, elf, debug_file @ ..] = args.as_slice() else {
+        return Err("usage: image MODULE ELF [DEBUG_FILE]".into());
+    };
+    let module = std::fs::read(module)?;
+    let debug_file = debug_file.first().map(std::fs::read).transpose()?;
+    let host = 0x7e80_0000_0000;
+    let layout = Layout {
+        machine: Machine::X86_64,
+        code_base: 0x7e00_0000_0000,
+        globals_base: 0x7e90_0000_0000,
+        host_functions: dwarf::Module::parse(&module)?
+            .functions
+            .iter()
+            .filter(|function| function.is_import())
+            .zip(1..)
+            .map(|(function, i)| Symbol { name: function.name.clone(), address: host + 16 * i, size: 16 })
+            .collect(),
+        host: Symbol { name: "<host>".to_owned(), address: host, size: 16 },
+    };
+    let image = dwarf::symbol_image(&module, debug_file.as_deref(), &layout)?;
+    std::fs::write(elf, image.elf)?;
+    let mut out = std::io::stdout().lock();
+    std::io::Write::write_all(&mut out, format!("{}\n", image.report).as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! DWARF code addresses to synthetic addresses.
+//!
+//! DWARF counts from the start of the code section's contents. The linker leaves tombstones where code went away:
+//! `0xffffffff` or `0xfffffffe`, and with binaryen `0`, at which no function body starts, because the section
+//! begins with the number of bodies.
+
+use frame_table::ModulePc;
+
+use crate::{Function, Layout, Module};
+
+/// The code of one module.
+pub(crate) struct AddressMap<'m> {
+    module: &'m Module<'m>,
+    /// Synthetic address of the start of the code section's contents.
+    text: u64,
+    /// Length of the code section's contents in bytes.
+    length: u64,
+}
+
+impl<'m> AddressMap<'m> {
+    pub(crate) fn new(module: &'m Module<'m>, layout: &Layout) -> Self {
+        let length = u64::from(module.code.end.saturating_sub(module.code.start));
+        Self { module, text: layout.code_address(ModulePc(module.code.start)), length }
+    }
+
+    /// Synthetic address of the start of the code section's contents.
+    pub(crate) fn text(&self) -> u64 {
+        self.text
+    }
+
+    /// The synthetic address of code, or `None` for a tombstone or what is no code.
+    pub(crate) fn code(&self, address: u64) -> Option<u64> {
+        (address > 0 && address < self.length).then(|| self.text.wrapping_add(address))
+    }
+
+    /// A range of code as offsets from [`AddressMap::text`], or `None` if it is empty or no code.
+    pub(crate) fn range(&self, begin: u64, end: u64) -> Option<(u64, u64)> {
+        (begin > 0 && begin < end && end <= self.length).then_some((begin, end))
+    }
+
+    /// The range of a unit, which may start at 0: some producers say "the whole code section".
+    pub(crate) fn unit_range(&self, begin: u64, end: u64) -> Option<(u64, u64)> {
+        (begin < end && end <= self.length).then_some((begin, end))
+    }
+
+    /// The function whose body holds a code address.
+    pub(crate) fn function(&self, address: u64) -> Option<&'m Function> {
+        let pc = u64::from(self.module.code.start).checked_add(address)?;
+        self.module.function_at(ModulePc(u32::try_from(pc).ok()?))
+    }
+
+    /// Where a function's body is, as DWARF addresses.
+    pub(crate) fn body(&self, function: &Function) -> (u64, u64) {
+        let start = self.module.code.start;
+        (
+            u64::from(function.body.start.saturating_sub(start)),
+            u64::from(function.body.end.saturating_sub(start)),
+        )
+    }
+}
+
+/// Whether an address of data stands for an object that the linker removed.
+pub(crate) fn is_data_tombstone(address: u64, address_size: u8) -> bool {
+    let highest = if address_size >= 8 { u64::MAX } else { (1 << (8 * u32::from(address_size))) - 1 };
+    address >= highest - 1
+}

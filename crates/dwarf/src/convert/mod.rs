@@ -1,0 +1,72 @@
+//! The module's DWARF to DWARF that describes what a persona shows.
+//!
+//! Two passes. The *survey* walks all units, decides which entries go into the image, and reserves a place for
+//! each, so that references can be converted in any direction. The *conversion* then takes one unit at a time:
+//! its line table, and the attributes of its entries. A unit needs nothing of another one but the places.
+//!
+//! Why not gimli's own `Dwarf::convert`? It gives up on the first unit that it cannot read, it copies tombstones,
+//! and some malformed line tables make it panic.
+
+mod address;
+mod attribute;
+mod expression;
+mod line;
+mod list;
+mod sources;
+mod survey;
+mod unit;
+
+use std::collections::HashSet;
+
+use gimli::LittleEndian;
+use gimli::write::{Dwarf, EndianVec, Sections};
+
+use self::address::AddressMap;
+use self::attribute::Strings;
+use self::survey::Survey;
+use self::unit::{Shared, Tables};
+use crate::report::{Drop, Report};
+use crate::sections::DebugSections;
+use crate::{Layout, Module};
+
+/// Converts all debug sections. Gives the new sections by name, and nothing if there is no debug info.
+pub(crate) fn convert<'a>(
+    debug: &DebugSections<'a>,
+    module: &Module<'_>,
+    layout: &Layout,
+    report: &mut Report,
+) -> Vec<(&'static str, Vec<u8>)> {
+    let map = AddressMap::new(module, layout);
+    let mut dwarf = Dwarf::new();
+    let survey = Survey::new(debug, &map, layout.machine, &mut dwarf, report);
+    let shared = Shared { module, layout, map: &map };
+    // The strings that are referred to are parts of the section, and parts of each other at most here and there.
+    let budget = debug.string_bytes().saturating_mul(4);
+    let mut tables = Tables {
+        units: &mut dwarf.units,
+        strings: Strings::new(&mut dwarf.strings, budget),
+        line_strings: &mut dwarf.line_strings,
+        line_tables: HashSet::new(),
+    };
+    for number in 0..survey.units.len() {
+        unit::convert(&shared, &survey, number, &mut tables, report);
+    }
+    let mut sections = Sections::new(EndianVec::new(LittleEndian));
+    if let Err(error) = dwarf.write(&mut sections) {
+        report.drop(Drop::DebugInfo, error);
+        report.units = 0;
+        return Vec::new();
+    }
+    let mut named = Vec::new();
+    let collected = sections.for_each_mut(|id, section| {
+        let contents = section.take();
+        if !contents.is_empty() {
+            named.push((id.name(), contents));
+        }
+        Ok::<_, std::convert::Infallible>(())
+    });
+    match collected {
+        Ok(()) => named,
+        Err(never) => match never {},
+    }
+}

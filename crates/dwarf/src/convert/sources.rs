@@ -1,0 +1,140 @@
+//! The units to convert: those of the module, the contents of split units, and type units.
+
+use std::sync::Arc;
+
+use gimli::{DwoId, EndianSlice, LittleEndian, Section, UnitRef, UnitType, read};
+
+use crate::report::{Drop, Report};
+use crate::sections::{DebugSections, ReadDwarf, Reader, Split};
+
+/// One unit being read.
+pub(crate) struct Source<'a> {
+    pub(crate) dwarf: Arc<ReadDwarf<'a>>,
+    pub(crate) unit: read::Unit<Reader<'a>>,
+    /// For a split unit: what stayed in the module of it.
+    pub(crate) skeleton: Option<Skeleton<'a>>,
+    /// Units with the same number can refer to each other by offset.
+    pub(crate) origin: usize,
+}
+
+/// The part of a split unit that is in the module.
+pub(crate) struct Skeleton<'a> {
+    pub(crate) dwarf: Arc<ReadDwarf<'a>>,
+    pub(crate) unit: read::Unit<Reader<'a>>,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn unit_ref(&self) -> UnitRef<'_, Reader<'a>> {
+        self.unit.unit_ref(&self.dwarf)
+    }
+}
+
+impl<'a> Skeleton<'a> {
+    pub(crate) fn unit_ref(&self) -> UnitRef<'_, Reader<'a>> {
+        self.unit.unit_ref(&self.dwarf)
+    }
+}
+
+
+/// All units that can be read, in the order of their origins and offsets.
+pub(crate) fn sources<'a>(debug: &DebugSections<'a>, report: &mut Report) -> Vec<Source<'a>> {
+    let mut found = Vec::new();
+    let mut skeletons = Vec::new();
+    for unit in units(&debug.main, report) {
+        // Without its contents, a skeleton is still good for its line table.
+        let contents = match skeleton_id(&unit) {
+            Some(id) => contents(&debug.main, &debug.split, id, &unit, report),
+            None => None,
+        };
+        match contents {
+            Some((dwarf, contents)) => {
+                let skeleton = Some(Skeleton { dwarf: Arc::clone(&debug.main), unit });
+                skeletons.push(Source { dwarf, unit: contents, skeleton, origin: 0 });
+            }
+            None => found.push(Source { dwarf: Arc::clone(&debug.main), unit, skeleton: None, origin: 0 }),
+        }
+    }
+    let mut headers = debug.main.type_units();
+    let mut types = Vec::new();
+    loop {
+        match headers.next().and_then(|header| header.map(|header| debug.main.unit(header)).transpose()) {
+            Ok(Some(unit)) => types.push(unit),
+            Ok(None) => break,
+            Err(error) => report.drop(Drop::Unit, error),
+        }
+    }
+    let types = types.into_iter().map(|unit| Source {
+        dwarf: Arc::clone(&debug.main),
+        unit,
+        skeleton: None,
+        origin: 0,
+    });
+    // Offsets of type units count in another section, and split units are sections of their own each.
+    let apart = skeletons.into_iter().chain(types).zip(1..);
+    found.extend(apart.map(|(source, origin)| Source { origin, ..source }));
+    found
+}
+
+/// The units of `.debug_info`. A unit that cannot be read does not hide the next one, as long as its length is right.
+fn units<'a>(dwarf: &ReadDwarf<'a>, report: &mut Report) -> Vec<read::Unit<Reader<'a>>> {
+    let section = *dwarf.debug_info.reader();
+    let mut found = Vec::new();
+    let mut offset = 0;
+    while offset < section.len() {
+        let header = dwarf.debug_info.header_from_offset(gimli::DebugInfoOffset(offset));
+        match header.and_then(|header| dwarf.unit(header)) {
+            Ok(unit) => found.push(unit),
+            Err(error) => report.drop(Drop::Unit, error),
+        }
+        let Some(length) = unit_length(section, offset) else { break };
+        offset = offset.saturating_add(length);
+    }
+    found
+}
+
+/// Bytes from the start of a unit to the start of the next one.
+fn unit_length(section: Reader<'_>, offset: usize) -> Option<usize> {
+    let mut rest = section.slice().get(offset..).map(|bytes| EndianSlice::new(bytes, LittleEndian))?;
+    let (length, format) = read::Reader::read_initial_length(&mut rest).ok()?;
+    length.checked_add(usize::from(format.initial_length_size()))
+}
+
+/// The id by which a skeleton's contents are found.
+fn skeleton_id(unit: &read::Unit<Reader<'_>>) -> Option<DwoId> {
+    match unit.header.type_() {
+        UnitType::Skeleton(id) => Some(id),
+        UnitType::Compilation => unit.dwo_id,
+        _ => None,
+    }
+}
+
+/// Looks up the contents of a skeleton unit.
+fn contents<'a>(
+    main: &ReadDwarf<'a>,
+    split: &Split<'a>,
+    id: DwoId,
+    skeleton: &read::Unit<Reader<'a>>,
+    report: &mut Report,
+) -> Option<(Arc<ReadDwarf<'a>>, read::Unit<Reader<'a>>)> {
+    let dwarf = match split {
+        Split::None => None,
+        Split::Object(object) => Some(Arc::clone(object)),
+        Split::Package(package) => match package.find_cu(id, main) {
+            Ok(found) => found.map(Arc::new),
+            Err(error) => {
+                report.drop(Drop::Unit, error);
+                None
+            }
+        },
+    };
+    let found = dwarf.and_then(|dwarf| {
+        let unit = units(&dwarf, report).into_iter().find(|unit| unit.dwo_id == Some(id))?;
+        Some((dwarf, unit))
+    });
+    let Some((dwarf, mut unit)) = found else {
+        report.drop(Drop::Unit, "the contents of a split unit were not given");
+        return None;
+    };
+    unit.copy_relocated_attributes(skeleton);
+    Some((dwarf, unit))
+}

@@ -1,0 +1,251 @@
+//! The first pass: which units there are, which entries of them go into the image, and where.
+//!
+//! Left out are the functions that the linker removed, except for the types that are declared in them: those move
+//! up to where the function was, because live code may use them. An unreadable entry ends its unit.
+
+use std::collections::HashMap;
+
+use gimli::write::{Dwarf, LineProgram, Unit, UnitEntryId, UnitId};
+use gimli::{
+    Abbreviation, Attribute, DebugInfoOffset, DebugTypeSignature, DwTag, Encoding, EntriesRaw, Format, UnitOffset,
+    UnitType, constants as dw,
+};
+
+use super::address::AddressMap;
+use super::list::code_ranges;
+use super::sources::{Source, sources};
+use crate::report::{Drop, Report};
+use crate::sections::{DebugSections, Reader};
+use crate::Machine;
+
+/// Entries nested deeper are left out. Writing recurses, and no compiler nests like this.
+const MAX_DEPTH: isize = 400;
+
+/// Entries with more attributes end their unit. A tiny entry of a malformed file can claim any number.
+const MAX_ATTRIBUTES: usize = 200;
+
+/// Why the rest of a unit was dropped.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error("{0}")]
+    Read(#[from] gimli::Error),
+    #[error("an entry with too many attributes")]
+    Attributes,
+}
+
+/// An entry that goes into the image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Where it is read from.
+    pub(crate) offset: UnitOffset,
+    /// Where it is written to.
+    pub(crate) id: UnitEntryId,
+    /// Whether a typed expression operator can name it.
+    is_base_type: bool,
+}
+
+/// One unit with the places of its entries.
+pub(crate) struct SurveyedUnit<'a> {
+    pub(crate) source: Source<'a>,
+    pub(crate) id: UnitId,
+    /// In the order of their offsets. The first is the root.
+    pub(crate) places: Vec<Place>,
+}
+
+/// All units.
+#[derive(Default)]
+pub(crate) struct Survey<'a> {
+    pub(crate) units: Vec<SurveyedUnit<'a>>,
+    /// The type that a type unit is for: unit number and offset.
+    signatures: HashMap<DebugTypeSignature, (usize, UnitOffset)>,
+}
+
+impl<'a> Survey<'a> {
+    /// Surveys all units, and adds a unit with reserved entries to `dwarf` for each.
+    pub(crate) fn new(
+        debug: &DebugSections<'a>,
+        map: &AddressMap<'_>,
+        machine: Machine,
+        dwarf: &mut Dwarf,
+        report: &mut Report,
+    ) -> Self {
+        let mut survey = Self::default();
+        for source in sources(debug, report) {
+            let encoding = Encoding {
+                format: Format::Dwarf32,
+                // Versions 2 and 3 have no form of their own for expressions and section offsets.
+                version: source.unit.header.version().max(4),
+                address_size: machine.address_size(),
+            };
+            let mut unit = Unit::new(encoding, LineProgram::none());
+            let places = match survey_entries(&source, &mut unit, map, report) {
+                Ok(places) => places,
+                Err(error) => {
+                    report.drop(Drop::Unit, error);
+                    continue;
+                }
+            };
+            let signature = match source.unit.header.type_() {
+                UnitType::Type { type_signature, type_offset }
+                | UnitType::SplitType { type_signature, type_offset } => Some((type_signature, type_offset)),
+                _ => None,
+            };
+            if let Some((signature, offset)) = signature {
+                survey.signatures.insert(signature, (survey.units.len(), offset));
+            }
+            survey.units.push(SurveyedUnit { source, id: dwarf.units.add(unit), places });
+        }
+        survey
+    }
+
+    /// The place of an entry of unit `number`.
+    pub(crate) fn entry(&self, number: usize, offset: UnitOffset) -> Option<UnitEntryId> {
+        self.place(number, offset).map(|place| place.id)
+    }
+
+    /// The place of an entry of unit `number` if it is a base type that typed operators can name.
+    pub(crate) fn base_type(&self, number: usize, offset: UnitOffset) -> Option<UnitEntryId> {
+        self.place(number, offset).filter(|place| place.is_base_type).map(|place| place.id)
+    }
+
+    /// The place of an entry of any unit that unit `number` can refer to by section offset.
+    pub(crate) fn entry_at(&self, number: usize, offset: DebugInfoOffset) -> Option<(UnitId, UnitEntryId)> {
+        let origin = self.units.get(number)?.source.origin;
+        let start = |unit: &SurveyedUnit<'_>| unit.source.unit.header.offset().0;
+        // Units of one origin stand together, in the order of their offsets.
+        let end = self.units.partition_point(|unit| (unit.source.origin, start(unit)) <= (origin, offset.0));
+        let found = end.checked_sub(1)?;
+        let unit = self.units.get(found)?;
+        let offset = offset.to_unit_offset(&unit.source.unit.header)?;
+        Some((unit.id, self.entry(found, offset)?))
+    }
+
+    /// The place of the type with a signature.
+    pub(crate) fn signature(&self, signature: DebugTypeSignature) -> Option<(UnitId, UnitEntryId)> {
+        let &(number, offset) = self.signatures.get(&signature)?;
+        Some((self.units.get(number)?.id, self.entry(number, offset)?))
+    }
+
+    fn place(&self, number: usize, offset: UnitOffset) -> Option<&Place> {
+        let places = &self.units.get(number)?.places;
+        places.get(places.binary_search_by_key(&offset.0, |place| place.offset.0).ok()?)
+    }
+}
+
+/// Reserves a place for each entry that goes into the image. Keeps what comes before the first unreadable entry.
+fn survey_entries<'a>(
+    source: &Source<'a>,
+    unit: &mut Unit,
+    map: &AddressMap<'_>,
+    report: &mut Report,
+) -> Result<Vec<Place>, Unreadable> {
+    let mut entries = source.unit.entries_raw(None)?;
+    let offset = entries.next_offset();
+    let root = entries.read_abbreviation()?.ok_or(gimli::Error::MissingUnitDie)?;
+    check(root)?;
+    entries.skip_attributes(root.attributes())?;
+    let mut walk = Walk {
+        places: vec![Place { offset, id: unit.root(), is_base_type: false }],
+        unit,
+        source,
+        map,
+        dead_function: None,
+        type_in_dead_function: None,
+        report,
+    };
+    while !entries.is_empty() {
+        if let Err(error) = walk.entry(&mut entries) {
+            walk.report.drop(Drop::Unit, error);
+            break;
+        }
+    }
+    Ok(walk.places)
+}
+
+/// The state of walking the entries of a unit in order.
+struct Walk<'w, 'a> {
+    places: Vec<Place>,
+    unit: &'w mut Unit,
+    source: &'w Source<'a>,
+    map: &'w AddressMap<'w>,
+    /// Depth of the removed function around the current entry.
+    dead_function: Option<isize>,
+    /// Depth of the type around the current entry that is declared in a removed function.
+    type_in_dead_function: Option<isize>,
+    report: &'w mut Report,
+}
+
+impl<'a> Walk<'_, 'a> {
+    fn entry(&mut self, entries: &mut EntriesRaw<'_, Reader<'a>>) -> Result<(), Unreadable> {
+        let (offset, depth) = (entries.next_offset(), entries.next_depth());
+        let Some(abbreviation) = entries.read_abbreviation()? else { return Ok(()) };
+        check(abbreviation)?;
+        for around in [&mut self.dead_function, &mut self.type_in_dead_function] {
+            *around = around.filter(|&outer| depth > outer);
+        }
+        let tag = abbreviation.tag();
+        if tag == dw::DW_TAG_subprogram && self.dead_function.is_none() {
+            let mut attributes = Vec::new();
+            entries.read_attributes(abbreviation.attributes(), &mut attributes)?;
+            if self.is_dead(&attributes) {
+                self.dead_function = Some(depth);
+                self.report.dead_functions += 1;
+            }
+        } else {
+            entries.skip_attributes(abbreviation.attributes())?;
+        }
+        if self.dead_function.is_some() && self.type_in_dead_function.is_none() {
+            if !is_type(tag) {
+                return Ok(());
+            }
+            self.type_in_dead_function = Some(depth);
+        }
+        if depth > MAX_DEPTH {
+            self.report.drop(Drop::Entry, "nested too deep");
+            return Ok(());
+        }
+        let is_base_type = tag == dw::DW_TAG_base_type && depth == 1;
+        self.places.push(Place { offset, id: self.unit.reserve(), is_base_type });
+        Ok(())
+    }
+
+    /// Whether a function says where its code is, and no code is there.
+    fn is_dead(&self, attributes: &[Attribute<Reader<'a>>]) -> bool {
+        let unit = self.source.unit_ref();
+        let find = |name| attributes.iter().find(|attribute| attribute.name() == name);
+        if let Some(low) = find(dw::DW_AT_low_pc) {
+            let address = unit.attr_address(low.value()).ok().flatten();
+            return address.and_then(|address| self.map.code(address)).is_none();
+        }
+        find(dw::DW_AT_ranges).is_some_and(|ranges| code_ranges(unit, self.map, ranges.value(), false).is_empty())
+    }
+}
+
+fn check(abbreviation: &Abbreviation) -> Result<(), Unreadable> {
+    if abbreviation.attributes().len() > MAX_ATTRIBUTES {
+        return Err(Unreadable::Attributes);
+    }
+    Ok(())
+}
+
+fn is_type(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        dw::DW_TAG_array_type
+            | dw::DW_TAG_base_type
+            | dw::DW_TAG_class_type
+            | dw::DW_TAG_const_type
+            | dw::DW_TAG_enumeration_type
+            | dw::DW_TAG_pointer_type
+            | dw::DW_TAG_ptr_to_member_type
+            | dw::DW_TAG_reference_type
+            | dw::DW_TAG_restrict_type
+            | dw::DW_TAG_rvalue_reference_type
+            | dw::DW_TAG_structure_type
+            | dw::DW_TAG_subroutine_type
+            | dw::DW_TAG_typedef
+            | dw::DW_TAG_union_type
+            | dw::DW_TAG_unspecified_type
+            | dw::DW_TAG_volatile_type
+    )
+}

@@ -1,0 +1,246 @@
+//! One unit: its line table, then its entries in order, then what a debugger needs to see in them.
+
+use std::collections::HashSet;
+
+use gimli::write::{AttributeValue as Value, LineStringTable, Unit, UnitEntryId, UnitTable};
+use gimli::{DebuggingInformationEntry, DwTag, UnitRef, UnitType, constants as dw};
+
+use super::address::AddressMap;
+use super::attribute::{AttributeConverter, Resolver, Strings};
+use super::expression::Context;
+use super::line::{self, Files};
+use super::list::code_ranges;
+use super::survey::{Place, Survey};
+use crate::report::{Drop, Report};
+use crate::sections::Reader;
+use crate::module::is_main;
+use crate::{Function, Layout, Module};
+
+type Entry<'a> = DebuggingInformationEntry<Reader<'a>>;
+
+/// What all conversions of units share.
+pub(crate) struct Shared<'c> {
+    pub(crate) module: &'c Module<'c>,
+    pub(crate) layout: &'c Layout,
+    pub(crate) map: &'c AddressMap<'c>,
+}
+
+/// An entry around the current one.
+struct Scope<'c> {
+    depth: isize,
+    id: UnitEntryId,
+    /// The Wasm function that its code is in.
+    function: Option<&'c Function>,
+}
+
+/// What all units of the image add to.
+pub(crate) struct Tables<'t> {
+    pub(crate) units: &'t mut UnitTable,
+    pub(crate) strings: Strings<'t>,
+    pub(crate) line_strings: &'t mut LineStringTable,
+    /// Offsets of the line tables that were converted already for a unit.
+    pub(crate) line_tables: HashSet<usize>,
+}
+
+/// Converts unit `number` of the survey into its place.
+pub(crate) fn convert(
+    shared: &Shared<'_>,
+    survey: &Survey<'_>,
+    number: usize,
+    tables: &mut Tables<'_>,
+    report: &mut Report,
+) {
+    let Some(surveyed) = survey.units.get(number) else { return };
+    let source = &surveyed.source;
+    let out = tables.units.get_mut(surveyed.id);
+    let with_table = source.skeleton.as_ref().map_or(source.unit_ref(), |skeleton| skeleton.unit_ref());
+    let is_code_unit = !matches!(
+        source.unit.header.type_(),
+        UnitType::Type { .. } | UnitType::SplitType { .. } | UnitType::Partial
+    );
+    let table = with_table.line_program.as_ref().map(|program| program.header().offset());
+    let with_rows = is_code_unit && table.is_some_and(|offset| tables.line_tables.insert(offset.0));
+    let table = line::convert(
+        with_table,
+        source.unit.name,
+        out.encoding(),
+        with_rows,
+        shared.map,
+        tables.line_strings,
+        report,
+    );
+    let mut files = Files::default();
+    if let Some((program, converted)) = table {
+        out.line_program = program;
+        files = converted;
+    }
+
+    let strings = &mut tables.strings;
+    let attributes = AttributeConverter { survey, number, map: shared.map, files, strings, report };
+    let mut converter =
+        UnitConverter { shared, survey, number, unit: source.unit_ref(), out, attributes, scopes: Vec::new() };
+    let done = converter.entries(&surveyed.places);
+    converter.fill(surveyed.places.get(done..).unwrap_or_default());
+    converter.finish_root();
+    report.units += 1;
+    report.entries += u64::try_from(surveyed.places.len()).unwrap_or(u64::MAX);
+}
+
+struct UnitConverter<'c, 's, 'a> {
+    shared: &'c Shared<'c>,
+    survey: &'c Survey<'a>,
+    number: usize,
+    unit: UnitRef<'c, Reader<'a>>,
+    out: &'c mut Unit,
+    attributes: AttributeConverter<'c, 's, 'a>,
+    /// From the root to the parent of the current entry.
+    scopes: Vec<Scope<'c>>,
+}
+
+impl<'c, 'a> UnitConverter<'c, '_, 'a> {
+    /// Converts the entries at `places`. Returns how many there were before an unreadable one.
+    fn entries(&mut self, places: &[Place]) -> usize {
+        let mut entries = match self.unit.entries_raw(None) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.attributes.report.drop(Drop::Unit, error);
+                return 0;
+            }
+        };
+        let mut entry = Entry::null();
+        for (done, place) in places.iter().enumerate() {
+            // Skip what the survey left out.
+            loop {
+                match entries.read_entry(&mut entry) {
+                    Ok(true) if entry.offset() == place.offset => break,
+                    Ok(_) => {}
+                    Err(error) => {
+                        self.attributes.report.drop(Drop::Unit, error);
+                        return done;
+                    }
+                }
+            }
+            self.entry(place.id, &entry);
+        }
+        places.len()
+    }
+
+    fn entry(&mut self, id: UnitEntryId, entry: &Entry<'a>) {
+        let depth = entry.depth();
+        let is_root = id == self.out.root();
+        while self.scopes.len() > 1 && self.scopes.last().is_some_and(|scope| scope.depth >= depth) {
+            self.scopes.pop();
+        }
+        let parent = self.scopes.last();
+        let function = self.function(entry).or(parent.and_then(|scope| scope.function));
+        if !is_root {
+            let parent = parent.map_or(self.out.root(), |scope| scope.id);
+            self.out.add_reserved(id, parent, entry.tag());
+        }
+        self.attributes(id, entry, self.unit, function);
+        if is_root {
+            self.skeleton_attributes(id);
+        }
+        self.adjust(id, entry.tag());
+        let sibling = entry.has_attr(dw::DW_AT_sibling);
+        self.out.get_mut(id).set_sibling(sibling);
+        if entry.has_children() || is_root {
+            self.scopes.push(Scope { depth, id, function });
+        }
+    }
+
+    /// The function that the code of an entry is in, if it has code.
+    fn function(&self, entry: &Entry<'a>) -> Option<&'c Function> {
+        if let Some(low) = entry.attr_value(dw::DW_AT_low_pc) {
+            return self.shared.map.function(self.unit.attr_address(low).ok().flatten()?);
+        }
+        let ranges = entry.attr_value(dw::DW_AT_ranges)?;
+        let (begin, _) = *code_ranges(self.unit, self.shared.map, ranges, false).first()?;
+        self.shared.map.function(begin)
+    }
+
+    fn attributes(
+        &mut self,
+        id: UnitEntryId,
+        entry: &Entry<'a>,
+        unit: UnitRef<'_, Reader<'a>>,
+        function: Option<&Function>,
+    ) {
+        let is_root = id == self.out.root();
+        let resolver = Resolver { survey: self.survey, number: self.number, unit };
+        let context = Context {
+            layout: self.shared.layout,
+            module: self.shared.module,
+            function,
+            encoding: unit.encoding(),
+            resolve: &resolver,
+        };
+        for attribute in entry.attrs() {
+            let value = self.attributes.convert(self.out, unit, attribute, &context, is_root);
+            if let Some(value) = value {
+                self.out.get_mut(id).set(attribute.name(), value);
+            }
+        }
+    }
+
+    /// What stayed in the module of a split unit's root: its addresses and directory.
+    fn skeleton_attributes(&mut self, id: UnitEntryId) {
+        let Some(surveyed) = self.survey.units.get(self.number) else { return };
+        let Some(skeleton) = &surveyed.source.skeleton else { return };
+        let mut root = Entry::null();
+        let entries = skeleton.unit.entries_raw(None);
+        match entries.and_then(|mut entries| entries.read_entry(&mut root)) {
+            Ok(_) => self.attributes(id, &root, skeleton.unit_ref(), None),
+            Err(error) => self.attributes.report.drop(Drop::Unit, error),
+        }
+    }
+
+    /// Changes what the larger address size or a lost attribute makes wrong.
+    fn adjust(&mut self, id: UnitEntryId, tag: DwTag) {
+        let read_size = self.unit.encoding().address_size;
+        let entry = self.out.get_mut(id);
+        if entry.get(dw::DW_AT_low_pc).is_none() {
+            entry.delete(dw::DW_AT_high_pc);
+        }
+        let is_pointer = matches!(
+            tag,
+            dw::DW_TAG_pointer_type
+                | dw::DW_TAG_reference_type
+                | dw::DW_TAG_rvalue_reference_type
+                | dw::DW_TAG_ptr_to_member_type
+        );
+        if is_pointer
+            && read_size != self.shared.layout.machine.address_size()
+            && entry.get(dw::DW_AT_byte_size).is_none()
+        {
+            entry.set(dw::DW_AT_byte_size, Value::Udata(u64::from(read_size)));
+        }
+        let linkage_name = entry.get(dw::DW_AT_linkage_name);
+        if linkage_name.and_then(|name| self.attributes.strings.get(name)).is_some_and(is_main) {
+            // In C, debuggers show the linkage name when there is one.
+            entry.delete(dw::DW_AT_linkage_name);
+        }
+    }
+
+    /// gdb trusts line tables to find the end of a prologue only if they are made by clang. Otherwise it decodes
+    /// the code, which is filler here.
+    fn finish_root(&mut self) {
+        const PREFIX: &[u8] = b"clang ";
+        let strings = &mut *self.attributes.strings;
+        let root = self.out.get_mut(self.out.root());
+        let producer = root.get(dw::DW_AT_producer).and_then(|value| strings.get(value)).unwrap_or_default();
+        if !producer.starts_with(PREFIX) {
+            let producer = [PREFIX, producer].concat();
+            root.set(dw::DW_AT_producer, Value::StringRef(strings.add(&producer)));
+        }
+    }
+
+    /// Puts something in the place of entries that the survey could read and the conversion could not, so that
+    /// references to them do not dangle.
+    fn fill(&mut self, places: &[Place]) {
+        let root = self.out.root();
+        for place in places.iter().filter(|place| place.id != root) {
+            self.out.add_reserved(place.id, root, dw::DW_TAG_unspecified_type);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! From a module to its symbol image: the driver.
+
+use frame_table::ModulePc;
+
+use crate::elf::{self, CodeSection};
+use crate::report::{Drop, Report};
+use crate::sections::DebugSections;
+use crate::{Error, Layout, Module, Symbol, convert, frame_info};
+
+/// Host functions further apart do not fit one section.
+const MAX_HOST_REGION: u64 = 1 << 24;
+
+/// An ELF file that describes a module to a stock debugger.
+#[derive(Clone, Debug)]
+pub struct SymbolImage {
+    /// The file.
+    pub elf: Vec<u8>,
+    /// What became of the debug info.
+    pub report: Report,
+}
+
+/// Makes the symbol image of a module.
+///
+/// `debug_file` is a file with debug info of the same code: another build of the module, a file of debug info only,
+/// or a split-DWARF file or package. Names and code always come from `module`.
+///
+/// # Errors
+/// If the module is malformed, or the layout does not fit an ELF file. Malformed debug info is not an error: what
+/// cannot be used is left out and reported.
+pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -> Result<SymbolImage, Error> {
+    let module = Module::parse(module)?;
+    let mut report = Report::default();
+    let debug_file = match debug_file.map(Module::parse) {
+        None => None,
+        Some(Ok(file)) => Some(file),
+        Some(Err(error)) => {
+            report.drop(Drop::DebugInfo, format_args!("the debug file: {error}"));
+            None
+        }
+    };
+
+    let mut code = Vec::new();
+    let mut unwindable = Vec::new();
+    if !module.code.is_empty() {
+        let text = text_section(&module, layout)?;
+        unwindable.push((text.address, text.size));
+        code.push(text);
+    }
+    unwindable.extend(layout.host_functions.iter().map(|function| (function.address, function.size)));
+    code.push(host_section(layout)?);
+
+    let frame = frame_info::debug_frame(layout, &unwindable).map_err(|_| Error::Address(layout.code_base))?;
+    let mut debug = vec![(".debug_frame", frame)];
+    let sections = DebugSections::find(&module, debug_file.as_ref(), &mut report);
+    debug.extend(convert::convert(&sections, &module, layout, &mut report));
+    let elf = elf::write(layout.machine, &code, &debug)?;
+    tracing::debug!(%report, "symbol image of {} bytes", elf.len());
+    Ok(SymbolImage { elf, report })
+}
+
+fn text_section(module: &Module<'_>, layout: &Layout) -> Result<CodeSection, Error> {
+    let main = module.renamed_main().map(|function| function.index);
+    let symbol = |function: &crate::Function| Symbol {
+        // Debuggers end a backtrace at the function that is called `main`.
+        name: if Some(function.index) == main { "main".to_owned() } else { function.name.clone() },
+        address: layout.code_address(ModulePc(function.body.start)),
+        size: u64::from(function.body.end.saturating_sub(function.body.start)),
+    };
+    let size = u64::from(module.code.end.saturating_sub(module.code.start));
+    let address = layout.code_address(ModulePc(module.code.start));
+    check(layout, address, size)?;
+    Ok(CodeSection { name: ".text", address, size, symbols: module.defined_functions().iter().map(symbol).collect() })
+}
+
+/// The section of all host functions, `<host>` among them.
+fn host_section(layout: &Layout) -> Result<CodeSection, Error> {
+    let symbols: Vec<Symbol> =
+        layout.host_functions.iter().chain(std::iter::once(&layout.host)).cloned().collect();
+    let start = symbols.iter().map(|symbol| symbol.address).min().unwrap_or_default();
+    let end = symbols.iter().map(|symbol| symbol.address.saturating_add(symbol.size)).max().unwrap_or_default();
+    let size = end.saturating_sub(start);
+    if size > MAX_HOST_REGION {
+        return Err(Error::Address(end));
+    }
+    check(layout, start, size)?;
+    Ok(CodeSection { name: ".text.host", address: start, size, symbols })
+}
+
+fn check(layout: &Layout, address: u64, size: u64) -> Result<(), Error> {
+    let highest = if layout.machine.address_size() == 8 { u64::MAX } else { u64::from(u32::MAX) };
+    match address.checked_add(size) {
+        Some(end) if end <= highest => Ok(()),
+        _ => Err(Error::Address(address)),
+    }
+}

@@ -1,0 +1,326 @@
+//! The parts of a Wasm module that a symbol image is made of: functions, names, globals and custom sections.
+//!
+//! What this is not: a validator. It accepts every module whose sections can be told apart, such as a file that
+//! holds debug info only, and Go's modules, which carry a custom section before the type section.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use frame_table::ModulePc;
+use wasmparser::{
+    CompositeInnerType, ExternalKind, FunctionBody, KnownCustom, Name, NameSectionReader, Parser, Payload, TypeRef,
+    ValType,
+};
+
+use crate::Error;
+
+/// The type of a Wasm value, as far as its size matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    /// A 32-bit integer.
+    I32,
+    /// A 64-bit integer.
+    I64,
+    /// A 32-bit float.
+    F32,
+    /// A 64-bit float.
+    F64,
+    /// A 128-bit vector.
+    V128,
+    /// A reference of any kind.
+    Ref,
+}
+
+/// One function of the module, imported or defined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its index, imports first.
+    pub index: u32,
+    /// Its name: from the name section, else its export, else `module.name` of its import, else `func[INDEX]`.
+    pub name: String,
+    /// Where the body is in the file: from the local declarations to the byte after the last operator.
+    /// Empty at 0 for imports.
+    pub body: Range<u32>,
+    /// Number of parameters.
+    pub params: u32,
+    /// Types of the results.
+    pub results: Vec<ValueType>,
+    /// Types of parameters and declared locals: runs of equal types, each with the index after its last local.
+    locals: Vec<(u64, ValueType)>,
+}
+
+/// What [`Module::parse`] finds.
+#[derive(Clone, Debug, Default)]
+pub struct Module<'a> {
+    /// All functions by index. The first [`Module::imported_functions`] of them are imports.
+    pub functions: Vec<Function>,
+    /// How many functions are imported.
+    pub imported_functions: u32,
+    /// Where the contents of the code section are in the file. DWARF counts code addresses from its start.
+    /// Empty at 0 if there is no code section.
+    pub code: Range<u32>,
+    /// Types of all globals by index, imports first.
+    pub globals: Vec<ValueType>,
+    /// Index of the global `__tls_base`, which only modules with threads have.
+    pub tls_base: Option<u32>,
+    /// Custom sections in file order: name and contents.
+    pub custom_sections: Vec<(&'a str, &'a [u8])>,
+    /// The file named by the custom section `external_debug_info`, if there is one.
+    pub external_debug_info: Option<&'a str>,
+}
+
+impl From<ValType> for ValueType {
+    fn from(ty: ValType) -> Self {
+        match ty {
+            ValType::I32 => Self::I32,
+            ValType::I64 => Self::I64,
+            ValType::F32 => Self::F32,
+            ValType::F64 => Self::F64,
+            ValType::V128 => Self::V128,
+            ValType::Ref(_) => Self::Ref,
+        }
+    }
+}
+
+impl Function {
+    /// Whether the host provides it.
+    #[must_use]
+    pub fn is_import(&self) -> bool {
+        self.body.is_empty()
+    }
+
+    /// Number of parameters and declared locals.
+    #[must_use]
+    pub fn num_locals(&self) -> u64 {
+        self.locals.last().map_or(0, |run| run.0)
+    }
+
+    /// The type of a local (parameters first).
+    #[must_use]
+    pub fn local(&self, index: u32) -> Option<ValueType> {
+        let run = self.locals.partition_point(|run| run.0 <= u64::from(index));
+        self.locals.get(run).map(|run| run.1)
+    }
+
+    fn add_locals(&mut self, count: u32, ty: ValueType) {
+        if count > 0 {
+            self.locals.push((self.num_locals() + u64::from(count), ty));
+        }
+    }
+}
+
+impl<'a> Module<'a> {
+    /// Reads a module.
+    ///
+    /// # Errors
+    /// If the file is no Wasm module, or is cut off or malformed before its last section, with the offset.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(Error::TooLarge(bytes.len()));
+        }
+        let mut reading = Reading::default();
+        for payload in Parser::new(0).parse_all(bytes) {
+            reading.payload(payload?)?;
+        }
+        Ok(reading.finish())
+    }
+
+    /// The first custom section of a name.
+    #[must_use]
+    pub fn custom_section(&self, name: &str) -> Option<&'a [u8]> {
+        self.custom_sections.iter().find(|section| section.0 == name).map(|section| section.1)
+    }
+
+    /// The defined functions in the order of their bodies in the file.
+    #[must_use]
+    pub fn defined_functions(&self) -> &[Function] {
+        let imports = usize::try_from(self.imported_functions).unwrap_or(usize::MAX);
+        self.functions.get(imports..).unwrap_or_default()
+    }
+
+    /// The function that is the program's `main`, if none has that very name.
+    pub(crate) fn renamed_main(&self) -> Option<&Function> {
+        let find = |name: &str| self.defined_functions().iter().find(|function| function.name == name);
+        if find("main").is_some() {
+            return None;
+        }
+        MAIN.iter().find_map(|name| find(name))
+    }
+
+    /// The function whose body holds a module PC.
+    #[must_use]
+    pub fn function_at(&self, pc: ModulePc) -> Option<&Function> {
+        let defined = self.defined_functions();
+        let next = defined.partition_point(|function| function.body.start <= pc.0);
+        defined.get(next.checked_sub(1)?).filter(|function| function.body.contains(&pc.0))
+    }
+}
+
+/// The state of reading a module: what later sections refer back to.
+#[derive(Default)]
+struct Reading<'a> {
+    module: Module<'a>,
+    /// Parameters and results by type index; `None` for types that are not functions.
+    types: Vec<Option<(Vec<ValueType>, Vec<ValueType>)>>,
+    /// How many bodies were read.
+    bodies: usize,
+    import_names: Vec<String>,
+    export_names: HashMap<u32, &'a str>,
+    function_names: HashMap<u32, &'a str>,
+}
+
+impl<'a> Reading<'a> {
+    fn payload(&mut self, payload: Payload<'a>) -> Result<(), Error> {
+        match payload {
+            Payload::Version { encoding: wasmparser::Encoding::Component, .. } => return Err(Error::Component),
+            Payload::TypeSection(section) => {
+                for group in section {
+                    self.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
+                        CompositeInnerType::Func(ty) => Some((values(ty.params()), values(ty.results()))),
+                        _ => None,
+                    }));
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    self.import(import?);
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for type_index in section {
+                    self.function(type_index?);
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    self.module.globals.push(global?.ty.content_type.into());
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    if matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact) {
+                        self.export_names.entry(export.index).or_insert(export.name);
+                    }
+                }
+            }
+            Payload::CodeSectionStart { unchecked_range, .. } => {
+                self.module.code = small(unchecked_range.start)..small(unchecked_range.end);
+            }
+            Payload::CodeSectionEntry(body) => self.body(&body)?,
+            Payload::CustomSection(section) => {
+                self.module.custom_sections.push((section.name(), section.data()));
+                match section.as_known() {
+                    KnownCustom::Name(names) => self.names(names),
+                    _ if section.name() == "external_debug_info" => {
+                        let mut reader = wasmparser::BinaryReader::new(section.data(), section.data_offset());
+                        self.module.external_debug_info = reader.read_string().ok();
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: wasmparser::Import<'a>) {
+        match import.ty {
+            TypeRef::Func(type_index) | TypeRef::FuncExact(type_index) => {
+                self.import_names.push(format!("{}.{}", import.module, import.name));
+                self.module.imported_functions += 1;
+                self.function(type_index);
+            }
+            TypeRef::Global(ty) => self.module.globals.push(ty.content_type.into()),
+            _ => {}
+        }
+    }
+
+    fn function(&mut self, type_index: u32) {
+        let ty = usize::try_from(type_index).ok().and_then(|index| self.types.get(index));
+        let (params, results) = ty.cloned().flatten().unwrap_or_default();
+        let mut function = Function {
+            index: u32::try_from(self.module.functions.len()).unwrap_or(u32::MAX),
+            name: String::new(),
+            body: 0..0,
+            params: u32::try_from(params.len()).unwrap_or(u32::MAX),
+            results,
+            locals: Vec::new(),
+        };
+        for ty in params {
+            function.add_locals(1, ty);
+        }
+        self.module.functions.push(function);
+    }
+
+    fn body(&mut self, body: &FunctionBody<'a>) -> Result<(), Error> {
+        let imports = usize::try_from(self.module.imported_functions).unwrap_or(usize::MAX);
+        let index = imports.saturating_add(self.bodies);
+        self.bodies += 1;
+        let range = body.range();
+        let Some(function) = self.module.functions.get_mut(index) else {
+            let reason = "more function bodies than functions".to_owned();
+            return Err(Error::Malformed { offset: range.start, reason });
+        };
+        function.body = small(range.start)..small(range.end);
+        for run in body.get_locals_reader()? {
+            let (count, ty) = run?;
+            function.add_locals(count, ty.into());
+        }
+        Ok(())
+    }
+
+    /// Names are a convenience: what cannot be read of them is left out.
+    fn names(&mut self, names: NameSectionReader<'a>) {
+        for name in names {
+            match name {
+                Ok(Name::Function(map)) => {
+                    let names = map.map_while(Result::ok).filter(|naming| !naming.name.is_empty());
+                    self.function_names.extend(names.map(|naming| (naming.index, naming.name)));
+                }
+                Ok(Name::Global(map)) => {
+                    let mut globals = map.map_while(Result::ok);
+                    self.module.tls_base =
+                        globals.find(|naming| naming.name == "__tls_base").map(|naming| naming.index);
+                }
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn finish(mut self) -> Module<'a> {
+        // A function without a body (a file of debug info only) has no code to point at, so it is no function here.
+        let imports = usize::try_from(self.module.imported_functions).unwrap_or(usize::MAX);
+        self.module.functions.truncate(imports.saturating_add(self.bodies));
+        for (position, function) in self.module.functions.iter_mut().enumerate() {
+            let index = function.index;
+            let name = self.function_names.get(&index).or_else(|| self.export_names.get(&index));
+            function.name = match (name, self.import_names.get(position)) {
+                // An import's name says whose it is; the name section has only the program's word for it.
+                (_, Some(import)) => import.clone(),
+                (Some(name), None) => (*name).to_owned(),
+                (None, None) => format!("func[{index}]"),
+            };
+        }
+        self.module
+    }
+}
+
+/// What compilers call a C program's `main`, in the order in which they would be its `main` if there are several:
+/// the C library defines some as wrappers.
+const MAIN: [&str; 3] = ["__main_argc_argv", "__original_main", "__main_void"];
+
+/// Whether a linkage name is that of a C program's `main`.
+pub(crate) fn is_main(name: &[u8]) -> bool {
+    MAIN.iter().any(|main| main.as_bytes() == name)
+}
+
+fn values(types: &[ValType]) -> Vec<ValueType> {
+    types.iter().map(|&ty| ty.into()).collect()
+}
+
+/// A file offset; [`Module::parse`] refuses files whose offsets do not fit.
+fn small(offset: u64) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
