@@ -1,1 +1,35 @@
-//! placeholder
+//! Serves the GDB remote serial protocol for a debuggee over any byte stream.
+//!
+//! ```text
+//!   byte stream ─> framer ─> interposer ─┬─> gdbstub ─> target ─┬─> persona ─> machine (paused) ─> debugger
+//!        ^                               │                      ├─> memory, frame_image ──┘
+//!        └────────────── replies <───────┘                      └─> monitor, symbols
+//! ```
+//!
+//! `framer` cuts the stream into packets, `interposer` lets only those through to gdbstub that gdbstub survives and
+//! answers what it lacks, `target` turns gdbstub's calls into questions to a persona, and a persona is the machine that
+//! a stock debugger believes in.
+//!
+//! What this is not: a listener (`server` owns the sockets), or a debugger (`crates/debugger` is).
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may panic")
+)]
+
+mod address_space;
+mod error;
+mod frame_image;
+mod framer;
+mod hex;
+mod int;
+mod interposer;
+mod machine;
+mod memory;
+mod packet;
+mod persona;
+mod value_bytes;
+
+pub use error::Error;
+pub use packet::{PACKET_SIZE, PACKET_SLACK};

@@ -1,0 +1,208 @@
+//! Which synthetic address stands for what. Two ways, no guest needed, no memory read.
+//!
+//! ```text
+//!   0x0000_0000_0000  linear memory 0 of the main instance, address for address (a guest pointer is an address)
+//!   0x1000_0000_0000  other linear memories, 64 GiB each
+//!   0x7000_0000_0000  globals, 16 bytes each, 4 GiB an instance
+//!   0x7100_0000_0000  tables, 8 bytes an element, 4 GiB a table
+//!   0x7c00_0000_0000  the modules' bytes as they are in their files, 4 GiB a module
+//!   0x7d00_0000_0000  <host>, and 16 bytes for each imported function, 4 GiB a module
+//!   0x7e00_0000_0000  code: 4 GiB a module, an operator at its module PC
+//!   0x7f80_0000_0000  base of the frame images, which grow down to 0x7f00_0000_0000 (`frame_image`)
+//! ```
+//!
+//! All of it is below 2^47, so that every address is a canonical user-space address on x86-64.
+//!
+//! Why an address space as data? A persona for a 32-bit machine has the same things at other places, and only the
+//! numbers differ.
+
+use frame_table::ModulePc;
+
+/// Bytes from one global or frame slot to the next. The same as in the symbol image.
+pub(crate) const SLOT: u64 = 16;
+
+/// Bytes from one table element to the next: an address.
+pub(crate) const ELEMENT: u64 = 8;
+
+/// Bytes of the address range that one host function, or `<host>` itself, owns.
+pub(crate) const HOST_FUNCTION: u64 = 16;
+
+/// Where in a host function's range its callee returns to: inside, so that the address belongs to the function
+/// whether the debugger looks at it or at the byte before it.
+pub(crate) const HOST_RETURN: u64 = 8;
+
+/// How many memories or tables one instance can show.
+const PER_INSTANCE: u64 = 16;
+
+/// A run of equal regions, one for each thing of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Regions {
+    /// Address of the first byte of region 0.
+    pub(crate) base: u64,
+    /// Bytes from one region to the next.
+    pub(crate) stride: u64,
+    /// How many there are.
+    pub(crate) count: u64,
+}
+
+/// The places of everything that a persona shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AddressSpace {
+    /// End of the range in which the main memory is mapped from 0.
+    pub(crate) main_memory_end: u64,
+    /// Region `16 * instance + memory`.
+    pub(crate) memories: Regions,
+    /// Region `instance`.
+    pub(crate) globals: Regions,
+    /// Region `16 * instance + table`.
+    pub(crate) tables: Regions,
+    /// Region `module`.
+    pub(crate) bytecode: Regions,
+    /// Region `module`; `<host>` comes first in it, then the imported functions.
+    pub(crate) host: Regions,
+    /// Region `module`.
+    pub(crate) code: Regions,
+    /// Lowest address that a frame image can have.
+    pub(crate) stack_end: u64,
+    /// The frame pointer of a frame of depth 0.
+    pub(crate) stack_base: u64,
+}
+
+/// The address space of personas with 64-bit addresses.
+pub(crate) const WIDE: AddressSpace = AddressSpace {
+    main_memory_end: 0x1000_0000_0000,
+    memories: Regions { base: 0x1000_0000_0000, stride: 0x10_0000_0000, count: 1280 },
+    globals: Regions { base: 0x7000_0000_0000, stride: 0x1_0000_0000, count: 256 },
+    tables: Regions { base: 0x7100_0000_0000, stride: 0x1_0000_0000, count: 768 },
+    bytecode: Regions { base: 0x7c00_0000_0000, stride: 0x1_0000_0000, count: 256 },
+    host: Regions { base: 0x7d00_0000_0000, stride: 0x1_0000_0000, count: 256 },
+    code: Regions { base: 0x7e00_0000_0000, stride: 0x1_0000_0000, count: 256 },
+    stack_end: 0x7f00_0000_0000,
+    stack_base: 0x7f80_0000_0000,
+};
+
+/// What an address stands for. Instances, modules, memories, tables, globals and functions are indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A byte of a linear memory.
+    Memory { instance: u32, memory: u32, offset: u64 },
+    /// Byte `byte` of a global's slot.
+    Global { instance: u32, global: u32, byte: u64 },
+    /// Byte `byte` of a table element.
+    Table { instance: u32, table: u32, element: u32, byte: u64 },
+    /// A byte of a module's file.
+    Bytecode { module: u32, offset: u32 },
+    /// The code that called into Wasm.
+    Host,
+    /// Code of an imported function, by function index.
+    HostFunction { module: u32, function: u32 },
+    /// Code of a module.
+    Code { module: u32, pc: ModulePc },
+    /// Somewhere in the frame images.
+    Stack,
+}
+
+impl Regions {
+    /// Region number and offset in it.
+    fn find(self, address: u64) -> Option<(u64, u64)> {
+        let offset = address.checked_sub(self.base)?;
+        let region = offset.checked_div(self.stride)?;
+        (region < self.count).then_some((region, offset % self.stride))
+    }
+
+    /// Address of an offset in a region, if both exist.
+    fn address(self, region: u64, offset: u64) -> Option<u64> {
+        (region < self.count && offset < self.stride).then(|| self.base + region * self.stride + offset)
+    }
+}
+
+fn number(value: u64) -> Option<u32> {
+    u32::try_from(value).ok()
+}
+
+impl AddressSpace {
+    /// What is at an address; none for the gaps. Whether the thing exists in the guest is for others to say.
+    pub(crate) fn place(&self, address: u64) -> Option<Place> {
+        if address < self.main_memory_end {
+            return Some(Place::Memory { instance: 0, memory: 0, offset: address });
+        }
+        if (self.stack_end..self.stack_base.saturating_add(SLOT)).contains(&address) {
+            return Some(Place::Stack);
+        }
+        if let Some((region, offset)) = self.memories.find(address) {
+            let (instance, memory) = (number(region / PER_INSTANCE)?, number(region % PER_INSTANCE)?);
+            // The main memory has one address for each byte, and that is the one at 0.
+            return (region != 0).then_some(Place::Memory { instance, memory, offset });
+        }
+        if let Some((region, offset)) = self.globals.find(address) {
+            let global = number(offset / SLOT)?;
+            return Some(Place::Global { instance: number(region)?, global, byte: offset % SLOT });
+        }
+        if let Some((region, offset)) = self.tables.find(address) {
+            let (instance, table) = (number(region / PER_INSTANCE)?, number(region % PER_INSTANCE)?);
+            let element = number(offset / ELEMENT)?;
+            return Some(Place::Table { instance, table, element, byte: offset % ELEMENT });
+        }
+        if let Some((region, offset)) = self.bytecode.find(address) {
+            return Some(Place::Bytecode { module: number(region)?, offset: number(offset)? });
+        }
+        if let Some((region, offset)) = self.code.find(address) {
+            return Some(Place::Code { module: number(region)?, pc: ModulePc(number(offset)?) });
+        }
+        let (region, offset) = self.host.find(address)?;
+        match (region, offset / HOST_FUNCTION) {
+            (0, 0) => Some(Place::Host),
+            (_, 0) => None,
+            (_, after) => Some(Place::HostFunction { module: number(region)?, function: number(after - 1)? }),
+        }
+    }
+
+    /// Address of a byte of a linear memory.
+    pub(crate) fn memory(&self, instance: u32, memory: u32, offset: u64) -> Option<u64> {
+        if (instance, memory) == (0, 0) {
+            return (offset < self.main_memory_end).then_some(offset);
+        }
+        let memory = u64::from(memory);
+        if memory >= PER_INSTANCE {
+            return None;
+        }
+        self.memories.address(u64::from(instance) * PER_INSTANCE + memory, offset)
+    }
+
+    /// Address of a global's slot.
+    pub(crate) fn global(&self, instance: u32, global: u32) -> Option<u64> {
+        self.globals.address(u64::from(instance), u64::from(global) * SLOT)
+    }
+
+    /// Address of a table element.
+    pub(crate) fn table(&self, instance: u32, table: u32, element: u32) -> Option<u64> {
+        let table = u64::from(table);
+        if table >= PER_INSTANCE {
+            return None;
+        }
+        self.tables.address(u64::from(instance) * PER_INSTANCE + table, u64::from(element) * ELEMENT)
+    }
+
+    /// Address of a byte of a module's file.
+    pub(crate) fn bytecode(&self, module: u32, offset: u32) -> Option<u64> {
+        self.bytecode.address(u64::from(module), u64::from(offset))
+    }
+
+    /// Address of the code at a module PC.
+    pub(crate) fn code(&self, module: u32, pc: ModulePc) -> Option<u64> {
+        self.code.address(u64::from(module), u64::from(pc.0))
+    }
+
+    /// Address of an imported function.
+    pub(crate) fn host_function(&self, module: u32, function: u32) -> Option<u64> {
+        self.host.address(u64::from(module), (u64::from(function) + 1) * HOST_FUNCTION)
+    }
+
+    /// Address of `<host>`.
+    pub(crate) fn host(&self) -> u64 {
+        self.host.base
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! Stands in front of gdbstub and judges every packet before gdbstub sees it.
+//!
+//! Why? gdbstub has no hook for packets that it does not know, and ends the session on every packet that it cannot
+//! parse: truncated `qXfer`s, `Hg-1`, `vCont;t`, `qCRC:` in extended mode, addresses of more than 16 digits. So a packet
+//! reaches it only in a form that it takes; all others are answered here: with nothing if we do not support them (the
+//! protocol's "unknown packet"), with an error if they make no sense.
+//!
+//! `validate` has the parsers, `rewrite` changes replies on their way back. Neither knows the guest.
+
+mod rewrite;
+mod validate;
+
+pub(crate) use rewrite::supported_features;
+pub(crate) use validate::Thread;
+
+use crate::hex;
+use crate::packet::{PACKET_SIZE, unescape};
+use validate::{Fields, thread};
+
+/// What to do with a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Give gdbstub this body.
+    Forward(Vec<u8>),
+    /// Answer as to a packet that nobody knows: an empty reply.
+    Unsupported,
+    /// Answer that it makes no sense.
+    Malformed,
+    /// Answer it ourselves.
+    Own(Own),
+}
+
+/// The packets that we answer ourselves, because gdbstub lacks them or answers with less than we know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// `?`: why did the guest stop? gdbstub would always say SIGTRAP, and send no registers.
+    StopReason,
+    /// `QStartNoAckMode`: acknowledgements are the interposer's business.
+    StartNoAckMode,
+    /// `p n`: gdbstub cannot say "unavailable" without knowing register sizes beforehand.
+    ReadRegister(u64),
+    /// `x address,length`: memory in binary.
+    ReadBinary { address: u64, length: u64 },
+    /// `qSearch:memory`.
+    Search { address: u64, length: u64, pattern: Vec<u8> },
+    /// `qXfer:threads:read`.
+    Threads { offset: u64, length: u64 },
+    /// `qC`: the current thread.
+    CurrentThread,
+    /// `k`: end the guest; there is no reply.
+    Kill,
+}
+
+/// What the client said about itself, as far as packets have to be judged by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    /// It sent `!`, so it may start and end guests.
+    pub(crate) is_extended: bool,
+    /// Bytes in a `G` packet's registers.
+    pub(crate) register_bytes: usize,
+}
+
+/// Judges one packet.
+pub(crate) fn judge(body: &[u8], dialect: Dialect) -> Verdict {
+    let Some((&first, rest)) = body.split_first() else { return Verdict::Unsupported };
+    match first {
+        b'q' | b'Q' => query(body),
+        b'v' => verb(body, dialect),
+        b'?' if rest.is_empty() => Verdict::Own(Own::StopReason),
+        b'!' | b'g' if rest.is_empty() => forward(body),
+        b'g' | b'?' | b'!' => Verdict::Malformed,
+        b'k' => Verdict::Own(Own::Kill),
+        b'D' => detach(rest),
+        b'm' | b'x' => read_memory(first, rest),
+        b'M' | b'X' => write_memory(first, rest),
+        b'p' => parsed(hex::number(rest).map(|number| Verdict::Own(Own::ReadRegister(number)))),
+        b'P' => parsed(write_register(rest).then(|| forward(body))),
+        b'G' => {
+            let fits = hex::bytes(rest).is_some_and(|bytes| bytes.len() == dialect.register_bytes);
+            parsed(fits.then(|| forward(body)))
+        }
+        b'H' => parsed(set_thread(rest).then(|| forward(body))),
+        b'T' => parsed(thread(rest).filter(|thread| thread.is_one()).map(|_| forward(body))),
+        b'c' | b'C' | b's' | b'S' => resume(first, rest),
+        b'z' | b'Z' => breakpoint(first, rest),
+        b'R' if dialect.is_extended => parsed(hex::number(rest).map(|_| forward(body))),
+        _ => Verdict::Unsupported,
+    }
+}
+
+fn forward(body: &[u8]) -> Verdict {
+    Verdict::Forward(body.to_vec())
+}
+
+/// A packet that parsed, or one that makes no sense.
+fn parsed(verdict: Option<Verdict>) -> Verdict {
+    verdict.unwrap_or(Verdict::Malformed)
+}
+
+/// `D` and `D;pid`. `D1`, lldb's "detach and keep stopped", is another packet, and gdbstub would take it for a `D`.
+fn detach(rest: &[u8]) -> Verdict {
+    match rest {
+        [] => Verdict::Forward(b"D".to_vec()),
+        [b';', pid @ ..] => {
+            parsed(hex::number(pid).filter(|&pid| pid != 0).map(|_| Verdict::Forward(b"D".to_vec())))
+        }
+        _ => Verdict::Unsupported,
+    }
+}
+
+/// `m address,length` and `x address,length`. A length that no reply could carry is cut: the client asks again.
+fn read_memory(kind: u8, rest: &[u8]) -> Verdict {
+    const LONGEST: u64 = (PACKET_SIZE / 2) as u64;
+    let mut fields = Fields::new(rest);
+    let range = fields.number(b',').zip(fields.last_number());
+    parsed(range.map(|(address, length)| {
+        // gdbstub adds to the address without care; nothing lives at the end of the address space anyway.
+        let length = length.min(LONGEST).min(u64::MAX - address);
+        match kind {
+            b'x' => Verdict::Own(Own::ReadBinary { address, length }),
+            _ => Verdict::Forward(format!("m{address:x},{length:x}").into_bytes()),
+        }
+    }))
+}
+
+/// `M address,length:hex` and `X address,length:binary`, whose lengths must agree with their data.
+fn write_memory(kind: u8, rest: &[u8]) -> Verdict {
+    let mut fields = Fields::new(rest);
+    let Some((address, length)) = fields.number(b',').zip(fields.number(b':')) else {
+        return Verdict::Malformed;
+    };
+    let data = if kind == b'M' { hex::bytes(fields.rest()) } else { unescape(fields.rest()) };
+    let fits = data.is_some_and(|data| crate::int::wide(data.len()) == length)
+        && address.checked_add(length).is_some();
+    let mut body = vec![kind];
+    body.extend_from_slice(format!("{address:x},{length:x}:").as_bytes());
+    body.extend_from_slice(fields.rest());
+    parsed(fits.then_some(Verdict::Forward(body)))
+}
+
+/// `P n=hex`.
+fn write_register(rest: &[u8]) -> bool {
+    let mut fields = Fields::new(rest);
+    fields.number(b'=').is_some() && hex::bytes(fields.rest()).is_some_and(|bytes| !bytes.is_empty())
+}
+
+/// `Hg thread` and `Hc thread`. "All threads" is no thread to read from, and ends gdbstub's session.
+fn set_thread(rest: &[u8]) -> bool {
+    match rest.split_first() {
+        Some((b'g', id)) => thread(id).is_some_and(|thread| thread != Thread::All),
+        Some((b'c', id)) => thread(id).is_some(),
+        _ => false,
+    }
+}
+
+/// `c`, `s`, `C sig`, `S sig`: the old spellings of `vCont`. Going on elsewhere (`c address`) is not possible.
+fn resume(kind: u8, rest: &[u8]) -> Verdict {
+    match (kind, rest) {
+        (b'c', []) => Verdict::Forward(b"vCont;c".to_vec()),
+        (b's', []) => Verdict::Forward(b"vCont;s:1;c".to_vec()),
+        (b'C' | b'S', signal) => parsed(
+            hex::number(signal).and_then(|signal| u8::try_from(signal).ok()).map(|signal| match kind {
+                b'C' => Verdict::Forward(format!("vCont;C{signal:02x}").into_bytes()),
+                _ => Verdict::Forward(format!("vCont;S{signal:02x}:1;c").into_bytes()),
+            }),
+        ),
+        _ => Verdict::Malformed,
+    }
+}
+
+/// `Z type,address,kind`. Conditions and commands were not announced; a breakpoint without its condition would be wrong.
+fn breakpoint(kind: u8, rest: &[u8]) -> Verdict {
+    let mut fields = Fields::new(rest);
+    match fields.number(b',') {
+        Some(0 | 1) => {}
+        Some(_) => return Verdict::Unsupported,
+        None => return Verdict::Malformed,
+    }
+    let place = fields.number(b',').zip(fields.last_number());
+    let fits = place.is_some_and(|(_, size)| size <= 16);
+    let mut body = vec![kind];
+    body.extend_from_slice(rest);
+    parsed(fits.then_some(Verdict::Forward(body)))
+}
+
+fn query(body: &[u8]) -> Verdict {
+    let (name, arguments) = validate::name_and_arguments(body);
+    match (name, arguments) {
+        (b"qSupported", features) => Verdict::Forward(validate::clean_features(features)),
+        (b"QStartNoAckMode", b"") => Verdict::Own(Own::StartNoAckMode),
+        (b"qfThreadInfo" | b"qsThreadInfo" | b"qOffsets" | b"qAttached", b"") => forward(body),
+        (b"qAttached", pid) => parsed(validate::process(pid).then(|| forward(body))),
+        (b"qC", b"") => Verdict::Own(Own::CurrentThread),
+        (b"qThreadExtraInfo", id) => {
+            parsed(id.strip_prefix(b",").and_then(thread).filter(|id| id.is_one()).map(|_| forward(body)))
+        }
+        (b"qRcmd", command) => parsed(command.strip_prefix(b",").and_then(hex::bytes).map(|_| forward(body))),
+        (b"qSearch", rest) => search(rest),
+        (b"qXfer", rest) => transfer(body, rest),
+        _ => Verdict::Unsupported,
+    }
+}
+
+/// `qSearch:memory:address;length;pattern`.
+fn search(rest: &[u8]) -> Verdict {
+    let Some(rest) = rest.strip_prefix(b":memory:") else { return Verdict::Unsupported };
+    let mut fields = Fields::new(rest);
+    let range = fields.number(b';').zip(fields.number(b';'));
+    parsed(range.and_then(|(address, length)| {
+        Some(Verdict::Own(Own::Search { address, length, pattern: unescape(fields.rest())? }))
+    }))
+}
+
+/// `qXfer:object:read:annex:offset,length`.
+fn transfer(body: &[u8], rest: &[u8]) -> Verdict {
+    let mut fields = Fields::new(rest);
+    let (_, Some(object), Some(b"read")) = (fields.text(b':'), fields.text(b':'), fields.text(b':')) else {
+        return Verdict::Unsupported;
+    };
+    let annex = fields.text(b':');
+    let window = fields.number(b',').zip(fields.last_number());
+    let Some((annex, (offset, length))) = annex.zip(window) else { return Verdict::Malformed };
+    match object {
+        b"features" => forward(body),
+        b"exec-file" => {
+            let is_process = annex.is_empty() || hex::number(annex).is_some_and(|pid| pid != 0);
+            parsed(is_process.then(|| forward(body)))
+        }
+        b"threads" => Verdict::Own(Own::Threads { offset, length }),
+        _ => Verdict::Unsupported,
+    }
+}
+
+fn verb(body: &[u8], dialect: Dialect) -> Verdict {
+    if let Some(operation) = body.strip_prefix(b"vFile:") {
+        return validate::host_io(operation)
+            .map_or(Verdict::Unsupported, |fits| parsed(fits.then(|| forward(body))));
+    }
+    let (name, arguments) = validate::name_and_arguments(body);
+    match (name, arguments) {
+        (b"vCont", b"?") => forward(body),
+        (b"vCont", actions) => parsed(validate::resume_actions(actions).then(|| forward(body))),
+        (b"vKill", pid) => parsed(validate::process(pid).then(|| forward(body))),
+        (b"vRun", arguments) if dialect.is_extended => {
+            parsed(validate::run(arguments).then(|| forward(body)))
+        }
+        (b"vRun" | b"vAttach", _) => Verdict::Malformed,
+        _ => Verdict::Unsupported,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! What the personas need to know about a stopped guest, as a trait: frames, values, memories and module facts by index.
+//!
+//! A persona talks to this and never to the debugger, so that every mapping can be tested on plain data. The one
+//! implementation over a real guest is `paused`.
+
+use std::ops::Range;
+
+use debugger::{Frame, Value};
+use frame_table::ModulePc;
+
+/// Why something at an address or in a register could not be read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing is there.
+    Unmapped,
+    /// It is there, but it cannot be written, or not with these bytes.
+    Fixed,
+    /// It is there, but its value is not known at this stop.
+    Unavailable,
+}
+
+/// Where a Wasm value lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ValuePlace {
+    /// Local `index` of the frame (0 = innermost).
+    Local { frame: usize, index: u32 },
+    /// Operand `index` of the frame, 0 = bottom of its stack.
+    Operand { frame: usize, index: u32 },
+    /// A global by its index in the instance.
+    Global { instance: u32, index: u32 },
+    /// A table element. Read only.
+    Element { instance: u32, table: u32, index: u32 },
+}
+
+/// The call that returned right before the operator at which the guest stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReturnedCall {
+    /// Module of the callee.
+    pub(crate) module: u32,
+    /// Function index of the callee.
+    pub(crate) function: u32,
+    /// How many Wasm values it returned.
+    pub(crate) results: usize,
+    /// What it was called with.
+    pub(crate) arguments: Vec<Value>,
+    /// How the source language's structure is returned that the callee delivers through a pointer in its first
+    /// argument; none when it returns none, or when the debug info does not say.
+    pub(crate) shape: Option<ReturnShape>,
+}
+
+/// Where the System V ABI for x86-64 returns a structure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ReturnShape {
+    /// In memory; its address is in a register.
+    Memory,
+    /// In registers.
+    Registers {
+        /// Bytes in the structure, at most 16.
+        size: u64,
+        /// The kind of each 8 bytes of it.
+        parts: Vec<EightByte>,
+    },
+}
+
+/// The kind of 8 bytes of a structure, as the ABI classifies them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EightByte {
+    /// At least one integer or pointer is in it.
+    Integer,
+    /// Floats only.
+    Float,
+}
+
+/// A stopped guest.
+pub(crate) trait Machine {
+    /// All frames, innermost first.
+    fn frames(&self) -> &[Frame];
+
+    /// The breakpoint that the guest stands at, as it was asked for; it may lie before the frame's PC.
+    fn requested_pc(&self) -> Option<(u32, ModulePc)>;
+
+    /// Reads a value.
+    fn value(&self, place: ValuePlace) -> Result<Value, Fault>;
+
+    /// Writes a value of the type that is there.
+    fn set_value(&mut self, place: ValuePlace, value: Value) -> Result<(), Fault>;
+
+    /// Bytes in a linear memory.
+    fn memory_size(&self, instance: u32, memory: u32) -> Option<u64>;
+
+    /// Reads from a linear memory; returns how many bytes there were before its end.
+    fn read_memory(&self, instance: u32, memory: u32, offset: u64, into: &mut [u8]) -> usize;
+
+    /// Writes to a linear memory, all or nothing.
+    fn write_memory(&mut self, instance: u32, memory: u32, offset: u64, bytes: &[u8]) -> Result<(), Fault>;
+
+    /// Where a module's code section is.
+    fn code(&self, module: u32) -> Option<Range<ModulePc>>;
+
+    /// A module's file.
+    fn bytecode(&self, module: u32) -> Option<&[u8]>;
+
+    /// How many functions a module imports.
+    fn imported_functions(&self, module: u32) -> u32;
+
+    /// Module, and PC of the first byte of the body (none: the function is imported) of the function that a
+    /// reference refers to; also its function index.
+    fn referenced(&self, reference: Value) -> Option<Referenced>;
+
+    /// The call that just returned, if the guest stopped right after one and its callee is known.
+    fn returned_call(&self) -> Option<ReturnedCall>;
+}
+
+/// The function behind a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Referenced {
+    /// Its module.
+    pub(crate) module: u32,
+    /// Its function index.
+    pub(crate) function: u32,
+    /// Where its body starts; none for an imported function.
+    pub(crate) body: Option<ModulePc>,
+}
+
+#[cfg(test)]
+pub(crate) mod fake;

@@ -1,0 +1,152 @@
+//! A machine made of plain data, for tests: one module, one memory, two frames of one activation and a host function.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use debugger::{Frame, HostFrame, InstanceId, ModuleId, Value, ValueType, WasmFrame};
+use frame_table::ModulePc;
+
+use super::{Fault, Machine, Referenced, ReturnedCall, ValuePlace};
+
+/// The machine. Fields may be set at will.
+#[derive(Clone, Debug)]
+pub(crate) struct Fake {
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) requested: Option<(u32, ModulePc)>,
+    /// Locals and operands by frame; a missing one is unavailable.
+    pub(crate) values: HashMap<(usize, bool, u32), Value>,
+    pub(crate) globals: Vec<Value>,
+    pub(crate) table: Vec<Value>,
+    pub(crate) memory: Vec<u8>,
+    pub(crate) returned: Option<ReturnedCall>,
+}
+
+/// A Wasm frame.
+pub(crate) fn wasm_frame(
+    function: u32,
+    pc: u32,
+    locals: &[ValueType],
+    operands: &[ValueType],
+    depth: u64,
+) -> Frame {
+    Frame::Wasm(WasmFrame {
+        module: ModuleId(0),
+        instance: InstanceId(0),
+        function,
+        pc: ModulePc(pc),
+        locals: Arc::from(locals),
+        operands: operands.to_vec(),
+        depth,
+        activation: 0,
+    })
+}
+
+/// A frame of an imported function.
+pub(crate) fn host_frame(function: u32, depth: u64) -> Frame {
+    Frame::Host(HostFrame { name: "env.host".to_owned(), function, module: ModuleId(0), depth })
+}
+
+impl Fake {
+    /// Function 2 (two locals, two operands) called from function 1 (one local), called from the host.
+    pub(crate) fn new() -> Self {
+        let inner =
+            wasm_frame(2, 0x60, &[ValueType::I32, ValueType::I64], &[ValueType::F32, ValueType::I32], 0x100);
+        let outer = wasm_frame(1, 0x50, &[ValueType::F64], &[], 0x40);
+        Self {
+            frames: vec![inner, outer],
+            requested: None,
+            values: HashMap::from([
+                ((0, false, 0), Value::I32(-2)),
+                ((0, false, 1), Value::I64(0x1122_3344_5566_7788)),
+                ((0, true, 0), Value::F32(1.5_f32.to_bits())),
+                ((0, true, 1), Value::I32(0x4142_4344)),
+                ((1, false, 0), Value::F64(2.5_f64.to_bits())),
+            ]),
+            globals: vec![Value::I32(7), Value::I64(-1)],
+            table: vec![Value::FuncRef(None), Value::ExternRef(Some(4))],
+            memory: (0..=255).cycle().take(0x1_0000).collect(),
+            returned: None,
+        }
+    }
+}
+
+impl Machine for Fake {
+    fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    fn requested_pc(&self) -> Option<(u32, ModulePc)> {
+        self.requested
+    }
+
+    fn value(&self, place: ValuePlace) -> Result<Value, Fault> {
+        let value = match place {
+            ValuePlace::Local { frame, index } => self.values.get(&(frame, false, index)),
+            ValuePlace::Operand { frame, index } => self.values.get(&(frame, true, index)),
+            ValuePlace::Global { instance: 0, index } => {
+                return self.globals.get(index as usize).copied().ok_or(Fault::Unmapped);
+            }
+            ValuePlace::Element { instance: 0, table: 0, index } => {
+                return self.table.get(index as usize).copied().ok_or(Fault::Unmapped);
+            }
+            ValuePlace::Global { .. } | ValuePlace::Element { .. } => return Err(Fault::Unmapped),
+        };
+        value.copied().ok_or(Fault::Unavailable)
+    }
+
+    fn set_value(&mut self, place: ValuePlace, value: Value) -> Result<(), Fault> {
+        match place {
+            ValuePlace::Local { frame, index } => self.values.insert((frame, false, index), value),
+            ValuePlace::Operand { frame, index } => self.values.insert((frame, true, index), value),
+            ValuePlace::Global { index, .. } => {
+                self.globals[index as usize] = value;
+                None
+            }
+            ValuePlace::Element { .. } => return Err(Fault::Fixed),
+        };
+        Ok(())
+    }
+
+    fn memory_size(&self, instance: u32, memory: u32) -> Option<u64> {
+        ((instance, memory) == (0, 0)).then_some(self.memory.len() as u64)
+    }
+
+    fn read_memory(&self, instance: u32, memory: u32, offset: u64, into: &mut [u8]) -> usize {
+        if (instance, memory) != (0, 0) {
+            return 0;
+        }
+        let rest = self.memory.get(offset as usize..).unwrap_or_default();
+        into.iter_mut().zip(rest).map(|(to, from)| *to = *from).count()
+    }
+
+    fn write_memory(&mut self, instance: u32, memory: u32, offset: u64, bytes: &[u8]) -> Result<(), Fault> {
+        if (instance, memory) != (0, 0) {
+            return Err(Fault::Unmapped);
+        }
+        let start = offset as usize;
+        let target = self.memory.get_mut(start..start + bytes.len()).ok_or(Fault::Unmapped)?;
+        target.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn code(&self, module: u32) -> Option<Range<ModulePc>> {
+        (module == 0).then_some(ModulePc(0x40)..ModulePc(0x80))
+    }
+
+    fn bytecode(&self, module: u32) -> Option<&[u8]> {
+        (module == 0).then_some(b"\0asm\x01\0\0\0")
+    }
+
+    fn imported_functions(&self, module: u32) -> u32 {
+        u32::from(module == 0)
+    }
+
+    fn referenced(&self, _reference: Value) -> Option<Referenced> {
+        None
+    }
+
+    fn returned_call(&self) -> Option<ReturnedCall> {
+        self.returned.clone()
+    }
+}

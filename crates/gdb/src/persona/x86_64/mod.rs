@@ -1,0 +1,160 @@
+//! An x86-64 machine without an operating system: what stock gdb sees.
+//!
+//! | register | meaning |
+//! |---|---|
+//! | `rip` | address of the operator about to run; at a breakpoint, the address that was asked for |
+//! | `rbp`, `rsp` | the frame's image (`frame_image`) and its low end |
+//! | `rax` | the top of the operand stack, if it is an integer: gdb reads return values there |
+//! | `xmm0` | the top of the operand stack, if it is a float or a vector |
+//! | `rdx`, `xmm1` | the rest of a small structure that the call before this operator returned through memory |
+//! | `wasm_*` | module, instance, function, module PC and counts of the innermost frame |
+//!
+//! All others are unavailable, and so is everything in this table that is not known. Nothing is guessed.
+//!
+//! Why are structures special? clang for wasm32 returns them through a pointer that the caller passes as first
+//! argument; gdb believes in the System V ABI, where one of up to 16 bytes comes in registers and a longer one has its
+//! address in `rax`. Right after such a call the registers are filled as gdb expects them, from the guest's memory.
+
+mod registers;
+mod returned;
+
+use debugger::Frame;
+
+use crate::address_space::{AddressSpace, HOST_FUNCTION, WIDE};
+use crate::frame_image::{frame_pointer, instance_index, module_index, resume_address, stack_pointer};
+use crate::int::narrow;
+use crate::machine::{Fault, Machine, ValuePlace};
+use crate::value_bytes;
+
+use super::Persona;
+use registers::Register;
+use returned::Returned;
+
+/// The persona; it has no state.
+#[derive(Debug)]
+pub(crate) struct X86_64;
+
+const SPACE: &AddressSpace = &WIDE;
+
+impl Persona for X86_64 {
+    fn name(&self) -> &'static str {
+        "x86-64"
+    }
+
+    fn space(&self) -> &'static AddressSpace {
+        SPACE
+    }
+
+    fn target_xml(&self) -> &'static str {
+        include_str!("target.xml")
+    }
+
+    fn register_sizes(&self) -> &'static [u8] {
+        &registers::SIZES
+    }
+
+    fn register(&self, machine: &dyn Machine, number: usize) -> Option<Vec<u8>> {
+        let size = usize::from(*registers::SIZES.get(number)?);
+        let mut bytes = match registers::meaning(number)? {
+            Register::InstructionPointer => instruction_pointer(machine).to_le_bytes().to_vec(),
+            Register::FramePointer => {
+                let innermost = machine.frames().first();
+                innermost.map_or(0, |frame| frame_pointer(SPACE, frame)).to_le_bytes().to_vec()
+            }
+            Register::StackPointer => {
+                let innermost = machine.frames().first();
+                innermost.map_or(SPACE.stack_base, |frame| stack_pointer(SPACE, frame)).to_le_bytes().to_vec()
+            }
+            Register::Result(result) => Returned::at(machine, SPACE)?.register(result)?,
+            Register::Wasm(fact) => wasm_fact(machine, fact)?.to_le_bytes().to_vec(),
+        };
+        bytes.resize(size, 0);
+        Some(bytes)
+    }
+
+    fn set_register(&self, machine: &mut dyn Machine, number: usize, bytes: &[u8]) -> Result<(), Fault> {
+        let current = self.register(machine, number).ok_or(Fault::Unavailable)?;
+        if current.len() != bytes.len() {
+            return Err(Fault::Fixed);
+        }
+        if current == bytes {
+            return Ok(());
+        }
+        match registers::meaning(number) {
+            Some(Register::Result(result)) => set_top(machine, result, bytes),
+            _ => Err(Fault::Fixed),
+        }
+    }
+
+    fn expedited(&self) -> &'static [usize] {
+        &registers::EXPEDITED
+    }
+
+    fn symbol_layout(&self, module: u32, instance: u32, imports: &[String]) -> dwarf::Layout {
+        let symbol =
+            |name: &str, address| dwarf::Symbol { name: name.to_owned(), address, size: HOST_FUNCTION };
+        let host_functions = imports
+            .iter()
+            .enumerate()
+            .filter_map(|(index, name)| Some(symbol(name, SPACE.host_function(module, narrow(index))?)));
+        dwarf::Layout {
+            machine: dwarf::Machine::X86_64,
+            code_base: SPACE.code.base + u64::from(module) * SPACE.code.stride,
+            globals_base: SPACE.globals.base + u64::from(instance) * SPACE.globals.stride,
+            host_functions: host_functions.collect(),
+            host: symbol("<host>", SPACE.host()),
+        }
+    }
+}
+
+fn instruction_pointer(machine: &dyn Machine) -> u64 {
+    if let Some((module, pc)) = machine.requested_pc()
+        && let Some(address) = SPACE.code(module, pc)
+    {
+        return address;
+    }
+    match machine.frames().first() {
+        Some(Frame::Host(frame)) => {
+            SPACE.host_function(module_index(frame.module), frame.function).unwrap_or(SPACE.host())
+        }
+        Some(frame) => resume_address(SPACE, frame),
+        None => SPACE.host(),
+    }
+}
+
+fn wasm_fact(machine: &dyn Machine, fact: registers::Fact) -> Option<u32> {
+    let Some(Frame::Wasm(frame)) = machine.frames().first() else { return None };
+    Some(match fact {
+        registers::Fact::Module => module_index(frame.module),
+        registers::Fact::Instance => instance_index(frame.instance),
+        registers::Fact::Function => frame.function,
+        registers::Fact::Pc => frame.pc.0,
+        registers::Fact::Locals => narrow(frame.locals.len()),
+        registers::Fact::Operands => narrow(frame.operands.len()),
+    })
+}
+
+/// The topmost operand of the innermost frame.
+fn top(machine: &dyn Machine) -> Option<ValuePlace> {
+    let Some(Frame::Wasm(frame)) = machine.frames().first() else { return None };
+    let index = narrow(frame.operands.len().checked_sub(1)?);
+    Some(ValuePlace::Operand { frame: 0, index })
+}
+
+/// Writes the value that a result register shows, if it is the top of the operand stack.
+fn set_top(machine: &mut dyn Machine, result: registers::ResultRegister, bytes: &[u8]) -> Result<(), Fault> {
+    let Some(shown @ Returned::Top(old)) = Returned::at(machine, SPACE) else { return Err(Fault::Fixed) };
+    if shown.register(result).is_none() {
+        return Err(Fault::Fixed);
+    }
+    let place = top(machine).ok_or(Fault::Unavailable)?;
+    let length = value_bytes::encode(machine, SPACE, old).len();
+    let (value, padding) = bytes.split_at_checked(length).ok_or(Fault::Fixed)?;
+    if padding.iter().any(|&byte| byte != 0) {
+        return Err(Fault::Fixed);
+    }
+    machine.set_value(place, value_bytes::decode(old, value)?)
+}
+
+#[cfg(test)]
+mod tests;

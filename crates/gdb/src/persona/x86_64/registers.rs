@@ -1,0 +1,94 @@
+//! The registers of `target.xml` by number: how long each is, and what it means here.
+//!
+//! ```text
+//!    0..=15  rax rbx rcx rdx rsi rdi rbp rsp r8..r15       8 bytes each
+//!   16       rip                                           8
+//!   17..=23  eflags cs ss ds es fs gs                      4
+//!   24..=31  st0..st7                                     10
+//!   32..=39  fctrl fstat ftag fiseg fioff foseg fooff fop  4
+//!   40..=55  xmm0..xmm15                                  16
+//!   56       mxcsr                                         4
+//!   57..=62  wasm_module wasm_instance wasm_func wasm_pc wasm_locals wasm_operands  4
+//! ```
+//!
+//! gdb 13 rejects a description without all 40 registers of `org.gnu.gdb.i386.core`, and prints no floating-point
+//! return value without `org.gnu.gdb.i386.sse`.
+
+const RAX: usize = 0;
+const RDX: usize = 3;
+const RBP: usize = 6;
+const RSP: usize = 7;
+const RIP: usize = 16;
+const XMM0: usize = 40;
+const XMM1: usize = 41;
+const WASM: usize = 57;
+
+/// How many registers there are.
+pub(super) const COUNT: usize = 63;
+
+/// Size of each register in bytes.
+pub(super) static SIZES: [u8; COUNT] = sizes();
+
+/// What every stop reply carries.
+pub(super) static EXPEDITED: [usize; 3] = [RBP, RSP, RIP];
+
+const fn sizes() -> [u8; COUNT] {
+    let mut sizes = [0; COUNT];
+    let mut number = 0;
+    while number < COUNT {
+        sizes[number] = match number {
+            0..=16 => 8,
+            24..=31 => 10,
+            40..=55 => 16,
+            _ => 4,
+        };
+        number += 1;
+    }
+    sizes
+}
+
+/// A register in which gdb looks for return values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ResultRegister {
+    Rax,
+    Rdx,
+    Xmm0,
+    Xmm1,
+}
+
+/// A fact about the innermost frame in a register of our own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fact {
+    Module,
+    Instance,
+    Function,
+    Pc,
+    Locals,
+    Operands,
+}
+
+/// What a register means here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Register {
+    InstructionPointer,
+    FramePointer,
+    StackPointer,
+    Result(ResultRegister),
+    Wasm(Fact),
+}
+
+/// The meaning of a register; none for those without one.
+pub(super) fn meaning(number: usize) -> Option<Register> {
+    const FACTS: [Fact; 6] =
+        [Fact::Module, Fact::Instance, Fact::Function, Fact::Pc, Fact::Locals, Fact::Operands];
+    match number {
+        RAX => Some(Register::Result(ResultRegister::Rax)),
+        RDX => Some(Register::Result(ResultRegister::Rdx)),
+        RBP => Some(Register::FramePointer),
+        RSP => Some(Register::StackPointer),
+        RIP => Some(Register::InstructionPointer),
+        XMM0 => Some(Register::Result(ResultRegister::Xmm0)),
+        XMM1 => Some(Register::Result(ResultRegister::Xmm1)),
+        _ => FACTS.get(number.checked_sub(WASM)?).copied().map(Register::Wasm),
+    }
+}

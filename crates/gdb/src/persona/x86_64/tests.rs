@@ -1,0 +1,199 @@
+//! The registers of [`Fake`] as gdb sees them, and the description that goes with them.
+
+use std::fmt::Write as _;
+
+use debugger::Value;
+use expect_test::{Expect, expect};
+use frame_table::ModulePc;
+
+use super::*;
+use crate::machine::fake::{Fake, host_frame};
+use crate::machine::{EightByte, ReturnShape, ReturnedCall};
+
+/// Names and sizes (in bits) of the registers in target.xml, in order.
+fn described() -> Vec<(String, usize)> {
+    let attribute = |line: &str, name: &str| {
+        let start = line.find(&format!("{name}=\""))? + name.len() + 2;
+        Some(line[start..start + line[start..].find('"')?].to_owned())
+    };
+    let lines = X86_64.target_xml().lines().filter(|line| line.contains("<reg "));
+    lines
+        .enumerate()
+        .map(|(number, line)| {
+            assert_eq!(attribute(line, "regnum"), Some(number.to_string()), "{line}");
+            (attribute(line, "name").unwrap(), attribute(line, "bitsize").unwrap().parse().unwrap())
+        })
+        .collect()
+}
+
+/// The registers that have a value, in target byte order.
+#[track_caller]
+fn check(machine: &Fake, expected: Expect) {
+    let mut text = String::new();
+    for (number, (name, bits)) in described().into_iter().enumerate() {
+        if let Some(bytes) = X86_64.register(machine, number) {
+            assert_eq!(bytes.len() * 8, bits, "{name}");
+            writeln!(text, "{name} {}", String::from_utf8(crate::hex::text(&bytes)).unwrap()).unwrap();
+        }
+    }
+    expected.assert_eq(&text);
+}
+
+#[test]
+fn the_description_and_the_sizes_agree() {
+    let described: Vec<usize> = described().into_iter().map(|(_, bits)| bits / 8).collect();
+    let sizes: Vec<usize> = X86_64.register_sizes().iter().map(|&size| usize::from(size)).collect();
+    assert_eq!(described, sizes);
+}
+
+#[test]
+fn the_core_has_the_40_registers_that_gdb_wants() {
+    let names: Vec<String> = described().into_iter().take(40).map(|(name, _)| name).collect();
+    expect!["rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip eflags cs ss ds es fs gs st0 st1 st2 st3 st4 st5 st6 st7 fctrl fstat ftag fiseg fioff foseg fooff fop"]
+        .assert_eq(&names.join(" "));
+}
+
+#[test]
+fn an_ordinary_stop() {
+    check(
+        &Fake::new(),
+        expect![[r#"
+        rax 4443424100000000
+        rbp 00fcffff7f7f0000
+        rsp c0fbffff7f7f0000
+        rip 60000000007e0000
+        wasm_module 00000000
+        wasm_instance 00000000
+        wasm_func 02000000
+        wasm_pc 60000000
+        wasm_locals 02000000
+        wasm_operands 02000000
+    "#]],
+    );
+}
+
+#[test]
+fn a_breakpoint_is_at_the_address_that_was_asked_for() {
+    let mut machine = Fake::new();
+    machine.requested = Some((0, ModulePc(0x5e)));
+    assert_eq!(X86_64.register(&machine, 16), Some(0x7e00_0000_005e_u64.to_le_bytes().to_vec()));
+}
+
+#[test]
+fn inside_a_host_function() {
+    let mut machine = Fake::new();
+    machine.frames.insert(0, host_frame(0, 0x140));
+    check(
+        &machine,
+        expect![[r#"
+        rbp 00fbffff7f7f0000
+        rsp 00fbffff7f7f0000
+        rip 10000000007d0000
+    "#]],
+    );
+}
+
+#[test]
+fn a_float_on_top_is_in_xmm0() {
+    let mut machine = Fake::new();
+    machine.values.insert((0, true, 1), Value::F64(0.5_f64.to_bits()));
+    let xmm0 = X86_64.register(&machine, 40).expect("known");
+    assert_eq!(xmm0.first_chunk(), Some(&0.5_f64.to_le_bytes()));
+    assert_eq!(xmm0.len(), 16);
+    assert_eq!(X86_64.register(&machine, 0), None, "rax has no part in it");
+}
+
+fn after_call(arguments: &[Value], results: usize, shape: Option<ReturnShape>) -> Fake {
+    let mut machine = Fake::new();
+    let arguments = arguments.to_vec();
+    machine.returned = Some(ReturnedCall { module: 0, function: 2, results, arguments, shape });
+    machine
+}
+
+#[track_caller]
+fn results(machine: &Fake) -> [Option<u64>; 4] {
+    [0, 3, 40, 41].map(|number| {
+        X86_64.register(machine, number).map(|bytes| u64::from_le_bytes(*bytes.first_chunk().unwrap()))
+    })
+}
+
+#[test]
+fn a_long_structure_has_its_address_in_rax() {
+    let machine = after_call(&[Value::I32(0x80)], 0, Some(ReturnShape::Memory));
+    assert_eq!(results(&machine), [Some(0x80), None, None, None]);
+}
+
+#[test]
+fn a_short_structure_is_dealt_out_to_the_registers_of_its_parts() {
+    let shape = |parts: &[EightByte]| Some(ReturnShape::Registers { size: 16, parts: parts.to_vec() });
+    let (low, high) = (Some(0x8786_8584_8382_8180), Some(0x8f8e_8d8c_8b8a_8988));
+    let arguments = [Value::I32(0x80)];
+    let machine = after_call(&arguments, 0, shape(&[EightByte::Integer, EightByte::Integer]));
+    assert_eq!(results(&machine), [low, high, None, None]);
+    let machine = after_call(&arguments, 0, shape(&[EightByte::Float, EightByte::Integer]));
+    assert_eq!(results(&machine), [high, None, low, None]);
+    let machine = after_call(&arguments, 0, shape(&[EightByte::Float, EightByte::Float]));
+    assert_eq!(results(&machine), [None, None, low, high]);
+}
+
+#[test]
+fn what_a_call_returned_is_never_guessed() {
+    let nothing = [None, None, None, None];
+    assert_eq!(results(&after_call(&[Value::I32(0x80)], 0, None)), nothing, "no debug info");
+    assert_eq!(results(&after_call(&[], 0, Some(ReturnShape::Memory))), nothing, "no pointer");
+    assert_eq!(results(&after_call(&[Value::F32(0)], 0, Some(ReturnShape::Memory))), nothing, "no pointer");
+    let unreadable = after_call(
+        &[Value::I32(-1)],
+        0,
+        Some(ReturnShape::Registers { size: 8, parts: vec![EightByte::Integer] }),
+    );
+    assert_eq!(results(&unreadable), nothing, "a pointer to nowhere");
+    let plain = after_call(&[Value::I32(0x80)], 1, None);
+    assert_eq!(results(&plain), [Some(0x4142_4344), None, None, None], "a result on the stack");
+}
+
+#[test]
+fn register_writes_change_values_or_fail() {
+    let mut machine = Fake::new();
+    let mut rax = 5_u64.to_le_bytes();
+    assert_eq!(X86_64.set_register(&mut machine, 0, &rax), Ok(()));
+    assert_eq!(machine.values[&(0, true, 1)], Value::I32(5));
+    rax[7] = 1;
+    assert_eq!(X86_64.set_register(&mut machine, 0, &rax), Err(Fault::Fixed), "more than an i32 holds");
+    assert_eq!(X86_64.set_register(&mut machine, 1, &rax), Err(Fault::Unavailable), "rbx means nothing");
+    assert_eq!(X86_64.set_register(&mut machine, 16, &rax), Err(Fault::Fixed), "no jumps");
+    let rip = X86_64.register(&machine, 16).unwrap();
+    assert_eq!(X86_64.set_register(&mut machine, 16, &rip), Ok(()), "nothing changes");
+    assert_eq!(X86_64.set_register(&mut machine, 16, &rip[1..]), Err(Fault::Fixed));
+    assert_eq!(X86_64.set_register(&mut machine, 99, &rip), Err(Fault::Unavailable));
+}
+
+#[test]
+fn the_symbol_layout_is_the_address_space() {
+    let layout = X86_64.symbol_layout(1, 2, &["env.a".to_owned(), "env.b".to_owned()]);
+    expect![[r#"
+        Layout {
+            machine: X86_64,
+            code_base: 138542760067072,
+            globals_base: 123153892245504,
+            host_functions: [
+                Symbol {
+                    name: "env.a",
+                    address: 137443248439312,
+                    size: 16,
+                },
+                Symbol {
+                    name: "env.b",
+                    address: 137443248439328,
+                    size: 16,
+                },
+            ],
+            host: Symbol {
+                name: "<host>",
+                address: 137438953472000,
+                size: 16,
+            },
+        }
+    "#]]
+    .assert_debug_eq(&layout);
+}
