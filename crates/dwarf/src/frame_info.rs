@@ -4,7 +4,8 @@
 //! sp = CFA`. In the `<host>` region the return address is undefined, which ends every backtrace there.
 
 use gimli::write::{
-    Address, CallFrameInstruction, CommonInformationEntry, DebugFrame, EndianVec, FrameDescriptionEntry, FrameTable,
+    Address, CallFrameInstruction, CommonInformationEntry, DebugFrame, EndianVec, FrameDescriptionEntry,
+    FrameTable,
 };
 use gimli::{Encoding, Format, LittleEndian};
 

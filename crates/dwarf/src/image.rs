@@ -1,11 +1,13 @@
 //! From a module to its symbol image: the driver.
 
+use std::collections::BTreeMap;
+
 use frame_table::ModulePc;
 
 use crate::elf::{self, CodeSection};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
-use crate::{Error, Layout, Module, Symbol, convert, frame_info};
+use crate::{Error, FunctionReturn, Layout, Module, Symbol, convert, frame_info};
 
 /// Host functions further apart do not fit one section.
 const MAX_HOST_REGION: u64 = 1 << 24;
@@ -15,6 +17,8 @@ const MAX_HOST_REGION: u64 = 1 << 24;
 pub struct SymbolImage {
     /// The file.
     pub elf: Vec<u8>,
+    /// How functions return what is not one scalar, by function index. Known for functions with debug info.
+    pub returns: BTreeMap<u32, FunctionReturn>,
     /// What became of the debug info.
     pub report: Report,
 }
@@ -52,10 +56,11 @@ pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -
     let frame = frame_info::debug_frame(layout, &unwindable).map_err(|_| Error::Address(layout.code_base))?;
     let mut debug = vec![(".debug_frame", frame)];
     let sections = DebugSections::find(&module, debug_file.as_ref(), &mut report);
-    debug.extend(convert::convert(&sections, &module, layout, &mut report));
+    let converted = convert::convert(&sections, &module, layout, &mut report);
+    debug.extend(converted.sections);
     let elf = elf::write(layout.machine, &code, &debug)?;
     tracing::debug!(%report, "symbol image of {} bytes", elf.len());
-    Ok(SymbolImage { elf, report })
+    Ok(SymbolImage { elf, returns: converted.returns, report })
 }
 
 fn text_section(module: &Module<'_>, layout: &Layout) -> Result<CodeSection, Error> {
@@ -69,7 +74,12 @@ fn text_section(module: &Module<'_>, layout: &Layout) -> Result<CodeSection, Err
     let size = u64::from(module.code.end.saturating_sub(module.code.start));
     let address = layout.code_address(ModulePc(module.code.start));
     check(layout, address, size)?;
-    Ok(CodeSection { name: ".text", address, size, symbols: module.defined_functions().iter().map(symbol).collect() })
+    Ok(CodeSection {
+        name: ".text",
+        address,
+        size,
+        symbols: module.defined_functions().iter().map(symbol).collect(),
+    })
 }
 
 /// The section of all host functions, `<host>` among them.
@@ -77,7 +87,8 @@ fn host_section(layout: &Layout) -> Result<CodeSection, Error> {
     let symbols: Vec<Symbol> =
         layout.host_functions.iter().chain(std::iter::once(&layout.host)).cloned().collect();
     let start = symbols.iter().map(|symbol| symbol.address).min().unwrap_or_default();
-    let end = symbols.iter().map(|symbol| symbol.address.saturating_add(symbol.size)).max().unwrap_or_default();
+    let end =
+        symbols.iter().map(|symbol| symbol.address.saturating_add(symbol.size)).max().unwrap_or_default();
     let size = end.saturating_sub(start);
     if size > MAX_HOST_REGION {
         return Err(Error::Address(end));

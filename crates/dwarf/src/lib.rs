@@ -21,6 +21,7 @@ mod image;
 mod layout;
 mod module;
 mod report;
+mod returns;
 mod sections;
 
 pub use error::Error;
@@ -28,3 +29,4 @@ pub use image::{SymbolImage, symbol_image};
 pub use layout::{Layout, Machine, Symbol};
 pub use module::{Function, Module, ValueType};
 pub use report::{Drop, Report};
+pub use returns::{FunctionReturn, RegisterClass, ReturnPlace};

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use frame_table::ModulePc;
 use wasmparser::{
-    CompositeInnerType, ExternalKind, FunctionBody, KnownCustom, Name, NameSectionReader, Parser, Payload, TypeRef,
-    ValType,
+    CompositeInnerType, ExternalKind, FunctionBody, KnownCustom, Name, NameSectionReader, Parser, Payload,
+    TypeRef, ValType,
 };
 
 use crate::Error;
@@ -172,7 +172,9 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     fn payload(&mut self, payload: Payload<'a>) -> Result<(), Error> {
         match payload {
-            Payload::Version { encoding: wasmparser::Encoding::Component, .. } => return Err(Error::Component),
+            Payload::Version { encoding: wasmparser::Encoding::Component, .. } => {
+                return Err(Error::Component);
+            }
             Payload::TypeSection(section) => {
                 for group in section {
                     self.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
@@ -199,7 +201,8 @@ impl<'a> Reading<'a> {
             Payload::ExportSection(section) => {
                 for export in section {
                     let export = export?;
-                    if matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact) {
+                    let is_function = matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact);
+                    if is_function && !export.name.is_empty() {
                         self.export_names.entry(export.index).or_insert(export.name);
                     }
                 }
@@ -302,6 +305,10 @@ impl<'a> Reading<'a> {
                 (Some(name), None) => (*name).to_owned(),
                 (None, None) => format!("func[{index}]"),
             };
+            if function.name.contains('\0') {
+                // It would end the name in a symbol table.
+                function.name = function.name.replace('\0', "\u{fffd}");
+            }
         }
         self.module
     }

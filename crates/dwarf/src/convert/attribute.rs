@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use gimli::write::{Address, AttributeValue as Value, DebugInfoRef, StringId, StringTable, UnitEntryId};
+use gimli::write::{
+    Address, AttributeValue as Value, DebugInfoRef, Expression, StringId, StringTable, UnitEntryId,
+};
 use gimli::{
     Attribute, AttributeValue, DebugAddrIndex, DebugInfoOffset, DebugStrOffset, DwAt, UnitOffset, UnitRef,
     constants as dw,
@@ -64,7 +66,11 @@ impl<'s> Strings<'s> {
         }
     }
 
-    fn add_reference(&mut self, unit: UnitRef<'_, Reader<'_>>, offset: DebugStrOffset) -> Result<StringId, String> {
+    fn add_reference(
+        &mut self,
+        unit: UnitRef<'_, Reader<'_>>,
+        offset: DebugStrOffset,
+    ) -> Result<StringId, String> {
         let key = (std::ptr::from_ref(unit.dwarf).addr(), offset.0);
         if let Some(&id) = self.known.get(&key) {
             return Ok(id);
@@ -109,7 +115,7 @@ impl<'a> AttributeConverter<'_, '_, 'a> {
             }
             AttributeValue::Exprloc(data) if name == dw::DW_AT_vtable_elem_location => {
                 // gdb looks for the very opcode DW_OP_constu, which a conversion may shorten.
-                Some(Value::Exprloc(gimli::write::Expression::raw(data.0.slice().to_vec())))
+                Some(Value::Exprloc(Expression::raw(data.0.slice().to_vec())))
             }
             AttributeValue::Exprloc(data) => match expression::convert(context, role(name), data) {
                 Ok(data) => {
@@ -118,7 +124,8 @@ impl<'a> AttributeConverter<'_, '_, 'a> {
                 }
                 Err(reason) => {
                     self.report.drop(Drop::Expression, reason);
-                    None
+                    // An empty location means "optimized out". Without any, gdb looks for a symbol of that name.
+                    (role(name) == Role::Location).then(|| Value::Exprloc(Expression::new()))
                 }
             },
             AttributeValue::LocationListsRef(_) | AttributeValue::DebugLocListsIndex(_) => {
@@ -178,7 +185,9 @@ impl<'a> AttributeConverter<'_, '_, 'a> {
                 let (unit, entry) = self.survey.signature(signature).ok_or(LOST)?;
                 Value::DebugInfoRef(DebugInfoRef::Entry(unit, entry))
             }
-            AttributeValue::DebugStrRef(offset) => Value::StringRef(self.strings.add_reference(unit, offset)?),
+            AttributeValue::DebugStrRef(offset) => {
+                Value::StringRef(self.strings.add_reference(unit, offset)?)
+            }
             AttributeValue::DebugStrOffsetsIndex(index) => {
                 let offset = unit.string_offset(index).map_err(text)?;
                 Value::StringRef(self.strings.add_reference(unit, offset)?)

@@ -85,8 +85,15 @@ pub(crate) fn convert(
     role: Role,
     expression: read::Expression<Reader<'_>>,
 ) -> Result<Expression, Unsupported> {
-    let (offsets, operations) = parse(expression, context.encoding)?;
-    let mut converter = Converter { context, role, out: Expression::new(), narrow: is_narrow(context, &operations) };
+    let (offsets, mut operations) = parse(expression, context.encoding)?;
+    if let [Operation::UnsignedConstant { value }, Operation::TLS] = *operations
+        && context.module.tls_base.is_none()
+    {
+        // A program with one thread: gdb takes this form for an ordinary static variable.
+        operations = vec![Operation::Address { address: value }];
+    }
+    let mut converter =
+        Converter { context, role, out: Expression::new(), narrow: is_narrow(context, &operations) };
     // Index in the output of each operation of the input, and of the end.
     let mut indexes = Vec::with_capacity(operations.len() + 1);
     let mut branches = Vec::new();
@@ -97,7 +104,8 @@ pub(crate) fn convert(
     let mut at_start = true;
     while let Some((operation, after)) = rest.split_first() {
         indexes.push(converter.out.next_index());
-        let ends = matches!(after, [Operation::StackValue] | [Operation::StackValue, Operation::Piece { .. }, ..]);
+        let ends =
+            matches!(after, [Operation::StackValue] | [Operation::StackValue, Operation::Piece { .. }, ..]);
         if role == Role::Location && at_start && ends && !has_branches && is_place(operation) {
             converter.place(operation)?;
             indexes.push(converter.out.next_index());
@@ -168,15 +176,25 @@ fn is_narrow(context: &Context<'_>, operations: &[Operation<'_>]) -> bool {
                 matches!(ty, Some(ValueType::I64 | ValueType::F64))
             }
             Operation::Deref { base_type, size, .. } => base_type.0 != 0 || size > 4,
-            Operation::UnsignedConstant { value } => value > u64::from(u32::MAX),
-            Operation::SignedConstant { value } => i32::try_from(value).is_err() && u32::try_from(value).is_err(),
-            Operation::TypedLiteral { .. } | Operation::Convert { .. } | Operation::Reinterpret { .. } => true,
+            // Compilers sign-extend a negative constant to 64 bits.
+            Operation::UnsignedConstant { value } => {
+                value > u64::from(u32::MAX) && value < i64::from(i32::MIN).cast_unsigned()
+            }
+            Operation::SignedConstant { value } => {
+                i32::try_from(value).is_err() && u32::try_from(value).is_err()
+            }
+            Operation::TypedLiteral { .. } | Operation::Convert { .. } | Operation::Reinterpret { .. } => {
+                true
+            }
             _ => false,
         })
 }
 
 fn is_place(operation: &Operation<'_>) -> bool {
-    matches!(operation, Operation::WasmLocal { .. } | Operation::WasmGlobal { .. } | Operation::WasmStack { .. })
+    matches!(
+        operation,
+        Operation::WasmLocal { .. } | Operation::WasmGlobal { .. } | Operation::WasmStack { .. }
+    )
 }
 
 struct Converter<'c> {

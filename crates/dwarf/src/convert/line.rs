@@ -87,11 +87,7 @@ impl<'t, 'a> Table<'t, 'a> {
         Some(table)
     }
 
-    fn add_file(
-        &mut self,
-        header: &read::LineProgramHeader<Reader<'a>>,
-        file: &read::FileEntry<Reader<'a>>,
-    ) {
+    fn add_file(&mut self, header: &read::LineProgramHeader<Reader<'a>>, file: &read::FileEntry<Reader<'a>>) {
         let id = self.file(header, file);
         self.ids.push(id);
     }

@@ -22,7 +22,8 @@ pub(crate) fn code_ranges<'a>(
     let Ok(Some(mut ranges)) = unit.attr_ranges(value) else { return Vec::new() };
     let mut found = Vec::new();
     while let Ok(Some(range)) = ranges.next() {
-        let range = if is_root { map.unit_range(range.begin, range.end) } else { map.range(range.begin, range.end) };
+        let range =
+            if is_root { map.unit_range(range.begin, range.end) } else { map.range(range.begin, range.end) };
         found.extend(range);
     }
     found

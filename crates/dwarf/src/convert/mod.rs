@@ -16,7 +16,7 @@ mod sources;
 mod survey;
 mod unit;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use gimli::LittleEndian;
 use gimli::write::{Dwarf, EndianVec, Sections};
@@ -27,15 +27,24 @@ use self::survey::Survey;
 use self::unit::{Shared, Tables};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
-use crate::{Layout, Module};
+use crate::{FunctionReturn, Layout, Module};
 
-/// Converts all debug sections. Gives the new sections by name, and nothing if there is no debug info.
+/// What comes out of the conversion.
+#[derive(Default)]
+pub(crate) struct Converted {
+    /// The new sections: name and contents. None if there is no debug info.
+    pub(crate) sections: Vec<(&'static str, Vec<u8>)>,
+    /// How functions return structures, by function index.
+    pub(crate) returns: BTreeMap<u32, FunctionReturn>,
+}
+
+/// Converts all debug sections.
 pub(crate) fn convert<'a>(
     debug: &DebugSections<'a>,
     module: &Module<'_>,
     layout: &Layout,
     report: &mut Report,
-) -> Vec<(&'static str, Vec<u8>)> {
+) -> Converted {
     let map = AddressMap::new(module, layout);
     let mut dwarf = Dwarf::new();
     let survey = Survey::new(debug, &map, layout.machine, &mut dwarf, report);
@@ -47,15 +56,17 @@ pub(crate) fn convert<'a>(
         strings: Strings::new(&mut dwarf.strings, budget),
         line_strings: &mut dwarf.line_strings,
         line_tables: HashSet::new(),
+        returns: BTreeMap::new(),
     };
     for number in 0..survey.units.len() {
         unit::convert(&shared, &survey, number, &mut tables, report);
     }
+    let returns = tables.returns;
     let mut sections = Sections::new(EndianVec::new(LittleEndian));
     if let Err(error) = dwarf.write(&mut sections) {
         report.drop(Drop::DebugInfo, error);
         report.units = 0;
-        return Vec::new();
+        return Converted::default();
     }
     let mut named = Vec::new();
     let collected = sections.for_each_mut(|id, section| {
@@ -66,7 +77,7 @@ pub(crate) fn convert<'a>(
         Ok::<_, std::convert::Infallible>(())
     });
     match collected {
-        Ok(()) => named,
+        Ok(()) => Converted { sections: named, returns },
         Err(never) => match never {},
     }
 }

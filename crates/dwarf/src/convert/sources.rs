@@ -35,7 +35,6 @@ impl<'a> Skeleton<'a> {
     }
 }
 
-
 /// All units that can be read, in the order of their origins and offsets.
 pub(crate) fn sources<'a>(debug: &DebugSections<'a>, report: &mut Report) -> Vec<Source<'a>> {
     let mut found = Vec::new();

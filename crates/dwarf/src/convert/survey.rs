@@ -7,16 +7,16 @@ use std::collections::HashMap;
 
 use gimli::write::{Dwarf, LineProgram, Unit, UnitEntryId, UnitId};
 use gimli::{
-    Abbreviation, Attribute, DebugInfoOffset, DebugTypeSignature, DwTag, Encoding, EntriesRaw, Format, UnitOffset,
-    UnitType, constants as dw,
+    Abbreviation, Attribute, DebugInfoOffset, DebugTypeSignature, DwTag, Encoding, EntriesRaw, Format,
+    UnitOffset, UnitType, constants as dw,
 };
 
 use super::address::AddressMap;
 use super::list::code_ranges;
 use super::sources::{Source, sources};
+use crate::Machine;
 use crate::report::{Drop, Report};
 use crate::sections::{DebugSections, Reader};
-use crate::Machine;
 
 /// Entries nested deeper are left out. Writing recurses, and no compiler nests like this.
 const MAX_DEPTH: isize = 400;
@@ -217,7 +217,8 @@ impl<'a> Walk<'_, 'a> {
             let address = unit.attr_address(low.value()).ok().flatten();
             return address.and_then(|address| self.map.code(address)).is_none();
         }
-        find(dw::DW_AT_ranges).is_some_and(|ranges| code_ranges(unit, self.map, ranges.value(), false).is_empty())
+        find(dw::DW_AT_ranges)
+            .is_some_and(|ranges| code_ranges(unit, self.map, ranges.value(), false).is_empty())
     }
 }
 

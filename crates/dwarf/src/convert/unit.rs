@@ -1,8 +1,8 @@
 //! One unit: its line table, then its entries in order, then what a debugger needs to see in them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use gimli::write::{AttributeValue as Value, LineStringTable, Unit, UnitEntryId, UnitTable};
+use gimli::write::{Address, AttributeValue as Value, LineStringTable, Unit, UnitEntryId, UnitTable};
 use gimli::{DebuggingInformationEntry, DwTag, UnitRef, UnitType, constants as dw};
 
 use super::address::AddressMap;
@@ -11,10 +11,11 @@ use super::expression::Context;
 use super::line::{self, Files};
 use super::list::code_ranges;
 use super::survey::{Place, Survey};
-use crate::report::{Drop, Report};
-use crate::sections::Reader;
 use crate::module::is_main;
-use crate::{Function, Layout, Module};
+use crate::report::{Drop, Report};
+use crate::returns::{function_return, return_type};
+use crate::sections::Reader;
+use crate::{Function, FunctionReturn, Layout, Module};
 
 type Entry<'a> = DebuggingInformationEntry<Reader<'a>>;
 
@@ -40,6 +41,8 @@ pub(crate) struct Tables<'t> {
     pub(crate) line_strings: &'t mut LineStringTable,
     /// Offsets of the line tables that were converted already for a unit.
     pub(crate) line_tables: HashSet<usize>,
+    /// How functions return structures, by function index.
+    pub(crate) returns: BTreeMap<u32, FunctionReturn>,
 }
 
 /// Converts unit `number` of the survey into its place.
@@ -77,8 +80,16 @@ pub(crate) fn convert(
 
     let strings = &mut tables.strings;
     let attributes = AttributeConverter { survey, number, map: shared.map, files, strings, report };
-    let mut converter =
-        UnitConverter { shared, survey, number, unit: source.unit_ref(), out, attributes, scopes: Vec::new() };
+    let mut converter = UnitConverter {
+        shared,
+        survey,
+        number,
+        unit: source.unit_ref(),
+        out,
+        attributes,
+        returns: &mut tables.returns,
+        scopes: Vec::new(),
+    };
     let done = converter.entries(&surveyed.places);
     converter.fill(surveyed.places.get(done..).unwrap_or_default());
     converter.finish_root();
@@ -93,6 +104,7 @@ struct UnitConverter<'c, 's, 'a> {
     unit: UnitRef<'c, Reader<'a>>,
     out: &'c mut Unit,
     attributes: AttributeConverter<'c, 's, 'a>,
+    returns: &'c mut BTreeMap<u32, FunctionReturn>,
     /// From the root to the parent of the current entry.
     scopes: Vec<Scope<'c>>,
 }
@@ -138,6 +150,13 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
             self.out.add_reserved(id, parent, entry.tag());
         }
         self.attributes(id, entry, self.unit, function);
+        if entry.tag() == dw::DW_TAG_subprogram
+            && let Some(function) = function
+            && let Some(ty) = return_type(self.unit, entry)
+            && let Some(found) = function_return(self.unit, ty, !function.results.is_empty())
+        {
+            self.returns.insert(function.index, found);
+        }
         if is_root {
             self.skeleton_attributes(id);
         }
@@ -198,7 +217,12 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
     /// Changes what the larger address size or a lost attribute makes wrong.
     fn adjust(&mut self, id: UnitEntryId, tag: DwTag) {
         let read_size = self.unit.encoding().address_size;
+        let is_root = id == self.out.root();
         let entry = self.out.get_mut(id);
+        if is_root && entry.get(dw::DW_AT_ranges).is_some() {
+            // Our lists say themselves what they count from, but gdb complains about a unit that does not.
+            entry.set(dw::DW_AT_low_pc, Value::Address(Address::Constant(self.shared.map.text())));
+        }
         if entry.get(dw::DW_AT_low_pc).is_none() {
             entry.delete(dw::DW_AT_high_pc);
         }

@@ -1,0 +1,91 @@
+//! What the tests share: compiling C to Wasm, a layout, and running the tools that read the image.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dwarf::{Layout, Machine, Module, Symbol};
+
+/// Address of module PC 0.
+pub const CODE_BASE: u64 = 0x7e00_0000_0000;
+/// Address of `<host>`.
+pub const HOST: u64 = 0x7e80_0000_0000;
+/// Address of global 0.
+pub const GLOBALS: u64 = 0x7e90_0000_0000;
+
+/// The layout that the tests use.
+pub fn layout(module: &[u8]) -> Layout {
+    let imports = Module::parse(module).map(|module| module.functions).unwrap_or_default();
+    Layout {
+        machine: Machine::X86_64,
+        code_base: CODE_BASE,
+        globals_base: GLOBALS,
+        host_functions: imports
+            .into_iter()
+            .filter(dwarf::Function::is_import)
+            .zip(1..)
+            .map(|(function, i)| Symbol { name: function.name, address: HOST + 16 * i, size: 16 })
+            .collect(),
+        host: Symbol { name: "<host>".to_owned(), address: HOST, size: 16 },
+    }
+}
+
+/// The directory of the C programs.
+pub fn programs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs")
+}
+
+/// Runs a program and returns what it printed, both streams together. Fails with `install` if it is missing.
+pub fn run(command: &mut Command, install: &str) -> String {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().unwrap_or_else(|error| panic!("{name}: {error}; try: {install}"));
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(output.status.success(), "{command:?} failed:\n{text}");
+    text
+}
+
+/// Compiles a program of [`programs`] with clang-19 and returns the module.
+pub fn compile(directory: &Path, program: &str, flags: &[&str]) -> Vec<u8> {
+    let out = directory.join("out.wasm");
+    let mut clang = Command::new("clang-19");
+    clang.arg("--target=wasm32-wasi").args(flags).arg("-o").arg(&out).arg(programs().join(program));
+    clang.current_dir(directory);
+    run(&mut clang, "apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32");
+    std::fs::read(out).expect("clang wrote its output")
+}
+
+/// Writes the image of a module to a file.
+pub fn write_image(
+    directory: &Path,
+    module: &[u8],
+    debug_file: Option<&[u8]>,
+) -> (PathBuf, dwarf::SymbolImage) {
+    let image = dwarf::symbol_image(module, debug_file, &layout(module)).expect("the module is well-formed");
+    let path = directory.join("image.elf");
+    std::fs::write(&path, &image.elf).expect("the directory is writable");
+    (path, image)
+}
+
+/// Runs gdb on an image.
+pub fn gdb(image: &Path, commands: &[&str]) -> String {
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-nx", "-batch", "-iex", "set debuginfod enabled off", "-iex", "set width 0"]);
+    gdb.args(["-iex", "set complaints 1000"]).arg(image);
+    for command in commands {
+        gdb.args(["-ex", command]);
+    }
+    run(&mut gdb, "apt-get install gdb")
+}
+
+/// What `llvm-dwarfdump --verify` says.
+pub fn verify(image: &Path) -> String {
+    let mut dump = Command::new("llvm-dwarfdump-19");
+    run(dump.arg("--verify").arg(image), "apt-get install llvm-19")
+}
+
+/// The number of the line of `calls.c` that is marked with `LINE name`.
+pub fn line(name: &str) -> usize {
+    let source = std::fs::read_to_string(programs().join("calls.c")).expect("the program is there");
+    let mark = format!("// LINE {name}");
+    source.lines().position(|line| line.ends_with(&mark)).expect("the line is marked") + 1
+}

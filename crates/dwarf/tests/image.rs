@@ -1,0 +1,182 @@
+//! The image as stock gdb and `llvm-dwarfdump` see it, for programs that clang compiles here and now.
+
+#[allow(dead_code, reason = "each test program uses its part of it")]
+mod common;
+
+use common::{compile, gdb, line, verify, write_image};
+use dwarf::{RegisterClass, ReturnPlace};
+
+/// Complaints that gdb has about any program with pointers of 4 bytes, and about native inlined code alike.
+fn is_known_complaint(line: &str) -> bool {
+    line.contains("invalid pointer size 4") || line.contains("and its abstract origin")
+}
+
+#[test]
+fn gdb_and_dwarfdump_have_no_complaints() {
+    let directory = tempfile::tempdir().unwrap();
+    for level in ["-O0", "-O1", "-O2", "-Os"] {
+        for version in ["-gdwarf-2", "-gdwarf-3", "-gdwarf-4", "-gdwarf-5"] {
+            let module = compile(directory.path(), "calls.c", &[level, version]);
+            let (path, image) = write_image(directory.path(), &module, None);
+            assert!(image.report.has_debug_info());
+            let checked = verify(&path);
+            assert!(checked.contains("No errors."), "{level} {version}: {checked}");
+            let output = gdb(&path, &["maint expand-symtabs"]);
+            let complaints: Vec<&str> = output.lines().filter(|line| !is_known_complaint(line)).collect();
+            assert!(complaints.is_empty(), "{level} {version}: {complaints:#?}");
+        }
+    }
+}
+
+#[test]
+fn gdb_finds_lines_types_and_symbols() {
+    let directory = tempfile::tempdir().unwrap();
+    for level in ["-O0", "-O2"] {
+        for version in ["-gdwarf-4", "-gdwarf-5"] {
+            let module = compile(directory.path(), "calls.c", &[level, version]);
+            let (path, _) = write_image(directory.path(), &module, None);
+            let output = gdb(
+                &path,
+                &[
+                    "info line leaf",
+                    "info scope middle",
+                    "ptype struct box",
+                    "print sizeof(struct box)",
+                    "info address g_counter",
+                    "info address g_removed",
+                    "print g_removed",
+                    "info address main",
+                    "info symbol main",
+                    "info address <host>",
+                    "info functions -n removed",
+                    "info source",
+                    "list leaf,+2",
+                ],
+            );
+            let expect =
+                |text: &str| assert!(output.contains(text), "{level} {version}: no {text:?} in\n{output}");
+            expect(&format!("Line {} of \"", line("leaf")));
+            expect("calls.c\" starts at address 0x7e00");
+            expect("Symbol n is ");
+            expect("Symbol sum is ");
+            expect("struct point low;");
+            expect("$1 = 20\n");
+            expect("Symbol \"g_counter\" is static storage at address 0x");
+            expect("Symbol \"g_removed\" is optimized out.");
+            expect("$2 = <optimized out>");
+            expect("Symbol \"main\" is a function at address 0x7e00");
+            expect("main in section .text\n");
+            expect("Symbol \"<host>\" is at 0x7e8000000000 in a file compiled without debugging.");
+            expect("int twice = n * 2;");
+            assert!(!output.contains("removed(int)"), "{output}");
+        }
+    }
+}
+
+#[test]
+fn code_is_filler_and_sections_are_in_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let module = compile(directory.path(), "calls.c", &["-O0", "-g"]);
+    let (path, _) = write_image(directory.path(), &module, None);
+    let parsed = dwarf::Module::parse(&module).unwrap();
+    let leaf = parsed.functions.iter().find(|function| function.name == "leaf").unwrap();
+    let output = gdb(&path, &["maint info sections", "x/4xb leaf", "info osabi", "print &leaf"]);
+    let text = format!(
+        "{:#x}->{:#x}",
+        common::CODE_BASE + u64::from(parsed.code.start),
+        common::CODE_BASE + u64::from(parsed.code.end)
+    );
+    assert!(output.contains(&text), "no {text} in {output}");
+    assert!(output.contains("0xcf\t0xcf\t0xcf\t0xcf"), "{output}");
+    let address = format!("{:#x} <leaf>", common::CODE_BASE + u64::from(leaf.body.start));
+    assert!(output.contains(&address), "no {address} in {output}");
+}
+
+#[test]
+fn modules_without_dwarf_have_symbols() {
+    let directory = tempfile::tempdir().unwrap();
+    let module = compile(directory.path(), "calls.c", &["-O0", "-Wl,--strip-debug"]);
+    let (path, image) = write_image(directory.path(), &module, None);
+    assert!(!image.report.has_debug_info());
+    let output = gdb(&path, &["info address leaf", "info line leaf", "maint info sections"]);
+    assert!(output.contains("Symbol \"leaf\" is at 0x7e00"), "{output}");
+    assert!(!output.contains(".debug_info"), "{output}");
+}
+
+#[test]
+fn line_tables_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let module = compile(directory.path(), "calls.c", &["-O1", "-gline-tables-only"]);
+    let (path, _) = write_image(directory.path(), &module, None);
+    let output = gdb(&path, &["info line middle"]);
+    assert!(output.contains(&format!("Line {} of ", line("middle"))), "{output}");
+}
+
+#[test]
+fn debug_info_from_another_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let full = compile(directory.path(), "calls.c", &["-O0", "-g"]);
+    let bare = compile(directory.path(), "calls.c", &["-O0", "-g", "-Wl,--strip-all"]);
+    let (path, image) = write_image(directory.path(), &bare, Some(&full));
+    assert!(image.report.has_debug_info());
+    let output = gdb(&path, &["info line leaf", "info scope leaf"]);
+    assert!(output.contains(&format!("Line {} of ", line("leaf"))), "{output}");
+    assert!(output.contains("Symbol twice is "), "{output}");
+}
+
+#[test]
+fn split_dwarf_of_both_kinds() {
+    let directory = tempfile::tempdir().unwrap();
+    for version in ["-gdwarf-4", "-gdwarf-5"] {
+        let at = directory.path();
+        let object = compile(at, "calls.c", &["-O0", version, "-gsplit-dwarf", "-c"]);
+        std::fs::write(at.join("calls.o"), object).unwrap();
+        let split = std::fs::read(at.join("out.dwo")).unwrap();
+        let mut link = std::process::Command::new("clang-19");
+        link.args(["--target=wasm32-wasi", "calls.o", "-o", "linked.wasm"]).current_dir(at);
+        common::run(&mut link, "apt-get install clang-19 lld-19");
+        let module = std::fs::read(at.join("linked.wasm")).unwrap();
+        let mut package = std::process::Command::new("llvm-dwp-19");
+        common::run(package.args(["out.dwo", "-o", "out.dwp"]).current_dir(at), "apt-get install llvm-19");
+        let package = std::fs::read(at.join("out.dwp")).unwrap();
+        for debug_file in [split, package] {
+            let (path, _) = write_image(at, &module, Some(&debug_file));
+            assert!(verify(&path).contains("No errors."));
+            let output = gdb(&path, &["info line leaf", "info scope middle", "ptype struct pair"]);
+            assert!(output.contains(&format!("Line {} of ", line("leaf"))), "{version}: {output}");
+            assert!(output.contains("Symbol b is "), "{version}: {output}");
+            assert!(output.contains("double a;"), "{version}: {output}");
+        }
+        // Without the contents, lines are still there.
+        let (path, image) = write_image(at, &module, None);
+        assert!(image.report.to_string().contains("were not given"), "{}", image.report);
+        let output = gdb(&path, &["info line leaf"]);
+        assert!(output.contains(&format!("Line {} of ", line("leaf"))), "{version}: {output}");
+    }
+}
+
+#[test]
+fn returned_structures_are_classified_as_on_x86_64() {
+    use RegisterClass::{Integer, Sse};
+    let directory = tempfile::tempdir().unwrap();
+    for flags in [["-O0", "-gdwarf-4"], ["-O0", "-gdwarf-2"], ["-O2", "-gdwarf-5"]] {
+        let module = compile(directory.path(), "calls.c", &flags);
+        let (_, image) = write_image(directory.path(), &module, None);
+        let parsed = dwarf::Module::parse(&module).unwrap();
+        let find = |name: &str| {
+            let function = parsed.functions.iter().find(|function| function.name == name)?;
+            image.returns.get(&function.index)
+        };
+        let check = |name, byte_size, hidden_pointer, place| {
+            let found = dwarf::FunctionReturn { byte_size, hidden_pointer, place };
+            assert_eq!(find(name), Some(&found), "{name} {flags:?}");
+        };
+        check("make_point", 8, true, ReturnPlace::Registers(vec![Integer]));
+        check("make_pair", 16, true, ReturnPlace::Registers(vec![Sse, Integer]));
+        check("make_one", 4, false, ReturnPlace::Registers(vec![Sse]));
+        check("make_big", 24, true, ReturnPlace::Memory);
+        check("make_wide", 16, true, ReturnPlace::Registers(vec![Integer, Integer]));
+        assert_eq!(find("make_int"), None);
+        assert_eq!(find("leaf"), None);
+    }
+}
