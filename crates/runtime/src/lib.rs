@@ -1,1 +1,28 @@
-//! placeholder
+//! The runtime: parses, validates, compiles, instantiates and runs WebAssembly modules, so that a debugger can stop
+//! them at any operator and see all of their state.
+//!
+//! `debug` is the one seam that a debugger uses. `unsafe` is in three rooms: `jit`, `vm`, `unwind`.
+
+mod debug;
+mod engine;
+mod error;
+mod instance;
+mod jit;
+mod linker;
+mod module;
+mod store;
+mod translate;
+mod trap;
+mod unwind;
+mod value;
+mod vm;
+
+pub use debug::{DebugEvent, DebugHook, Frame, FrameError, Resumption, WasmFrame};
+pub use engine::{Engine, EngineConfig, Tier};
+pub use error::Error;
+pub use instance::Instance;
+pub use linker::Linker;
+pub use module::{ExternType, GlobalType, Import, MemoryType, Module, TableType};
+pub use store::{Caller, FuncHandle, InterruptHandle, Store};
+pub use trap::{Failure, HostError, TrapCode};
+pub use value::{FuncType, Value, ValueType};

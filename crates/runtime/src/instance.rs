@@ -1,0 +1,486 @@
+//! Instances: linking a module's imports, filling its memories and tables, running its start function.
+
+use crate::error::Error;
+use crate::linker::{Definition, Linker};
+use crate::module::{
+    ConstExpr, ConstOp, ExternIndex, ExternType, GlobalType, Import, MemoryType, Module, ModuleInfo, SegmentMode,
+    TableType, narrow,
+};
+use crate::store::{FuncHandle, Store};
+use crate::trap::{Failure, TrapCode};
+use crate::value::Value;
+use crate::vm::{FuncRef, Global, Memory, Table, VmContext, VmOffsets, offsets};
+use std::sync::Arc;
+
+/// An instance of a module in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Instance(u32);
+
+/// What the store keeps of an instance. All index spaces start with the imports.
+pub(crate) struct InstanceData {
+    /// Index of the module in the store.
+    pub(crate) module: usize,
+    info: Arc<ModuleInfo>,
+    pub(crate) vmctx: VmContext,
+    /// Indices in the store.
+    pub(crate) memories: Vec<usize>,
+    pub(crate) tables: Vec<usize>,
+    pub(crate) globals: Vec<usize>,
+    imported_functions: Vec<FuncHandle>,
+    /// References of each element segment that was not dropped.
+    elements: Vec<Vec<u64>>,
+    dropped_data: Vec<bool>,
+    number: u32,
+}
+
+impl InstanceData {
+    pub(crate) fn info(&self) -> &ModuleInfo {
+        &self.info
+    }
+
+    /// A function by its index: whose it is in the end.
+    pub(crate) fn function(&self, index: u32) -> Option<FuncHandle> {
+        match index.checked_sub(self.info.imported.functions) {
+            None => self.imported_functions.get(index as usize).copied(),
+            Some(_) if (index as usize) < self.info.functions.len() => {
+                Some(FuncHandle { instance: self.number, index })
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+/// Imports by kind, as the linker found them.
+#[derive(Default)]
+struct Found {
+    functions: Vec<FuncHandle>,
+    memories: Vec<usize>,
+    tables: Vec<usize>,
+    globals: Vec<usize>,
+}
+
+impl Instance {
+    /// Instantiates a module and runs its start function.
+    ///
+    /// # Errors
+    /// When imports are missing (all of them are named) or of other types, when memory runs out, or when a segment or
+    /// the start function traps.
+    pub fn new(store: &mut Store, module: &Module, linker: &Linker) -> Result<Self, Error> {
+        let instance = Self::allocate(store, module, linker)?;
+        store.report_loaded(instance);
+        let start = Error::Start;
+        store.run_segments(instance.index()).map_err(|code| start(Failure::Trap(code)))?;
+        if let Some(function) = module.info().start {
+            let handle = FuncHandle { instance: instance.0, index: function };
+            handle.call(store, &[]).map_err(start)?;
+        }
+        Ok(instance)
+    }
+
+    pub(crate) fn from_index(index: u32) -> Self {
+        Self(index)
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Its number in the store, in the order of instantiation.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// An exported function.
+    #[must_use]
+    pub fn get_func(self, store: &Store, name: &str) -> Option<FuncHandle> {
+        let data = store.instances.get(self.index())?;
+        match data.info().export(name)? {
+            ExternIndex::Function(index) => data.function(index),
+            _ => None,
+        }
+    }
+
+    /// An exported global's value.
+    #[must_use]
+    pub fn get_global(self, store: &Store, name: &str) -> Option<Value> {
+        match store.instances.get(self.index())?.info().export(name)? {
+            ExternIndex::Global(index) => store.global(self, index),
+            _ => None,
+        }
+    }
+
+    fn allocate(store: &mut Store, module: &Module, linker: &Linker) -> Result<Self, Error> {
+        let info = Arc::clone(module.info());
+        let mut found = link(store, &info.imports, linker)?;
+        let number = narrow(store.instances.len());
+        let module_index = store.load(module)?;
+        for ty in &info.memories[info.imported.memories as usize..] {
+            found.memories.push(store.add_memory(*ty)?);
+        }
+        let offsets = VmOffsets::new(&info);
+        let vmctx = VmContext::new(offsets.size());
+        store.instances.push(InstanceData {
+            module: module_index,
+            info: Arc::clone(&info),
+            vmctx,
+            memories: found.memories,
+            tables: found.tables,
+            globals: found.globals,
+            imported_functions: found.functions,
+            elements: Vec::new(),
+            dropped_data: vec![false; info.data.len()],
+            number,
+        });
+        let instance = Self(number);
+        store.fill_functions(instance.index(), offsets)?;
+        store.fill_globals_and_tables(instance.index())?;
+        store.fill_views(instance.index(), offsets);
+        Ok(instance)
+    }
+}
+
+fn link(store: &mut Store, imports: &[Import], linker: &Linker) -> Result<Found, Error> {
+    let missing: Vec<String> = imports
+        .iter()
+        .filter(|import| linker.find(&import.module, &import.name).is_none())
+        .map(|import| format!("{}.{}", import.module, import.name))
+        .collect();
+    if !missing.is_empty() {
+        return Err(Error::MissingImports(missing));
+    }
+    let mut found = Found::default();
+    for import in imports {
+        let Some(definition) = linker.find(&import.module, &import.name) else { continue };
+        let actual = store.type_of(definition);
+        if !actual.as_ref().is_some_and(|actual| fits(actual, &import.ty)) {
+            return Err(Error::ImportType {
+                name: format!("{}.{}", import.module, import.name),
+                wanted: describe(&import.ty),
+                found: actual.as_ref().map_or_else(|| "nothing".to_owned(), describe),
+            });
+        }
+        match definition {
+            Definition::HostFunction { ty, function } => {
+                let name = format!("{}.{}", import.module, import.name);
+                found.functions.push(store.add_host_function(name, ty.clone(), Arc::clone(function))?);
+            }
+            Definition::Function(handle) => found.functions.push(*handle),
+            Definition::Memory(index) => found.memories.push(*index),
+            Definition::Table(index) => found.tables.push(*index),
+            Definition::Global(index) => found.globals.push(*index),
+        }
+    }
+    Ok(found)
+}
+
+/// Whether something of type `actual` may be imported as `wanted`.
+fn fits(actual: &ExternType, wanted: &ExternType) -> bool {
+    let sizes = |(have, have_max): (u32, Option<u32>), (want, want_max): (u32, Option<u32>)| {
+        have >= want && want_max.is_none_or(|want_max| have_max.is_some_and(|have_max| have_max <= want_max))
+    };
+    match (actual, wanted) {
+        (ExternType::Table(a), ExternType::Table(w)) => {
+            a.element == w.element && sizes((a.minimum, a.maximum), (w.minimum, w.maximum))
+        }
+        (ExternType::Memory(a), ExternType::Memory(w)) => sizes((a.minimum, a.maximum), (w.minimum, w.maximum)),
+        _ => actual == wanted,
+    }
+}
+
+fn describe(ty: &ExternType) -> String {
+    match ty {
+        ExternType::Function(ty) => format!("a function {ty}"),
+        ExternType::Table(ty) => format!("a table of {}", ty.element),
+        ExternType::Memory(ty) => format!("a memory of {} pages", ty.minimum),
+        ExternType::Global(ty) => format!("a {} of {}", if ty.mutable { "variable" } else { "constant" }, ty.content),
+    }
+}
+
+impl Store {
+    fn type_of(&self, definition: &Definition) -> Option<ExternType> {
+        Some(match definition {
+            Definition::HostFunction { ty, .. } => ExternType::Function(ty.clone()),
+            Definition::Function(handle) => ExternType::Function(handle.ty(self)?),
+            Definition::Memory(index) => ExternType::Memory(self.memories.get(*index)?.ty()),
+            Definition::Table(index) => ExternType::Table(self.tables.get(*index)?.ty()),
+            Definition::Global(index) => ExternType::Global(self.globals.get(*index)?.1),
+        })
+    }
+
+    pub(crate) fn add_memory(&mut self, ty: MemoryType) -> Result<usize, Error> {
+        self.memories.push(Box::new(Memory::new(ty)?));
+        Ok(self.memories.len() - 1)
+    }
+
+    pub(crate) fn add_table(&mut self, ty: TableType, init: u64) -> Result<usize, Error> {
+        let table = Table::new(ty, init);
+        self.tables.push(table.ok_or_else(|| Error::Limit(format!("a table of {} elements is too large", ty.minimum)))?);
+        Ok(self.tables.len() - 1)
+    }
+
+    pub(crate) fn add_global(&mut self, ty: GlobalType, bits: u128) -> usize {
+        self.globals.push((Box::new(Global::new(bits)), ty));
+        self.globals.len() - 1
+    }
+
+    fn fill_functions(&mut self, instance: usize, offsets: VmOffsets) -> Result<(), Error> {
+        let data = &self.instances[instance];
+        let info = Arc::clone(&data.info);
+        let (module, vmctx, number) = (data.module, data.vmctx.address(), data.number);
+        let imported: Vec<_> = data.imported_functions.clone();
+        for (index, handle) in (0..).zip(imported) {
+            let address = self.func_ref_address(handle).ok_or_else(|| Error::Limit("a function is gone".into()))?;
+            self.instances[instance].vmctx.set_pointer(offsets.imported_function(index), address);
+        }
+        for defined in 0..narrow(info.bodies.len()) {
+            let index = info.imported.functions + defined;
+            let Some(ty) = info.function_type(index) else { continue };
+            let code = match self.compiled_already(module, defined) {
+                Some(code) => code.start,
+                None => self.modules[module].stubs[defined as usize],
+            };
+            let signature = self.engine().signature_id(ty);
+            let func_ref = FuncRef { code, vmctx, signature, instance: number, index, padding: 0 };
+            self.instances[instance].vmctx.set_func_ref(offsets.defined_function(defined), func_ref);
+        }
+        Ok(())
+    }
+
+    fn fill_globals_and_tables(&mut self, instance: usize) -> Result<(), Error> {
+        let info = Arc::clone(&self.instances[instance].info);
+        for (ty, init) in info.globals[info.imported.globals as usize..].iter().zip(&info.global_inits) {
+            let bits = self.evaluate(instance, init);
+            let index = self.add_global(*ty, bits);
+            self.instances[instance].globals.push(index);
+        }
+        for (ty, init) in info.tables[info.imported.tables as usize..].iter().zip(&info.table_inits) {
+            let bits = reference(self.evaluate(instance, init));
+            let index = self.add_table(*ty, bits)?;
+            self.instances[instance].tables.push(index);
+        }
+        let mut elements = Vec::new();
+        for segment in &info.elements {
+            elements.push(segment.items.iter().map(|item| reference(self.evaluate(instance, item))).collect());
+        }
+        self.instances[instance].elements = elements;
+        Ok(())
+    }
+
+    fn fill_views(&mut self, instance: usize, layout: VmOffsets) {
+        let mut pointers = vec![(offsets::LIMITS, self.limits().address())];
+        pointers.push((offsets::BUILTINS, self.code().builtins().as_ptr().expose_provenance()));
+        let data = &self.instances[instance];
+        for (index, memory) in (0..).zip(&data.memories) {
+            pointers.push((layout.memory(index), self.memories[*memory].view_address()));
+        }
+        for (index, table) in (0..).zip(&data.tables) {
+            pointers.push((layout.table(index), self.tables[*table].view_address()));
+        }
+        for (index, global) in (0..).zip(&data.globals) {
+            pointers.push((layout.global(index), self.globals[*global].0.address()));
+        }
+        let data = &mut self.instances[instance];
+        data.vmctx.set_word(offsets::INSTANCE, u64::from(data.number));
+        for (offset, pointer) in pointers {
+            data.vmctx.set_pointer(offset, pointer);
+        }
+    }
+
+    /// The bits of a constant expression. The validator made sure that it is well-formed.
+    fn evaluate(&self, instance: usize, expr: &ConstExpr) -> u128 {
+        let mut stack: Vec<u128> = Vec::new();
+        for op in &expr.ops {
+            let value = match *op {
+                ConstOp::I32(value) => u128::from(value.cast_unsigned()),
+                ConstOp::I64(value) => u128::from(value.cast_unsigned()),
+                ConstOp::F32(bits) => u128::from(bits),
+                ConstOp::F64(bits) => u128::from(bits),
+                ConstOp::V128(bits) => bits,
+                ConstOp::RefNull => 0,
+                ConstOp::RefFunc(index) => {
+                    let handle = self.instances[instance].function(index);
+                    self.bits_of(Value::FuncRef(handle))
+                }
+                ConstOp::GlobalGet(index) => {
+                    let global = self.instances[instance].globals.get(index as usize);
+                    global.map_or(0, |global| self.globals[*global].0.get())
+                }
+                ConstOp::I32Add | ConstOp::I32Sub | ConstOp::I32Mul => {
+                    arithmetic(*op, &mut stack) & u128::from(u32::MAX)
+                }
+                ConstOp::I64Add | ConstOp::I64Sub | ConstOp::I64Mul => {
+                    arithmetic(*op, &mut stack) & u128::from(u64::MAX)
+                }
+            };
+            stack.push(value);
+        }
+        stack.pop().unwrap_or_default()
+    }
+
+    /// Copies active segments to where they belong, in order.
+    fn run_segments(&mut self, instance: usize) -> Result<(), TrapCode> {
+        let info = Arc::clone(&self.instances[instance].info);
+        let at = |store: &Self, offset| narrow_offset(store.evaluate(instance, offset));
+        for (index, segment) in (0..).zip(&info.elements) {
+            if let SegmentMode::Active { target, offset } = &segment.mode {
+                let offset = at(self, offset);
+                self.init_table(instance, *target, index, offset, 0, narrow(segment.items.len()))?;
+            }
+            if !matches!(segment.mode, SegmentMode::Passive) {
+                self.drop_elem(instance, index);
+            }
+        }
+        for (index, segment) in (0..).zip(&info.data) {
+            if let SegmentMode::Active { target, offset } = &segment.mode {
+                let offset = at(self, offset);
+                self.init_memory(instance, *target, index, offset, 0, narrow(segment.bytes.len()))?;
+                self.drop_data(instance, index);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn memory_of(&self, instance: usize, memory: u32) -> Option<&Memory> {
+        let index = *self.instances.get(instance)?.memories.get(memory as usize)?;
+        self.memories.get(index).map(|memory| &**memory)
+    }
+
+    pub(crate) fn memory_of_mut(&mut self, instance: usize, memory: u32) -> Option<&mut Memory> {
+        let index = *self.instances.get(instance)?.memories.get(memory as usize)?;
+        self.memories.get_mut(index).map(|memory| &mut **memory)
+    }
+
+    pub(crate) fn same_memory(&self, instance: usize, one: u32, other: u32) -> bool {
+        let memories = &self.instances[instance].memories;
+        memories.get(one as usize) == memories.get(other as usize)
+    }
+
+    pub(crate) fn table_of(&self, instance: usize, table: u32) -> Option<&Table> {
+        let index = *self.instances.get(instance)?.tables.get(table as usize)?;
+        self.tables.get(index)
+    }
+
+    pub(crate) fn table_of_mut(&mut self, instance: usize, table: u32) -> Option<&mut Table> {
+        let index = *self.instances.get(instance)?.tables.get(table as usize)?;
+        self.tables.get_mut(index)
+    }
+
+    /// `memory.init`.
+    pub(crate) fn init_memory(
+        &mut self,
+        instance: usize,
+        memory: u32,
+        data: u32,
+        at: u32,
+        source: u32,
+        length: u32,
+    ) -> Result<(), TrapCode> {
+        let code = TrapCode::MemoryOutOfBounds;
+        let owner = &self.instances[instance];
+        let info = Arc::clone(&owner.info);
+        let dropped = owner.dropped_data.get(data as usize).copied().unwrap_or(true);
+        let range = info.data.get(data as usize).filter(|_| !dropped).map_or(0..0, |segment| segment.bytes.clone());
+        let bytes = info.bytes.get(range).ok_or(code)?;
+        let bytes = part(bytes, source, length).ok_or(code)?;
+        let memory = self.memory_of_mut(instance, memory).ok_or(code)?.bytes_mut();
+        let end = (at as usize).checked_add(length as usize).ok_or(code)?;
+        memory.get_mut(at as usize..end).ok_or(code)?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// `data.drop`.
+    pub(crate) fn drop_data(&mut self, instance: usize, data: u32) {
+        if let Some(dropped) = self.instances[instance].dropped_data.get_mut(data as usize) {
+            *dropped = true;
+        }
+    }
+
+    /// `table.init`.
+    pub(crate) fn init_table(
+        &mut self,
+        instance: usize,
+        table: u32,
+        elem: u32,
+        at: u32,
+        source: u32,
+        length: u32,
+    ) -> Result<(), TrapCode> {
+        let code = TrapCode::TableOutOfBounds;
+        let segment = self.instances[instance].elements.get(elem as usize).ok_or(code)?;
+        let items = part(segment, source, length).ok_or(code)?.to_vec();
+        let elements = self.table_of_mut(instance, table).ok_or(code)?.elements_mut();
+        let end = (at as usize).checked_add(length as usize).ok_or(code)?;
+        elements.get_mut(at as usize..end).ok_or(code)?.copy_from_slice(&items);
+        Ok(())
+    }
+
+    /// `elem.drop`.
+    pub(crate) fn drop_elem(&mut self, instance: usize, elem: u32) {
+        if let Some(segment) = self.instances[instance].elements.get_mut(elem as usize) {
+            *segment = Vec::new();
+        }
+    }
+
+    /// A global's value.
+    #[must_use]
+    pub fn global(&self, instance: Instance, index: u32) -> Option<Value> {
+        let index = *self.instances.get(instance.index())?.globals.get(index as usize)?;
+        let (global, ty) = self.globals.get(index)?;
+        Some(self.value_of(ty.content, global.get()))
+    }
+
+    /// Sets a global, constant or not. False if there is none of that type.
+    pub fn set_global(&mut self, instance: Instance, index: u32, value: Value) -> bool {
+        let bits = self.bits_of(value);
+        let index = self.instances.get(instance.index()).and_then(|data| data.globals.get(index as usize));
+        let Some((global, ty)) = index.and_then(|index| self.globals.get(*index)) else { return false };
+        if ty.content != value.ty() {
+            return false;
+        }
+        global.set(bits);
+        true
+    }
+
+    /// A table's element.
+    #[must_use]
+    pub fn table_element(&self, instance: Instance, table: u32, index: u32) -> Option<Value> {
+        let table = self.table_of(instance.index(), table)?;
+        let bits = *table.elements().get(index as usize)?;
+        Some(self.value_of(table.ty().element, u128::from(bits)))
+    }
+
+    /// A memory's bytes.
+    #[must_use]
+    pub fn memory_bytes(&self, instance: Instance, memory: u32) -> Option<&[u8]> {
+        self.memory_of(instance.index(), memory).map(Memory::bytes)
+    }
+
+    /// A memory's bytes.
+    pub fn memory_bytes_mut(&mut self, instance: Instance, memory: u32) -> Option<&mut [u8]> {
+        self.memory_of_mut(instance.index(), memory).map(Memory::bytes_mut)
+    }
+}
+
+fn part<T>(items: &[T], start: u32, length: u32) -> Option<&[T]> {
+    let end = (start as usize).checked_add(length as usize)?;
+    items.get(start as usize..end)
+}
+
+fn reference(bits: u128) -> u64 {
+    u64::try_from(bits).unwrap_or_default()
+}
+
+fn narrow_offset(bits: u128) -> u32 {
+    u32::try_from(bits & u128::from(u32::MAX)).unwrap_or_default()
+}
+
+fn arithmetic(op: ConstOp, stack: &mut Vec<u128>) -> u128 {
+    let right = stack.pop().unwrap_or_default();
+    let left = stack.pop().unwrap_or_default();
+    match op {
+        ConstOp::I32Add | ConstOp::I64Add => left.wrapping_add(right),
+        ConstOp::I32Sub | ConstOp::I64Sub => left.wrapping_sub(right),
+        _ => left.wrapping_mul(right),
+    }
+}

@@ -1,0 +1,132 @@
+//! CLIF to bytes, with what the frame table needs to know about them. Pure, so that it can run on several threads.
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::module::{ModuleInfo, narrow};
+use crate::translate::{self, CALL_TAG, Points};
+use crate::trap::TrapCode;
+use cranelift_codegen::ir::{self, ExternalName};
+use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::DebugTag;
+use cranelift_module::{ModuleReloc, ModuleRelocTarget};
+use frame_table::{CallSite, FrameTableParts, ModulePc, ProgramPoint, TextOffset};
+
+/// The code of one function, not yet in executable memory.
+pub(crate) struct Compiled {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) relocs: Vec<ModuleReloc>,
+    pub(crate) alignment: u64,
+    /// Where the code traps, and why; by ascending offset.
+    pub(crate) traps: Vec<(u32, TrapCode)>,
+    /// Offsets that patchable calls return to; the calls themselves are NOPs.
+    pub(crate) sites: Vec<u32>,
+    pub(crate) frame: FrameTableParts,
+}
+
+/// Translates and compiles a defined function; `index` counts imports.
+pub(crate) fn compile_function(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<Compiled, Error> {
+    let translated = translate::translate(engine, info, index)?;
+    let failed = |reason: String| Error::Compile { function: index, reason };
+    let mut context = Context::for_function(translated.clif);
+    let code = context
+        .compile(&**engine.isa(), &mut ControlPlane::default())
+        .map_err(|error| failed(format!("{:?}", error.inner)))?;
+    finish(code, translated.points).map_err(failed)
+}
+
+fn finish(code: &CompiledCode, points: Points) -> Result<Compiled, String> {
+    let mut bytes = code.code_buffer().to_vec();
+    let mut sites = Vec::new();
+    for site in code.buffer.patchable_call_sites() {
+        let end = site.ret_addr as usize;
+        let call = bytes.get_mut(end - site.len as usize..end).ok_or("a patch site outside of the code")?;
+        super::patch::fill_with_nops(call)?;
+        sites.push(site.ret_addr);
+    }
+    let mut relocs = Vec::new();
+    for reloc in code.buffer.relocs() {
+        match &reloc.target {
+            FinalizedRelocTarget::ExternalName(ExternalName::LibCall(call)) => relocs.push(ModuleReloc {
+                offset: reloc.offset,
+                kind: reloc.kind,
+                name: ModuleRelocTarget::LibCall(*call),
+                addend: reloc.addend,
+            }),
+            // The only function that wasm code names: the breakpoint thunk, encoded when a site is armed.
+            FinalizedRelocTarget::ExternalName(ExternalName::User(_)) => {}
+            other => return Err(format!("unexpected relocation against {other:?}")),
+        }
+    }
+    let traps = code.buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect();
+    let frame = frame_parts(code, points)?;
+    Ok(Compiled { bytes, relocs, alignment: u64::from(code.buffer.alignment), traps, sites, frame })
+}
+
+fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, String> {
+    let slot_below_fp = match (points.slot, code.buffer.frame_layout()) {
+        (None, _) => 0,
+        (Some(slot), Some(layout)) => {
+            let offset = layout.stackslots[slot].offset;
+            layout.frame_to_fp_offset.checked_sub(offset).ok_or("the state slot is outside of its frame")?
+        }
+        (Some(_), None) => return Err("the code generator gave no frame layout".into()),
+    };
+    let mut out: Vec<ProgramPoint> =
+        points.points.iter().map(|point| ProgramPoint { pc: point.pc, site: None, shape: point.shape }).collect();
+    let mut calls = Vec::new();
+    for list in code.buffer.debug_tags() {
+        for tag in list.tags {
+            let DebugTag::User(number) = tag else { continue };
+            let at = TextOffset(list.offset);
+            if number & CALL_TAG == 0 {
+                let point = out.get_mut(*number as usize).ok_or("a tag without a point")?;
+                point.site = Some(at);
+            } else {
+                let call = points.calls.get((number & !CALL_TAG) as usize).ok_or("a tag without a call")?;
+                calls.push(CallSite { returns_to: at, pc: call.pc, next_pc: call.next_pc, shape: call.shape });
+            }
+        }
+    }
+    let mut spans: Vec<_> = code
+        .buffer
+        .get_srclocs_sorted()
+        .iter()
+        .filter(|span| !span.loc.is_default())
+        .map(|span| (TextOffset(span.start), ModulePc(span.loc.bits())))
+        .collect();
+    spans.dedup_by_key(|span| span.1);
+    Ok(FrameTableParts {
+        locals: points.locals,
+        layout: points.layout,
+        slot_below_fp,
+        shapes: points.shapes,
+        points: out,
+        calls,
+        spans,
+    })
+}
+
+/// Our code for one of the code generator's.
+fn trap_code(code: ir::TrapCode) -> TrapCode {
+    match code {
+        ir::TrapCode::INTEGER_OVERFLOW => TrapCode::IntegerOverflow,
+        ir::TrapCode::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivisionByZero,
+        ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::BadConversionToInteger,
+        ir::TrapCode::STACK_OVERFLOW => TrapCode::StackOverflow,
+        ir::TrapCode::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
+        user => TrapCode::from_number(user.as_raw().get()).unwrap_or(TrapCode::Unreachable),
+    }
+}
+
+/// Compiles a thunk: a function that calls nothing by name.
+pub(super) fn compile_thunk(engine: &Engine, clif: ir::Function) -> Result<(Vec<u8>, u64), Error> {
+    let mut context = Context::for_function(clif);
+    let code = context
+        .compile(&**engine.isa(), &mut ControlPlane::default())
+        .map_err(|error| Error::Limit(format!("cannot compile a thunk: {:?}", error.inner)))?;
+    if !code.buffer.relocs().is_empty() {
+        return Err(Error::Limit(format!("a thunk with {} relocations", narrow(code.buffer.relocs().len()))));
+    }
+    Ok((code.code_buffer().to_vec(), u64::from(code.buffer.alignment)))
+}

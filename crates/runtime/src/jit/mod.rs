@@ -1,0 +1,13 @@
+//! Machine code: compiling it, keeping it, finding it, patching it.
+//!
+//! One of the three rooms with `unsafe`. What leaves it are addresses of finished code, and answers to the question
+//! which code an address belongs to.
+
+mod code;
+mod compile;
+mod patch;
+mod stub;
+mod thunk;
+
+pub(crate) use code::{CodeMemory, FunctionCode};
+pub(crate) use compile::{Compiled, compile_function};

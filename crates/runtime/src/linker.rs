@@ -1,0 +1,99 @@
+//! Definitions that instances import by name.
+
+use crate::error::Error;
+use crate::instance::Instance;
+use crate::module::{ExternIndex, GlobalType, MemoryType, TableType};
+use crate::store::{Caller, FuncHandle, HostFn, Store};
+use crate::trap::HostError;
+use crate::value::{FuncType, Value};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Names and what they stand for. Host functions are not bound to a store; what comes from an instance is.
+#[derive(Clone, Default)]
+pub struct Linker {
+    definitions: HashMap<(String, String), Definition>,
+}
+
+/// What an import can be given.
+#[derive(Clone)]
+pub(crate) enum Definition {
+    HostFunction { ty: FuncType, function: Arc<HostFn> },
+    Function(FuncHandle),
+    /// By index in the store.
+    Memory(usize),
+    Table(usize),
+    Global(usize),
+}
+
+impl Linker {
+    /// A linker without definitions.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Defines a host function. Arguments are of the type's parameters; results must be of its results.
+    pub fn define_func(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        function: impl Fn(&mut Caller<'_>, &[Value]) -> Result<Vec<Value>, HostError> + Send + Sync + 'static,
+    ) {
+        let definition = Definition::HostFunction { ty, function: Arc::new(function) };
+        self.define(module, name, definition);
+    }
+
+    /// Defines all exports of an instance, under `module`.
+    pub fn define_instance(&mut self, store: &Store, module: &str, instance: Instance) {
+        let Some(data) = store.instances.get(instance.index()) else { return };
+        for export in &data.info().exports {
+            let definition = match export.index {
+                ExternIndex::Function(index) => {
+                    let handle = data.function(index).unwrap_or(FuncHandle { instance: instance.number(), index });
+                    Definition::Function(handle)
+                }
+                ExternIndex::Memory(index) => Definition::Memory(data.memories[index as usize]),
+                ExternIndex::Table(index) => Definition::Table(data.tables[index as usize]),
+                ExternIndex::Global(index) => Definition::Global(data.globals[index as usize]),
+            };
+            self.define(module, &export.name, definition);
+        }
+    }
+
+    /// Defines a memory that belongs to the host.
+    ///
+    /// # Errors
+    /// When there is no space for it.
+    pub fn define_memory(&mut self, store: &mut Store, module: &str, name: &str, ty: MemoryType) -> Result<(), Error> {
+        let index = store.add_memory(ty)?;
+        self.define(module, name, Definition::Memory(index));
+        Ok(())
+    }
+
+    /// Defines a table of null references that belongs to the host.
+    ///
+    /// # Errors
+    /// When it is too large.
+    pub fn define_table(&mut self, store: &mut Store, module: &str, name: &str, ty: TableType) -> Result<(), Error> {
+        let index = store.add_table(ty, 0)?;
+        self.define(module, name, Definition::Table(index));
+        Ok(())
+    }
+
+    /// Defines a global that belongs to the host.
+    pub fn define_global(&mut self, store: &mut Store, module: &str, name: &str, mutable: bool, value: Value) {
+        let bits = store.bits_of(value);
+        let index = store.add_global(GlobalType { content: value.ty(), mutable }, bits);
+        self.define(module, name, Definition::Global(index));
+    }
+
+    fn define(&mut self, module: &str, name: &str, definition: Definition) {
+        self.definitions.insert((module.to_owned(), name.to_owned()), definition);
+    }
+
+    pub(crate) fn find(&self, module: &str, name: &str) -> Option<&Definition> {
+        self.definitions.get(&(module.to_owned(), name.to_owned()))
+    }
+}

@@ -1,0 +1,274 @@
+//! A validated module: what its sections say, with the bodies left as byte ranges until somebody compiles them.
+
+mod const_expr;
+mod names;
+mod parse;
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::value::{FuncType, ValueType};
+pub(crate) use const_expr::{ConstExpr, ConstOp};
+use frame_table::ModulePc;
+use names::Names;
+pub(crate) use parse::value_type;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A validated module. Cheap to clone.
+#[derive(Clone)]
+pub struct Module {
+    info: Arc<ModuleInfo>,
+}
+
+/// What a module's sections declare. All index spaces start with the imports.
+#[derive(Default)]
+pub(crate) struct ModuleInfo {
+    pub(crate) name: String,
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) types: Vec<FuncType>,
+    pub(crate) imports: Vec<Import>,
+    /// Type index of each function.
+    pub(crate) functions: Vec<u32>,
+    pub(crate) tables: Vec<TableType>,
+    pub(crate) memories: Vec<MemoryType>,
+    pub(crate) globals: Vec<GlobalType>,
+    pub(crate) imported: Counts,
+    /// One per defined table.
+    pub(crate) table_inits: Vec<ConstExpr>,
+    /// One per defined global.
+    pub(crate) global_inits: Vec<ConstExpr>,
+    pub(crate) exports: Vec<Export>,
+    pub(crate) start: Option<u32>,
+    pub(crate) elements: Vec<ElementSegment>,
+    pub(crate) data: Vec<DataSegment>,
+    /// Byte range in the module of each defined function's body, from its local declarations to its `end`.
+    pub(crate) bodies: Vec<Range<usize>>,
+    /// Byte range of the code section's contents.
+    pub(crate) code_section: Range<usize>,
+    pub(crate) names: Names,
+}
+
+/// How many entities of each kind are imported.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) functions: u32,
+    pub(crate) tables: u32,
+    pub(crate) memories: u32,
+    pub(crate) globals: u32,
+}
+
+/// One import.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// Name of the module imported from.
+    pub module: String,
+    /// Name of the entity.
+    pub name: String,
+    /// What the module expects there.
+    pub ty: ExternType,
+}
+
+/// The type of an import or export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExternType {
+    /// A function.
+    Function(FuncType),
+    /// A table.
+    Table(TableType),
+    /// A linear memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+}
+
+/// The type of a table; sizes in elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableType {
+    /// Type of the elements.
+    pub element: ValueType,
+    /// Initial size.
+    pub minimum: u32,
+    /// Size that `table.grow` may not exceed.
+    pub maximum: Option<u32>,
+}
+
+/// The type of a linear memory; sizes in pages of 64 KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryType {
+    /// Initial size.
+    pub minimum: u32,
+    /// Size that `memory.grow` may not exceed.
+    pub maximum: Option<u32>,
+}
+
+/// The type of a global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GlobalType {
+    /// Type of the value.
+    pub content: ValueType,
+    /// Whether it can be written.
+    pub mutable: bool,
+}
+
+/// Kind of an exported entity, with its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExternIndex {
+    Function(u32),
+    Table(u32),
+    Memory(u32),
+    Global(u32),
+}
+
+pub(crate) struct Export {
+    pub(crate) name: String,
+    pub(crate) index: ExternIndex,
+}
+
+/// What happens to a segment at instantiation.
+pub(crate) enum SegmentMode {
+    Passive,
+    Active { target: u32, offset: ConstExpr },
+    Declared,
+}
+
+pub(crate) struct ElementSegment {
+    pub(crate) mode: SegmentMode,
+    pub(crate) items: Vec<ConstExpr>,
+}
+
+pub(crate) struct DataSegment {
+    pub(crate) mode: SegmentMode,
+    /// Byte range in the module.
+    pub(crate) bytes: Range<usize>,
+}
+
+impl Module {
+    /// Parses and validates a module: the binary format, or the text format if the bytes do not start as a binary.
+    /// `name` is what messages and debuggers call it.
+    ///
+    /// # Errors
+    /// When the bytes are no valid module, or one that needs what this runtime lacks.
+    pub fn new(engine: &Engine, bytes: &[u8], name: &str) -> Result<Self, Error> {
+        let binary = wat::parse_bytes(bytes).map_err(|error| Error::Text(error.to_string()))?;
+        let info = parse::parse(engine, Arc::from(&*binary), name)?;
+        Ok(Self { info: Arc::new(info) })
+    }
+
+    pub(crate) fn info(&self) -> &Arc<ModuleInfo> {
+        &self.info
+    }
+
+    /// The binary that was loaded; for a module in the text format, its binary form.
+    #[must_use]
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.info.bytes
+    }
+
+    /// What the module is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    /// All imports, in order.
+    #[must_use]
+    pub fn imports(&self) -> &[Import] {
+        &self.info.imports
+    }
+
+    /// Names of the exported functions, with their indices.
+    pub fn exported_functions(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.info.exports.iter().filter_map(|export| match export.index {
+            ExternIndex::Function(index) => Some((export.name.as_str(), index)),
+            _ => None,
+        })
+    }
+
+    /// How many of the functions are imported; they have the lowest indices.
+    #[must_use]
+    pub fn num_imported_functions(&self) -> u32 {
+        self.info.imported.functions
+    }
+
+    /// How many functions there are, imports included.
+    #[must_use]
+    pub fn num_functions(&self) -> u32 {
+        narrow(self.info.functions.len())
+    }
+
+    /// How many globals there are, imports included.
+    #[must_use]
+    pub fn globals(&self) -> &[GlobalType] {
+        &self.info.globals
+    }
+
+    /// The type of a function, by index.
+    #[must_use]
+    pub fn function_type(&self, function: u32) -> Option<&FuncType> {
+        self.info.function_type(function)
+    }
+
+    /// The name of a function: from the name section, else an export's, else the import's.
+    #[must_use]
+    pub fn function_name(&self, function: u32) -> Option<String> {
+        let info = &self.info;
+        if let Some(name) = info.names.functions.get(&function) {
+            return Some(name.clone());
+        }
+        if let Some(export) = info.exports.iter().find(|export| export.index == ExternIndex::Function(function)) {
+            return Some(export.name.clone());
+        }
+        let import = info
+            .imports
+            .iter()
+            .filter(|import| matches!(import.ty, ExternType::Function(_)))
+            .nth(usize::try_from(function).ok()?)?;
+        Some(format!("{}.{}", import.module, import.name))
+    }
+
+    /// The name that the name section gives a local.
+    #[must_use]
+    pub fn local_name(&self, function: u32, local: u32) -> Option<&str> {
+        self.info.names.locals.get(&(function, local)).map(String::as_str)
+    }
+
+    /// Where a defined function's body is, local declarations included; none for an import.
+    #[must_use]
+    pub fn body_range(&self, function: u32) -> Option<Range<ModulePc>> {
+        let defined = function.checked_sub(self.info.imported.functions)?;
+        let range = self.info.bodies.get(usize::try_from(defined).ok()?)?;
+        Some(ModulePc(narrow(range.start))..ModulePc(narrow(range.end)))
+    }
+
+    /// The function whose body contains `pc`.
+    #[must_use]
+    pub fn function_at(&self, pc: ModulePc) -> Option<u32> {
+        let at = usize::try_from(pc.0).ok()?;
+        let after = self.info.bodies.partition_point(|body| body.start <= at);
+        let index = after.checked_sub(1)?;
+        let body = self.info.bodies.get(index)?;
+        body.contains(&at).then(|| narrow(index) + self.info.imported.functions)
+    }
+
+    /// Where the code section's contents are.
+    #[must_use]
+    pub fn code_section(&self) -> Range<ModulePc> {
+        ModulePc(narrow(self.info.code_section.start))..ModulePc(narrow(self.info.code_section.end))
+    }
+}
+
+impl ModuleInfo {
+    pub(crate) fn function_type(&self, function: u32) -> Option<&FuncType> {
+        let ty = *self.functions.get(usize::try_from(function).ok()?)?;
+        self.types.get(usize::try_from(ty).ok()?)
+    }
+
+    pub(crate) fn export(&self, name: &str) -> Option<ExternIndex> {
+        self.exports.iter().find(|export| export.name == name).map(|export| export.index)
+    }
+}
+
+/// A length or offset in a module as `u32`. Modules of 4 GiB and more are refused when they are parsed.
+pub(crate) fn narrow(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

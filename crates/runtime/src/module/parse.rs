@@ -1,0 +1,253 @@
+//! Sections into [`ModuleInfo`]. wasmparser validates everything, function bodies included, in the same pass.
+
+use super::{
+    ConstExpr, ConstOp, DataSegment, ElementSegment, Export, ExternIndex, ExternType, GlobalType, Import,
+    MemoryType, ModuleInfo, SegmentMode, TableType,
+};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::value::{FuncType, ValueType};
+use std::ops::Range;
+use std::sync::Arc;
+use wasmparser::{
+    CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations, KnownCustom,
+    Parser, Payload, TableInit, TypeRef, ValType, ValidPayload, Validator, WasmFeatures,
+};
+
+/// What this runtime implements beyond the first version of WebAssembly.
+const FEATURES: WasmFeatures = WasmFeatures::WASM1
+    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
+    .union(WasmFeatures::SIGN_EXTENSION)
+    .union(WasmFeatures::REFERENCE_TYPES)
+    .union(WasmFeatures::MULTI_VALUE)
+    .union(WasmFeatures::BULK_MEMORY)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::EXTENDED_CONST);
+
+/// A byte offset of wasmparser's as ours.
+pub(super) fn position(offset: impl TryInto<usize>) -> usize {
+    offset.try_into().unwrap_or(usize::MAX)
+}
+
+fn range<T: TryInto<usize>>(range: Range<T>) -> Range<usize> {
+    position(range.start)..position(range.end)
+}
+
+pub(super) fn parse(_engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<ModuleInfo, Error> {
+    if u32::try_from(bytes.len()).is_err() {
+        return Err(Error::Limit(format!("a module of {} bytes is too large", bytes.len())));
+    }
+    let mut info = ModuleInfo { name: name.to_owned(), bytes: Arc::clone(&bytes), ..ModuleInfo::default() };
+    let mut validator = Validator::new_with_features(FEATURES);
+    let mut allocations = FuncValidatorAllocations::default();
+    for payload in Parser::new(0).parse_all(&bytes) {
+        let payload = payload?;
+        if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
+            let mut checker = function.into_validator(allocations);
+            checker.validate(&body)?;
+            allocations = checker.into_allocations();
+        }
+        read_payload(&mut info, payload)?;
+    }
+    Ok(info)
+}
+
+fn read_payload(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error> {
+    match payload {
+        Payload::Version { encoding: wasmparser::Encoding::Component, range, .. } => {
+            return Err(Error::Unsupported { offset: position(range.start), what: "a component; a core module is needed".into() });
+        }
+        Payload::TypeSection(section) => read_types(info, section)?,
+        Payload::ImportSection(section) => {
+            for import in section.into_imports() {
+                let import = import?;
+                read_import(info, import.module, import.name, import.ty)?;
+            }
+        }
+        Payload::FunctionSection(section) => {
+            for ty in section {
+                info.functions.push(ty?);
+            }
+        }
+        Payload::TableSection(section) => read_tables(info, section)?,
+        Payload::MemorySection(section) => {
+            for memory in section {
+                info.memories.push(memory_type(&memory?));
+            }
+        }
+        Payload::GlobalSection(section) => {
+            for global in section {
+                let global = global?;
+                info.globals.push(global_type(global.ty)?);
+                info.global_inits.push(ConstExpr::read(&global.init_expr)?);
+            }
+        }
+        Payload::ExportSection(section) => {
+            for export in section {
+                let export = export?;
+                let index = match export.kind {
+                    ExternalKind::Func | ExternalKind::FuncExact => ExternIndex::Function(export.index),
+                    ExternalKind::Table => ExternIndex::Table(export.index),
+                    ExternalKind::Memory => ExternIndex::Memory(export.index),
+                    ExternalKind::Global => ExternIndex::Global(export.index),
+                    ExternalKind::Tag => return Err(unsupported(0, "an exported tag")),
+                };
+                info.exports.push(Export { name: export.name.to_owned(), index });
+            }
+        }
+        Payload::StartSection { func, .. } => info.start = Some(func),
+        Payload::ElementSection(section) => read_elements(info, section)?,
+        Payload::DataSection(section) => read_data(info, section)?,
+        Payload::CodeSectionStart { unchecked_range, .. } => info.code_section = range(unchecked_range),
+        Payload::CodeSectionEntry(body) => info.bodies.push(range(body.range())),
+        Payload::CustomSection(section) => {
+            if let KnownCustom::Name(names) = section.as_known() {
+                info.names.read(names);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn unsupported(offset: usize, what: impl Into<String>) -> Error {
+    Error::Unsupported { offset, what: what.into() }
+}
+
+fn value_types(types: &[ValType]) -> Result<Vec<ValueType>, Error> {
+    types.iter().map(|ty| value_type(*ty)).collect()
+}
+
+/// A type of wasmparser's as ours.
+pub(crate) fn value_type(ty: ValType) -> Result<ValueType, Error> {
+    Ok(match ty {
+        ValType::I32 => ValueType::I32,
+        ValType::I64 => ValueType::I64,
+        ValType::F32 => ValueType::F32,
+        ValType::F64 => ValueType::F64,
+        ValType::V128 => ValueType::V128,
+        ValType::Ref(reference) if reference.is_func_ref() => ValueType::FuncRef,
+        ValType::Ref(reference) if reference.is_extern_ref() => ValueType::ExternRef,
+        ValType::Ref(reference) => return Err(unsupported(0, format!("the type {reference}"))),
+    })
+}
+
+fn read_types(info: &mut ModuleInfo, section: wasmparser::TypeSectionReader<'_>) -> Result<(), Error> {
+    for group in section {
+        for ty in group?.into_types() {
+            let CompositeInnerType::Func(function) = ty.composite_type.inner else {
+                return Err(unsupported(0, "a type that is not a function type"));
+            };
+            info.types.push(FuncType::new(value_types(function.params())?, value_types(function.results())?));
+        }
+    }
+    Ok(())
+}
+
+fn read_import(info: &mut ModuleInfo, module: &str, name: &str, ty: TypeRef) -> Result<(), Error> {
+    let ty = match ty {
+        TypeRef::Func(index) | TypeRef::FuncExact(index) => {
+            info.functions.push(index);
+            info.imported.functions += 1;
+            let last = super::narrow(info.functions.len()) - 1;
+            let ty = info.function_type(last).ok_or_else(|| unsupported(0, "an import without a function type"))?;
+            ExternType::Function(ty.clone())
+        }
+        TypeRef::Table(ty) => {
+            let ty = table_type(&ty)?;
+            info.tables.push(ty);
+            info.imported.tables += 1;
+            ExternType::Table(ty)
+        }
+        TypeRef::Memory(ty) => {
+            let ty = memory_type(&ty);
+            info.memories.push(ty);
+            info.imported.memories += 1;
+            ExternType::Memory(ty)
+        }
+        TypeRef::Global(ty) => {
+            let ty = global_type(ty)?;
+            info.globals.push(ty);
+            info.imported.globals += 1;
+            ExternType::Global(ty)
+        }
+        TypeRef::Tag(_) => return Err(unsupported(0, "an imported tag")),
+    };
+    info.imports.push(Import { module: module.to_owned(), name: name.to_owned(), ty });
+    Ok(())
+}
+
+/// Sizes fit: without memory64 the validator refuses larger ones.
+fn narrow_size(size: u64) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+fn table_type(ty: &wasmparser::TableType) -> Result<TableType, Error> {
+    Ok(TableType {
+        element: value_type(ValType::Ref(ty.element_type))?,
+        minimum: narrow_size(ty.initial),
+        maximum: ty.maximum.map(narrow_size),
+    })
+}
+
+fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
+    MemoryType { minimum: narrow_size(ty.initial), maximum: ty.maximum.map(narrow_size) }
+}
+
+fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType, Error> {
+    Ok(GlobalType { content: value_type(ty.content_type)?, mutable: ty.mutable })
+}
+
+fn read_tables(info: &mut ModuleInfo, section: wasmparser::TableSectionReader<'_>) -> Result<(), Error> {
+    for table in section {
+        let table = table?;
+        info.tables.push(table_type(&table.ty)?);
+        info.table_inits.push(match table.init {
+            TableInit::RefNull => ConstExpr::of(ConstOp::RefNull),
+            TableInit::Expr(expr) => ConstExpr::read(&expr)?,
+        });
+    }
+    Ok(())
+}
+
+fn read_elements(info: &mut ModuleInfo, section: wasmparser::ElementSectionReader<'_>) -> Result<(), Error> {
+    for element in section {
+        let element = element?;
+        let mode = match element.kind {
+            ElementKind::Passive => SegmentMode::Passive,
+            ElementKind::Declared => SegmentMode::Declared,
+            ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
+                target: table_index.unwrap_or(0),
+                offset: ConstExpr::read(&offset_expr)?,
+            },
+        };
+        let items = match element.items {
+            ElementItems::Functions(functions) => functions
+                .into_iter()
+                .map(|index| Ok(ConstExpr::of(ConstOp::RefFunc(index?))))
+                .collect::<Result<_, Error>>()?,
+            ElementItems::Expressions(_, expressions) => {
+                expressions.into_iter().map(|expr| ConstExpr::read(&expr?)).collect::<Result<_, _>>()?
+            }
+        };
+        info.elements.push(ElementSegment { mode, items });
+    }
+    Ok(())
+}
+
+fn read_data(info: &mut ModuleInfo, section: wasmparser::DataSectionReader<'_>) -> Result<(), Error> {
+    for data in section {
+        let data = data?;
+        let end = position(data.range.end);
+        let bytes = end.saturating_sub(data.data.len())..end;
+        let mode = match data.kind {
+            DataKind::Passive => SegmentMode::Passive,
+            DataKind::Active { memory_index, offset_expr } => {
+                SegmentMode::Active { target: memory_index, offset: ConstExpr::read(&offset_expr)? }
+            }
+        };
+        info.data.push(DataSegment { mode, bytes });
+    }
+    Ok(())
+}
+

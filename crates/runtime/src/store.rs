@@ -1,0 +1,334 @@
+//! A store: everything that running instances share, on the one thread that runs them.
+
+use crate::debug::DebugState;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::instance::InstanceData;
+use crate::jit::{CodeMemory, Compiled, FunctionCode, compile_function};
+use crate::module::{Module, narrow};
+use crate::trap::{Failure, HostError, TrapCode};
+use crate::value::{FuncType, Value, ValueType};
+use crate::vm::{FuncRef, Global, Limits, Memory, Table, VmOffsets, func_ref_address, func_ref_from, host_entries};
+use frame_table::ModulePc;
+use std::sync::Arc;
+
+/// What a host function does.
+pub(crate) type HostFn = dyn Fn(&mut Caller<'_>, &[Value]) -> Result<Vec<Value>, HostError> + Send + Sync;
+
+/// A function of an instance, or of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FuncHandle {
+    /// Index of the instance in the store, or [`FuncRef::HOST`].
+    pub(crate) instance: u32,
+    pub(crate) index: u32,
+}
+
+/// What compiled code passes to the host-function entry in place of a vmctx.
+#[repr(C)]
+pub(crate) struct HostContext {
+    pub(crate) index: u32,
+}
+
+/// A host function, as instances of this store import it.
+pub(crate) struct HostFunction {
+    pub(crate) name: String,
+    pub(crate) ty: FuncType,
+    function: Arc<HostFn>,
+    /// Boxed, since compiled code keeps its address.
+    context: Box<HostContext>,
+    func_ref: Box<FuncRef>,
+}
+
+/// A module of which the store has instances.
+pub(crate) struct LoadedModule {
+    pub(crate) module: Module,
+    /// Address of each defined function's stub.
+    pub(crate) stubs: Vec<usize>,
+    /// Code of the defined functions that were compiled.
+    functions: Vec<Option<Arc<FunctionCode>>>,
+}
+
+/// Instances, their memories, tables, globals and code. It stays where it is while instances live, hence the `Box`.
+pub struct Store {
+    engine: Engine,
+    // Declared before what compiled code points to, so that it goes first.
+    code: CodeMemory,
+    limits: Arc<Limits>,
+    pub(crate) modules: Vec<LoadedModule>,
+    pub(crate) instances: Vec<InstanceData>,
+    host: Vec<HostFunction>,
+    pub(crate) memories: Vec<Box<Memory>>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) globals: Vec<(Box<Global>, crate::GlobalType)>,
+    failure: Option<Failure>,
+    pub(crate) debug: DebugState,
+}
+
+/// Interrupts a guest from another thread.
+#[derive(Clone, Debug)]
+pub struct InterruptHandle {
+    limits: Arc<Limits>,
+}
+
+impl InterruptHandle {
+    /// Asks the guest to stop at its next program point. It does so within a few operators, unless it is in a host
+    /// function; that may ask [`Caller::interrupted`].
+    pub fn interrupt(&self) {
+        self.limits.request(Limits::INTERRUPT);
+    }
+
+    /// Whether somebody asked, and nothing has stopped for it yet.
+    #[must_use]
+    pub fn requested(&self) -> bool {
+        self.limits.requested(Limits::INTERRUPT)
+    }
+}
+
+/// What a host function is given: the store, and who called.
+pub struct Caller<'a> {
+    store: &'a mut Store,
+    instance: Option<u32>,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(store: &'a mut Store, instance: Option<u32>) -> Self {
+        Self { store, instance }
+    }
+
+    /// The bytes of the calling instance's memory: its export named `memory`, else its first.
+    pub fn memory(&mut self) -> Option<&mut [u8]> {
+        let instance = self.instance? as usize;
+        let index = match self.store.instances.get(instance)?.info().export("memory") {
+            Some(crate::module::ExternIndex::Memory(index)) => index,
+            _ => 0,
+        };
+        self.store.memory_of_mut(instance, index).map(Memory::bytes_mut)
+    }
+
+    /// The store; a host function may call Wasm functions with it.
+    pub fn store(&mut self) -> &mut Store {
+        self.store
+    }
+
+    /// Whether somebody wants the guest to stop: a function that waits should return.
+    #[must_use]
+    pub fn interrupted(&self) -> bool {
+        self.store.limits.requested(Limits::INTERRUPT)
+    }
+}
+
+impl Store {
+    /// An empty store.
+    ///
+    /// # Errors
+    /// When there is no memory for code.
+    pub fn new(engine: &Engine) -> Result<Box<Self>, Error> {
+        Ok(Box::new(Self {
+            engine: engine.clone(),
+            code: CodeMemory::new(engine, host_entries())?,
+            limits: Arc::default(),
+            modules: Vec::new(),
+            instances: Vec::new(),
+            host: Vec::new(),
+            memories: Vec::new(),
+            tables: Vec::new(),
+            globals: Vec::new(),
+            failure: None,
+            debug: DebugState::default(),
+        }))
+    }
+
+    /// Something with which another thread can interrupt the guest.
+    #[must_use]
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle { limits: Arc::clone(&self.limits) }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn code(&self) -> &CodeMemory {
+        &self.code
+    }
+
+    pub(crate) fn code_mut(&mut self) -> &mut CodeMemory {
+        &mut self.code
+    }
+
+    pub(crate) fn limits(&self) -> &Arc<Limits> {
+        &self.limits
+    }
+
+    pub(crate) fn set_failure(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+    }
+
+    pub(crate) fn take_failure(&mut self) -> Failure {
+        self.failure.take().unwrap_or_else(|| Failure::Host("left Wasm code without a reason".into()))
+    }
+
+    /// The index of a module, which is loaded if it was not.
+    pub(crate) fn load(&mut self, module: &Module) -> Result<usize, Error> {
+        let same = |loaded: &LoadedModule| Arc::ptr_eq(loaded.module.info(), module.info());
+        if let Some(index) = self.modules.iter().position(same) {
+            return Ok(index);
+        }
+        let count = module.info().bodies.len();
+        let stubs = self.code.publish_stubs(count)?;
+        self.modules.push(LoadedModule { module: module.clone(), stubs, functions: vec![None; count] });
+        Ok(self.modules.len() - 1)
+    }
+
+    /// The code of a defined function, counted without imports. Compiles it if need be, and makes all instances use it.
+    pub(crate) fn compiled(&mut self, module: usize, defined: u32) -> Result<Arc<FunctionCode>, Error> {
+        let loaded = self.modules.get(module).ok_or_else(|| Error::Limit("no such module".into()))?;
+        if let Some(Some(code)) = loaded.functions.get(defined as usize) {
+            return Ok(Arc::clone(code));
+        }
+        let info = Arc::clone(loaded.module.info());
+        let compiled = compile_function(&self.engine, &info, info.imported.functions + defined)?;
+        self.adopt(module, defined, compiled)
+    }
+
+    /// The code of a defined function if it was compiled.
+    pub(crate) fn compiled_already(&self, module: usize, defined: u32) -> Option<&Arc<FunctionCode>> {
+        self.modules.get(module)?.functions.get(defined as usize)?.as_ref()
+    }
+
+    /// For stubs: the address of a function's code.
+    pub(crate) fn compile_for_call(&mut self, instance: u32, defined: u32) -> Result<usize, Failure> {
+        let module = self.instances.get(instance as usize).map(|instance| instance.module);
+        let module = module.ok_or_else(|| Failure::Host("no such instance".into()))?;
+        match self.compiled(module, defined) {
+            Ok(code) => Ok(code.start),
+            Err(error) => {
+                tracing::error!(%error, "compilation failed");
+                Err(self.trap_failure(TrapCode::Compilation))
+            }
+        }
+    }
+
+    /// Compiles every function of a module that is not compiled yet, on all processors.
+    ///
+    /// # Errors
+    /// When a function cannot be compiled.
+    pub fn compile_all(&mut self, module: &Module) -> Result<(), Error> {
+        let index = self.load(module)?;
+        let info = Arc::clone(module.info());
+        let missing: Vec<u32> = (0..narrow(info.bodies.len()))
+            .filter(|defined| self.compiled_already(index, *defined).is_none())
+            .collect();
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let share = missing.len().div_ceil(workers).max(1);
+        let (engine, info) = (&self.engine, &*info);
+        let work = |part: &[u32]| -> Result<Vec<_>, Error> {
+            part.iter()
+                .map(|defined| Ok((*defined, compile_function(engine, info, info.imported.functions + defined)?)))
+                .collect()
+        };
+        let compiled = std::thread::scope(|scope| {
+            let threads: Vec<_> = missing.chunks(share).map(|part| scope.spawn(move || work(part))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|_| Err(Error::Limit("the code generator failed".into())))
+            };
+            threads.into_iter().map(join).collect::<Result<Vec<_>, Error>>()
+        })?;
+        for (defined, code) in compiled.into_iter().flatten() {
+            self.adopt(index, defined, code)?;
+        }
+        Ok(())
+    }
+
+    /// A type of host function's thunk and a place among the store's host functions; returns the new index.
+    pub(crate) fn add_host_function(&mut self, name: String, ty: FuncType, function: Arc<HostFn>) -> Result<FuncHandle, Error> {
+        let index = narrow(self.host.len());
+        let context = Box::new(HostContext { index });
+        let func_ref = Box::new(FuncRef {
+            code: self.code.host_thunk(&ty)?,
+            vmctx: (&raw const *context).expose_provenance(),
+            signature: self.engine.signature_id(&ty),
+            instance: FuncRef::HOST,
+            index,
+            padding: 0,
+        });
+        self.host.push(HostFunction { name, ty, function, context, func_ref });
+        Ok(FuncHandle { instance: FuncRef::HOST, index })
+    }
+
+    pub(crate) fn host_function(&self, index: u32) -> Result<(FuncType, Arc<HostFn>), Failure> {
+        let found = self.host.get(index as usize).filter(|function| function.context.index == index);
+        let found = found.ok_or_else(|| Failure::Host("no such host function".into()))?;
+        Ok((found.ty.clone(), Arc::clone(&found.function)))
+    }
+
+    /// `module.name` of a host function.
+    pub(crate) fn host_function_name(&self, index: u32) -> Option<&str> {
+        self.host.get(index as usize).map(|function| function.name.as_str())
+    }
+
+    /// The address that stands for a function in compiled code.
+    pub(crate) fn func_ref_address(&self, handle: FuncHandle) -> Option<usize> {
+        if handle.instance == FuncRef::HOST {
+            return self.host.get(handle.index as usize).map(|host| (&raw const *host.func_ref).expose_provenance());
+        }
+        func_ref_address(self.instances.get(handle.instance as usize)?, handle.index)
+    }
+
+    /// A value from its bits in compiled code.
+    pub(crate) fn value_of(&self, ty: ValueType, bits: u128) -> Value {
+        let low = u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+        let narrow = u32::try_from(low & u64::from(u32::MAX)).unwrap_or_default();
+        match ty {
+            ValueType::I32 => Value::I32(narrow.cast_signed()),
+            ValueType::I64 => Value::I64(low.cast_signed()),
+            ValueType::F32 => Value::F32(narrow),
+            ValueType::F64 => Value::F64(low),
+            ValueType::V128 => Value::V128(bits),
+            ValueType::FuncRef => Value::FuncRef(func_ref_from(low)),
+            ValueType::ExternRef => Value::ExternRef(narrow.checked_sub(1)),
+        }
+    }
+
+    /// The bits of a value in compiled code. A reference to what this store does not have becomes null.
+    pub(crate) fn bits_of(&self, value: Value) -> u128 {
+        match value {
+            Value::I32(value) => u128::from(value.cast_unsigned()),
+            Value::I64(value) => u128::from(value.cast_unsigned()),
+            Value::F32(bits) => u128::from(bits),
+            Value::F64(bits) => u128::from(bits),
+            Value::V128(bits) => bits,
+            Value::FuncRef(handle) => {
+                handle.and_then(|handle| self.func_ref_address(handle)).map_or(0, |address| address as u128)
+            }
+            Value::ExternRef(number) => number.map_or(0, |number| u128::from(number) + 1),
+        }
+    }
+
+    /// Publishes a function's code, and makes all instances of its module use it.
+    fn adopt(&mut self, module: usize, defined: u32, compiled: Compiled) -> Result<Arc<FunctionCode>, Error> {
+        let info = Arc::clone(self.modules[module].module.info());
+        let code = self.code.publish_function(module, info.imported.functions + defined, compiled)?;
+        if let Some(place) = self.modules[module].functions.get_mut(defined as usize) {
+            *place = Some(Arc::clone(&code));
+        }
+        let offset = VmOffsets::new(&info).defined_function(defined);
+        for instance in self.instances.iter_mut().filter(|instance| instance.module == module) {
+            instance.vmctx.set_pointer(offset, code.start);
+        }
+        self.arm_breakpoints_of(&code);
+        Ok(code)
+    }
+
+    /// The program point at `pc` of a module, or the next one in the same function; compiles the function.
+    ///
+    /// # Errors
+    /// When the function cannot be compiled.
+    pub fn program_point(&mut self, module: usize, pc: ModulePc) -> Result<Option<ModulePc>, Error> {
+        let Some(loaded) = self.modules.get(module) else { return Ok(None) };
+        let Some(function) = loaded.module.function_at(pc) else { return Ok(None) };
+        let defined = function - loaded.module.num_imported_functions();
+        let code = self.compiled(module, defined)?;
+        Ok(code.frame.at_or_after(pc).map(|point| point.pc))
+    }
+}

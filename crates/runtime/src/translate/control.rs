@@ -1,0 +1,312 @@
+//! Structured control: blocks, loops, ifs, branches.
+//!
+//! Values cross block boundaries as block parameters in the run tier. In the debug tier they cross in the state slot:
+//! a branch stores them into the places that the target's height says, and whoever arrives finds them there.
+
+use super::function::{FunctionTranslator, user_trap};
+use crate::engine::Tier;
+use crate::error::Error;
+use crate::trap::TrapCode;
+use crate::value::ValueType;
+use crate::vm::{Builtin, offsets};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Value, types};
+use cranelift_frontend::Switch;
+use wasmparser::{BlockType, BrTable, Operator};
+
+/// An open block, loop, if, or the function itself.
+pub(super) struct ControlFrame {
+    kind: Kind,
+    /// Where control goes on after `end`.
+    exit: Block,
+    /// Height of the operand stack below the parameters.
+    base: usize,
+    params: Vec<ValueType>,
+    results: Vec<ValueType>,
+    /// Whether something can arrive at `exit`.
+    exit_reached: bool,
+}
+
+enum Kind {
+    Block,
+    /// Branches go to the header.
+    Loop { header: Block },
+    /// The block for `else`, while none was seen; and the parameters, which are needed again there (run tier).
+    If { otherwise: Option<Block>, params: Vec<Value> },
+    /// Opened in dead code: nothing of it is translated.
+    Dead,
+}
+
+impl FunctionTranslator<'_> {
+    /// The function's body as the outermost block.
+    pub(super) fn open_function(&mut self, results: Vec<ValueType>) {
+        self.open(Kind::Block, Vec::new(), results);
+    }
+
+    /// Handles an operator of this family; false if it is none.
+    pub(super) fn control_operator(&mut self, operator: &Operator<'_>) -> bool {
+        match operator {
+            Operator::Nop => {}
+            Operator::Unreachable => {
+                self.builder.ins().trap(user_trap(TrapCode::Unreachable));
+                self.reachable = false;
+            }
+            Operator::Block { blockty } => {
+                let (params, results) = self.block_type(*blockty);
+                self.settle(params.len());
+                self.open(Kind::Block, params, results);
+            }
+            Operator::Loop { blockty } => self.open_loop(*blockty),
+            Operator::If { blockty } => self.open_if(*blockty),
+            Operator::Else => self.otherwise(),
+            Operator::End => self.end(),
+            Operator::Br { relative_depth } => {
+                self.branch(*relative_depth);
+                self.reachable = false;
+            }
+            Operator::BrIf { relative_depth } => self.branch_if(*relative_depth),
+            Operator::BrTable { targets } => self.branch_table(targets),
+            Operator::Return => {
+                let outermost = super::super::module::narrow(self.control.len()) - 1;
+                self.branch(outermost);
+                self.reachable = false;
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Keeps track of nesting in code that cannot be reached.
+    pub(super) fn unreachable_operator(&mut self, operator: &Operator<'_>) -> Result<(), Error> {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                let exit = self.builder.func.layout.entry_block();
+                let exit = exit.ok_or_else(|| self.internal("a function without an entry"))?;
+                self.control.push(ControlFrame {
+                    kind: Kind::Dead,
+                    exit,
+                    base: self.state.height(),
+                    params: Vec::new(),
+                    results: Vec::new(),
+                    exit_reached: false,
+                });
+            }
+            Operator::Else => self.otherwise(),
+            Operator::End => self.end(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn internal(&self, reason: &str) -> Error {
+        Error::Compile { function: self.builder.func.name.get_user().map_or(0, |name| name.index), reason: reason.into() }
+    }
+
+    fn block_type(&self, ty: BlockType) -> (Vec<ValueType>, Vec<ValueType>) {
+        match ty {
+            BlockType::Empty => (Vec::new(), Vec::new()),
+            BlockType::Type(ty) => (Vec::new(), crate::module::value_type(ty).into_iter().collect()),
+            BlockType::FuncType(index) => {
+                let ty = &self.info.types[index as usize];
+                (ty.params().to_vec(), ty.results().to_vec())
+            }
+        }
+    }
+
+    fn settle(&mut self, params: usize) {
+        let base = self.state.height() - params;
+        self.state.settle_for_block(&mut self.builder, base);
+    }
+
+    fn tier(&self) -> Tier {
+        self.engine.config().tier
+    }
+
+    /// A block that takes values of `types`: as parameters in the run tier, in the state slot in the debug tier.
+    fn block_for(&mut self, types: &[ValueType]) -> Block {
+        let block = self.builder.create_block();
+        if self.tier() == Tier::Run {
+            for ty in types {
+                self.builder.append_block_param(block, super::clif_type(*ty));
+            }
+        }
+        block
+    }
+
+    fn open(&mut self, kind: Kind, params: Vec<ValueType>, results: Vec<ValueType>) {
+        let exit = self.block_for(&results);
+        let base = self.state.height() - params.len();
+        self.control.push(ControlFrame { kind, exit, base, params, results, exit_reached: false });
+    }
+
+    fn open_loop(&mut self, ty: BlockType) {
+        let (params, results) = self.block_type(ty);
+        self.settle(params.len());
+        let header = self.block_for(&params);
+        let values = match self.tier() {
+            Tier::Run => self.state.peek_many(&mut self.builder, params.len()),
+            Tier::Debug => Vec::new(),
+        };
+        self.builder.ins().jump(header, &block_args(&values));
+        let base = self.state.height() - params.len();
+        self.state.truncate(base);
+        self.enter(header, &params);
+        self.open(Kind::Loop { header }, params, results);
+        let limits = self.limits();
+        let address = self.builder.ins().iadd_imm_s(limits, i64::from(offsets::limits::INTERRUPT));
+        let flag = self.builder.ins().atomic_load(types::I32, MemFlagsData::trusted(), address);
+        self.on_cold_path(flag, Builtin::LoopHeader);
+    }
+
+    fn open_if(&mut self, ty: BlockType) {
+        let (params, results) = self.block_type(ty);
+        let condition = self.pop();
+        self.settle(params.len());
+        let values = match self.tier() {
+            Tier::Run => self.state.peek_many(&mut self.builder, params.len()),
+            Tier::Debug => Vec::new(),
+        };
+        let then = self.builder.create_block();
+        let otherwise = self.builder.create_block();
+        self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+        self.builder.switch_to_block(then);
+        self.builder.seal_block(then);
+        self.open(Kind::If { otherwise: Some(otherwise), params: values }, params, results);
+    }
+
+    /// `else`: the first arm ends as if by a branch to the exit.
+    fn otherwise(&mut self) {
+        if self.reachable {
+            self.leave();
+        }
+        let Some(frame) = self.control.last_mut() else { return };
+        let Kind::If { otherwise, params: values } = &mut frame.kind else { return };
+        let Some(block) = otherwise.take() else { return };
+        let (base, types, values) = (frame.base, frame.params.clone(), std::mem::take(values));
+        self.builder.switch_to_block(block);
+        self.builder.seal_block(block);
+        self.state.truncate(base);
+        self.state.push_settled(&types, &values);
+        self.reachable = true;
+    }
+
+    fn end(&mut self) {
+        if let Some(ControlFrame { kind: Kind::If { otherwise: Some(_), .. }, .. }) = self.control.last() {
+            self.otherwise();
+        }
+        if self.reachable {
+            self.leave();
+        }
+        let Some(frame) = self.control.pop() else { return };
+        if let Kind::Dead = frame.kind {
+            return;
+        }
+        if let Kind::Loop { header } = frame.kind {
+            self.builder.seal_block(header);
+        }
+        self.state.truncate(frame.base);
+        self.reachable = frame.exit_reached || self.control.is_empty();
+        if !self.reachable {
+            return;
+        }
+        self.enter(frame.exit, &frame.results);
+        self.builder.seal_block(frame.exit);
+        if self.control.is_empty() {
+            let results = self.state.pop_many(&mut self.builder, frame.results.len());
+            self.builder.ins().return_(&results);
+            self.reachable = false;
+        }
+    }
+
+    /// Goes on in `block`, at which values of `types` have arrived.
+    fn enter(&mut self, block: Block, types: &[ValueType]) {
+        self.builder.switch_to_block(block);
+        let values = self.builder.block_params(block).to_vec();
+        self.state.push_settled(types, &values);
+    }
+
+    /// The block that a branch goes to, the height below its values, and their number.
+    fn target(&mut self, depth: u32) -> (Block, usize, usize) {
+        let index = self.control.len() - 1 - depth as usize;
+        let frame = &mut self.control[index];
+        if let Kind::Loop { header } = frame.kind {
+            return (header, frame.base, frame.params.len());
+        }
+        frame.exit_reached = true;
+        (frame.exit, frame.base, frame.results.len())
+    }
+
+    /// Jumps to a label with the top operands; the stack stays as it is.
+    fn branch(&mut self, depth: u32) {
+        if let Some(ControlFrame { kind: Kind::Dead, .. }) = self.control.last() {
+            return;
+        }
+        let (block, base, count) = self.target(depth);
+        self.jump(block, base, count);
+    }
+
+    /// Falls out of the innermost block at its end, loops included.
+    fn leave(&mut self) {
+        let Some(frame) = self.control.last_mut() else { return };
+        frame.exit_reached = true;
+        let (exit, base, count) = (frame.exit, frame.base, frame.results.len());
+        self.jump(exit, base, count);
+    }
+
+    /// Jumps with the top `count` operands, which the target expects above `base`.
+    fn jump(&mut self, block: Block, base: usize, count: usize) {
+        let values = self.state.peek_many(&mut self.builder, count);
+        match self.tier() {
+            Tier::Run => self.builder.ins().jump(block, &block_args(&values)),
+            Tier::Debug => {
+                self.state.store_at(&mut self.builder, base, &values);
+                self.builder.ins().jump(block, &[])
+            }
+        };
+    }
+
+    fn branch_if(&mut self, depth: u32) {
+        let condition = self.pop();
+        let taken = self.builder.create_block();
+        let next = self.builder.create_block();
+        self.builder.ins().brif(condition, taken, &[], next, &[]);
+        self.builder.switch_to_block(taken);
+        self.builder.seal_block(taken);
+        self.branch(depth);
+        self.builder.switch_to_block(next);
+        self.builder.seal_block(next);
+    }
+
+    fn branch_table(&mut self, targets: &BrTable<'_>) {
+        let index = self.pop();
+        let default = targets.default();
+        let depths: Vec<u32> = targets.targets().flatten().collect();
+        // One block per depth, however often the table names it.
+        let mut edges: Vec<(u32, Block)> = Vec::new();
+        let mut switch = Switch::new();
+        for (case, depth) in depths.iter().enumerate() {
+            let block = self.edge(&mut edges, *depth);
+            switch.set_entry(case as u128, block);
+        }
+        let otherwise = self.edge(&mut edges, default);
+        switch.emit(&mut self.builder, index, otherwise);
+        for (depth, block) in edges {
+            self.builder.switch_to_block(block);
+            self.builder.seal_block(block);
+            self.branch(depth);
+        }
+        self.reachable = false;
+    }
+
+    fn edge(&mut self, edges: &mut Vec<(u32, Block)>, depth: u32) -> Block {
+        if let Some((_, block)) = edges.iter().find(|(known, _)| *known == depth) {
+            return *block;
+        }
+        let block = self.builder.create_block();
+        edges.push((depth, block));
+        block
+    }
+}
+
+fn block_args(values: &[Value]) -> Vec<BlockArg> {
+    values.iter().copied().map(BlockArg::Value).collect()
+}

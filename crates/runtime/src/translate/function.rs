@@ -1,0 +1,265 @@
+//! The frame of a translation: the prologue, the walk over the operators, and what the families share.
+
+use super::control::ControlFrame;
+use super::points::{CALL_TAG, Call, Point, Points};
+use super::state::State;
+use super::{Translated, clif_type, native_signature};
+use crate::engine::{Engine, Tier};
+use crate::error::Error;
+use crate::module::{ModuleInfo, narrow};
+use crate::trap::TrapCode;
+use crate::value::ValueType;
+use crate::vm::{Builtin, VmOffsets, offsets};
+use cranelift_codegen::ir::{
+    self, AbiParam, DebugTag, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, Signature, SourceLoc,
+    StackSlotData, StackSlotKind, UserExternalName, UserFuncName, Value, types,
+};
+use cranelift_codegen::isa::CallConv;
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use frame_table::{ModulePc, SlotLayout, StackShapes};
+use wasmparser::{BinaryReader, FunctionBody, Operator};
+
+/// The name under which the code generator sees the breakpoint thunk; `crates/runtime/src/jit` knows its address.
+pub(crate) const BREAKPOINT_THUNK: UserExternalName = UserExternalName { namespace: 1, index: 0 };
+
+/// One function in translation.
+pub(super) struct FunctionTranslator<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) info: &'a ModuleInfo,
+    pub(super) offsets: VmOffsets,
+    pub(super) builder: FunctionBuilder<'a>,
+    pub(super) state: State,
+    pub(super) points: Points,
+    pub(super) control: Vec<ControlFrame>,
+    /// Whether the operator at hand can be reached.
+    pub(super) reachable: bool,
+    /// The callee's own vmctx.
+    pub(super) vmctx: Value,
+    pub(super) pc: ModulePc,
+    pub(super) next_pc: ModulePc,
+    breakpoint: Option<FuncRef>,
+}
+
+pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<Translated, Error> {
+    let failed = |reason: &str| Error::Compile { function: index, reason: reason.to_owned() };
+    let ty = info.function_type(index).ok_or_else(|| failed("it has no type"))?;
+    let defined = index.checked_sub(info.imported.functions).ok_or_else(|| failed("it is imported"))?;
+    let range = info.bodies.get(defined as usize).cloned().ok_or_else(|| failed("it has no body"))?;
+    let bytes = info.bytes.get(range.clone()).ok_or_else(|| failed("its body is cut short"))?;
+    let body = FunctionBody::new(BinaryReader::new(bytes, range.start as u64));
+
+    let mut locals = ty.params().to_vec();
+    for group in body.get_locals_reader()? {
+        let (count, ty) = group?;
+        locals.extend(std::iter::repeat_n(crate::module::value_type(ty)?, count as usize));
+    }
+    let has_v128 = locals.contains(&ValueType::V128);
+    let layout = SlotLayout::new(narrow(locals.len()), has_v128);
+
+    let mut clif = ir::Function::with_name_signature(UserFuncName::user(0, index), native_signature(ty));
+    let mut context = FunctionBuilderContext::new();
+    let tier = engine.config().tier;
+    let mut builder = FunctionBuilder::new(&mut clif, &mut context);
+    let slot = (tier == Tier::Debug).then(|| {
+        builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 0, 4))
+    });
+    let entry = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    builder.seal_block(entry);
+    let vmctx = builder.block_params(entry)[0];
+    let state = State::new(tier, layout, slot, locals.clone(), &mut builder);
+    let points =
+        Points { locals, layout, slot, shapes: StackShapes::default(), points: Vec::new(), calls: Vec::new() };
+    let mut translator = FunctionTranslator {
+        engine,
+        info,
+        offsets: VmOffsets::new(info),
+        builder,
+        state,
+        points,
+        control: Vec::new(),
+        reachable: true,
+        vmctx,
+        pc: ModulePc(0),
+        next_pc: ModulePc(0),
+        breakpoint: None,
+    };
+    translator.body(&body, ty.results().to_vec())?;
+    let FunctionTranslator { builder, state, points, .. } = translator;
+    builder.finalize(engine.isa().frontend_config());
+    if let Some(slot) = slot {
+        clif.sized_stack_slots[slot].size = layout.size(narrow(state.max_height()));
+    }
+    Ok(Translated { clif, points })
+}
+
+impl FunctionTranslator<'_> {
+    fn body(&mut self, body: &FunctionBody<'_>, results: Vec<ValueType>) -> Result<(), Error> {
+        let mut reader = body.get_operators_reader()?;
+        self.next_pc = pc_of(reader.original_position());
+        self.builder.set_srcloc(SourceLoc::new(self.next_pc.0));
+        self.prologue();
+        self.open_function(results);
+        while !reader.eof() {
+            self.pc = pc_of(reader.original_position());
+            let operator = reader.read()?;
+            self.next_pc = pc_of(reader.original_position());
+            if self.reachable {
+                self.builder.set_srcloc(SourceLoc::new(self.pc.0));
+                self.point();
+                self.operator(&operator)?;
+            } else {
+                self.unreachable_operator(&operator)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Parameters and zeroes into the locals, then the check of the stack limit.
+    fn prologue(&mut self) {
+        let entry = self.builder.current_block().unwrap_or_else(|| self.builder.create_block());
+        let params = self.builder.block_params(entry)[2..].to_vec();
+        for (index, param) in params.iter().enumerate() {
+            self.state.init_local(&mut self.builder, index, *param);
+        }
+        for index in params.len()..self.points.locals.len() {
+            let zero = super::state::constant(&mut self.builder, self.points.locals[index], 0);
+            self.state.init_local(&mut self.builder, index, zero);
+        }
+        if let Some(slot) = self.points.slot {
+            self.builder.ins().stack_store(types::I64, self.vmctx, slot, SlotLayout::VMCTX.cast_signed());
+        }
+        let limits = self.limits();
+        let limit = self.builder.ins().atomic_load(types::I64, MemFlagsData::trusted(), limits);
+        let sp = self.builder.ins().get_stack_pointer(types::I64);
+        let past = self.builder.ins().icmp(ir::condcodes::IntCC::UnsignedLessThan, sp, limit);
+        self.on_cold_path(past, Builtin::FunctionEntry);
+    }
+
+    /// Calls `builtin`, which takes nothing, if `condition` holds.
+    pub(super) fn on_cold_path(&mut self, condition: Value, builtin: Builtin) {
+        let cold = self.builder.create_block();
+        let next = self.builder.create_block();
+        self.builder.set_cold_block(cold);
+        self.builder.ins().brif(condition, cold, &[], next, &[]);
+        self.builder.switch_to_block(cold);
+        self.builder.seal_block(cold);
+        self.call_builtin(builtin, &[]);
+        self.builder.ins().jump(next, &[]);
+        self.builder.switch_to_block(next);
+        self.builder.seal_block(next);
+    }
+
+    /// Address of the store's limits.
+    pub(super) fn limits(&mut self) -> Value {
+        self.vmctx_pointer(offsets::LIMITS)
+    }
+
+    /// A pointer in the vmctx that never changes.
+    pub(super) fn vmctx_pointer(&mut self, offset: u32) -> Value {
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        self.builder.ins().load(types::I64, flags, self.vmctx, offset.cast_signed())
+    }
+
+    /// A program point before the operator at hand.
+    fn point(&mut self) {
+        let shape = self.state.shape(&mut self.points.shapes);
+        let number = narrow(self.points.points.len());
+        self.points.points.push(Point { pc: self.pc, shape });
+        if self.points.slot.is_some() {
+            let thunk = self.breakpoint_thunk();
+            let call = self.builder.ins().call(thunk, &[]);
+            self.builder.func.debug_tags.set(call, [DebugTag::User(number)]);
+        }
+    }
+
+    /// Tags `call`, whose arguments are popped, so that a frame waiting in it is understood.
+    pub(super) fn record_call(&mut self, call: ir::Inst) {
+        let shape = self.state.shape(&mut self.points.shapes);
+        let number = narrow(self.points.calls.len());
+        self.points.calls.push(Call { pc: self.pc, next_pc: self.next_pc, shape });
+        self.builder.func.debug_tags.set(call, [DebugTag::User(CALL_TAG | number)]);
+    }
+
+    fn breakpoint_thunk(&mut self) -> FuncRef {
+        if let Some(thunk) = self.breakpoint {
+            return thunk;
+        }
+        let signature = self.builder.import_signature(Signature::new(CallConv::PreserveAll));
+        let name = self.builder.func.declare_imported_user_function(BREAKPOINT_THUNK);
+        let thunk = self.builder.import_function(ExtFuncData {
+            name: ExternalName::User(name),
+            signature,
+            colocated: true,
+            patchable: true,
+        });
+        self.breakpoint = Some(thunk);
+        thunk
+    }
+
+    /// Calls a function of the runtime.
+    pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        let table = self.vmctx_pointer(offsets::BUILTINS);
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        let index = Builtin::ALL.iter().position(|other| *other == builtin).unwrap_or_default();
+        let offset = narrow(index) * offsets::POINTER;
+        let code = self.builder.ins().load(types::I64, flags, table, offset.cast_signed());
+        let signature = self.builder.import_signature(builtin_signature(builtin));
+        let mut all = vec![self.vmctx];
+        all.extend_from_slice(args);
+        let call = self.builder.ins().call_indirect(signature, code, &all);
+        self.builder.inst_results(call).first().copied()
+    }
+
+    pub(super) fn operator(&mut self, operator: &Operator<'_>) -> Result<(), Error> {
+        let handled = self.control_operator(operator)
+            || self.call_operator(operator)
+            || self.variable_operator(operator)
+            || self.numeric_operator(operator)
+            || self.memory_operator(operator)
+            || self.table_operator(operator);
+        if handled {
+            return Ok(());
+        }
+        Err(Error::Unsupported { offset: self.pc.0 as usize, what: format!("operator {operator:?}") })
+    }
+
+    /// Traps with `code` if `condition` is nonzero.
+    pub(super) fn trap_if(&mut self, condition: Value, code: TrapCode) {
+        self.builder.ins().trapnz(condition, user_trap(code));
+    }
+
+    // Short names for what every family does.
+
+    pub(super) fn pop(&mut self) -> Value {
+        self.state.pop(&mut self.builder)
+    }
+
+    pub(super) fn push(&mut self, ty: ValueType, value: Value) {
+        debug_assert_eq!(self.builder.func.dfg.value_type(value), clif_type(ty));
+        self.state.push(&mut self.builder, ty, value);
+    }
+
+    pub(super) fn iconst32(&mut self, value: u32) -> Value {
+        self.builder.ins().iconst(types::I32, i64::from(value))
+    }
+}
+
+/// The code generator's trap code for one of ours.
+pub(crate) fn user_trap(code: TrapCode) -> ir::TrapCode {
+    ir::TrapCode::unwrap_user(code.number())
+}
+
+/// The native signature of the code that stands for a builtin: the vmctx, then the parameters.
+pub(crate) fn builtin_signature(builtin: Builtin) -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.push(AbiParam::new(types::I64));
+    signature.params.extend(builtin.params().iter().map(|ty| AbiParam::new(*ty)));
+    signature.returns.extend(builtin.result().map(AbiParam::new));
+    signature
+}
+
+fn pc_of(position: impl TryInto<u32>) -> ModulePc {
+    ModulePc(position.try_into().unwrap_or(u32::MAX))
+}

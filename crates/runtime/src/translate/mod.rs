@@ -1,0 +1,60 @@
+//! Function bodies to CLIF, with the instrumentation of a [`Tier`].
+//!
+//! A file per family of operators; [`state`] keeps the Wasm state (locals and operand stack), [`points`] records what
+//! is where. Translation is pure: it reads a validated module and touches no memory of a running store, so that
+//! functions can be compiled on several threads.
+
+mod call;
+mod control;
+mod function;
+mod memory;
+mod numeric;
+mod points;
+mod state;
+mod table;
+mod variable;
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::module::ModuleInfo;
+use crate::value::{FuncType, ValueType};
+use cranelift_codegen::ir::{self, AbiParam, Signature, types};
+use cranelift_codegen::isa::CallConv;
+pub(crate) use function::builtin_signature;
+pub(crate) use points::{CALL_TAG, Points};
+
+/// A translated function, ready for the code generator.
+pub(crate) struct Translated {
+    /// Its CLIF.
+    pub(crate) clif: ir::Function,
+    /// The state slot and what is in it, without native offsets.
+    pub(crate) points: Points,
+}
+
+/// Translates a defined function; `index` counts imports.
+pub(crate) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<Translated, Error> {
+    function::translate(engine, info, index)
+}
+
+/// How a Wasm type is kept in registers.
+pub(crate) fn clif_type(ty: ValueType) -> ir::Type {
+    match ty {
+        ValueType::I32 => types::I32,
+        ValueType::F32 => types::F32,
+        ValueType::F64 => types::F64,
+        ValueType::V128 => types::I8X16,
+        ValueType::I64 | ValueType::FuncRef | ValueType::ExternRef => types::I64,
+    }
+}
+
+/// The native signature of a Wasm function: the callee's vmctx, the caller's vmctx, then the Wasm parameters.
+///
+/// Why the `tail` convention? It has no callee-saved registers, so a frame can be replaced on the stack, and Wasm
+/// tail calls need it.
+pub(crate) fn native_signature(ty: &FuncType) -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.extend([AbiParam::new(types::I64); 2]);
+    signature.params.extend(ty.params().iter().map(|param| AbiParam::new(clif_type(*param))));
+    signature.returns.extend(ty.results().iter().map(|result| AbiParam::new(clif_type(*result))));
+    signature
+}

@@ -1,0 +1,250 @@
+//! The Wasm state of the function being translated: its locals and its operand stack.
+//!
+//! In the debug tier everything lives in the state slot and an SSA value lives for one operator only: it is loaded
+//! when the operator begins and its result stored when the operator ends. So whatever a debugger writes into the slot
+//! at a stop is what the program uses when it goes on. `local.get` and constants store nothing: they push an entry
+//! that says where the value is.
+//!
+//! In the run tier locals are SSA variables, operands are SSA values, and there is no slot.
+
+use super::clif_type;
+use crate::engine::Tier;
+use crate::value::ValueType;
+use cranelift_codegen::ir::{InstBuilder, StackSlot, Value, types};
+use cranelift_frontend::{FunctionBuilder, Variable};
+use frame_table::{Operand, Place, ShapeId, SlotLayout, StackShapes};
+
+/// One operand of the translator's stack.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) ty: ValueType,
+    place: Place,
+    /// The SSA value; run tier only.
+    value: Option<Value>,
+    /// The shape whose top is this entry, once asked for.
+    shape: Option<ShapeId>,
+}
+
+/// Locals and operand stack.
+pub(super) struct State {
+    tier: Tier,
+    layout: SlotLayout,
+    slot: Option<StackSlot>,
+    locals: Vec<ValueType>,
+    variables: Vec<Variable>,
+    stack: Vec<Entry>,
+    /// The highest that `stack` has been.
+    max_height: usize,
+}
+
+impl State {
+    pub(super) fn new(
+        tier: Tier,
+        layout: SlotLayout,
+        slot: Option<StackSlot>,
+        locals: Vec<ValueType>,
+        builder: &mut FunctionBuilder<'_>,
+    ) -> Self {
+        let variables = match tier {
+            Tier::Run => locals.iter().map(|ty| builder.declare_var(clif_type(*ty))).collect(),
+            Tier::Debug => Vec::new(),
+        };
+        Self { tier, layout, slot, locals, variables, stack: Vec::new(), max_height: 0 }
+    }
+
+    pub(super) fn height(&self) -> usize {
+        self.stack.len()
+    }
+
+    pub(super) fn max_height(&self) -> usize {
+        self.max_height
+    }
+
+    /// The type of the operand at the top.
+    pub(super) fn top_type(&self) -> ValueType {
+        self.stack.last().map_or(ValueType::I32, |entry| entry.ty)
+    }
+
+    pub(super) fn local_type(&self, index: u32) -> ValueType {
+        self.locals[index as usize]
+    }
+
+    /// Writes a local's first value: a parameter, or zero.
+    pub(super) fn init_local(&mut self, builder: &mut FunctionBuilder<'_>, index: usize, value: Value) {
+        match self.tier {
+            Tier::Run => builder.def_var(self.variables[index], value),
+            Tier::Debug => self.store(builder, self.layout.local(crate::module::narrow(index)), value),
+        }
+    }
+
+    pub(super) fn get_local(&mut self, builder: &mut FunctionBuilder<'_>, index: u32) {
+        let ty = self.local_type(index);
+        let value = match self.tier {
+            Tier::Run => Some(builder.use_var(self.variables[index as usize])),
+            Tier::Debug => None,
+        };
+        self.push_entry(Entry { ty, place: Place::Local(index), value, shape: None });
+    }
+
+    pub(super) fn set_local(&mut self, builder: &mut FunctionBuilder<'_>, index: u32, value: Value) {
+        match self.tier {
+            Tier::Run => builder.def_var(self.variables[index as usize], value),
+            Tier::Debug => {
+                self.settle(builder, 0, |place| place == Place::Local(index));
+                self.store(builder, self.layout.local(index), value);
+            }
+        }
+    }
+
+    /// Pushes the result of an operator.
+    pub(super) fn push(&mut self, builder: &mut FunctionBuilder<'_>, ty: ValueType, value: Value) {
+        match self.tier {
+            Tier::Run => self.push_entry(Entry { ty, place: Place::Slot, value: Some(value), shape: None }),
+            Tier::Debug => {
+                self.store(builder, self.place_of(self.stack.len()), value);
+                self.push_entry(Entry { ty, place: Place::Slot, value: None, shape: None });
+            }
+        }
+    }
+
+    /// Pushes a constant; `bits` as in [`Place::Constant`].
+    pub(super) fn push_constant(&mut self, builder: &mut FunctionBuilder<'_>, ty: ValueType, bits: u64) {
+        let value = match self.tier {
+            Tier::Run => Some(constant(builder, ty, bits)),
+            Tier::Debug => None,
+        };
+        self.push_entry(Entry { ty, place: Place::Constant(bits), value, shape: None });
+    }
+
+    /// Pops the top operand as an SSA value.
+    pub(super) fn pop(&mut self, builder: &mut FunctionBuilder<'_>) -> Value {
+        let value = self.read(builder, self.stack.len() - 1);
+        self.stack.pop();
+        value
+    }
+
+    /// Pops `count` operands; the first is the one that was pushed first.
+    pub(super) fn pop_many(&mut self, builder: &mut FunctionBuilder<'_>, count: usize) -> Vec<Value> {
+        let base = self.stack.len() - count;
+        let values = (base..self.stack.len()).map(|height| self.read(builder, height)).collect();
+        self.stack.truncate(base);
+        values
+    }
+
+    pub(super) fn drop_top(&mut self) {
+        self.stack.pop();
+    }
+
+    /// Cuts the stack down to `height` operands.
+    pub(super) fn truncate(&mut self, height: usize) {
+        self.stack.truncate(height);
+    }
+
+    /// The top `count` operands as SSA values, without popping them.
+    pub(super) fn peek_many(&mut self, builder: &mut FunctionBuilder<'_>, count: usize) -> Vec<Value> {
+        (self.stack.len() - count..self.stack.len()).map(|height| self.read(builder, height)).collect()
+    }
+
+    /// Debug tier: stores operands from `base` upwards into their own places as `values`, which are not on the stack.
+    pub(super) fn store_at(&mut self, builder: &mut FunctionBuilder<'_>, base: usize, values: &[Value]) {
+        for (offset, value) in values.iter().enumerate() {
+            self.store(builder, self.place_of(base + offset), *value);
+        }
+        self.max_height = self.max_height.max(base + values.len());
+    }
+
+    /// Pushes operands that are known to be in their own places (debug tier) or in `values` (run tier).
+    pub(super) fn push_settled(&mut self, types: &[ValueType], values: &[Value]) {
+        for (index, ty) in types.iter().enumerate() {
+            let value = values.get(index).copied();
+            self.push_entry(Entry { ty: *ty, place: Place::Slot, value, shape: None });
+        }
+    }
+
+    /// Debug tier: before control flow splits, gives every operand that stands for a local a place of its own, since
+    /// another path may write the local; and the operands from `base` upwards whatever they are, since control may
+    /// come back to them with other values.
+    pub(super) fn settle_for_block(&mut self, builder: &mut FunctionBuilder<'_>, base: usize) {
+        if self.tier == Tier::Debug {
+            self.settle(builder, 0, |place| matches!(place, Place::Local(_)));
+            self.settle(builder, base, |place| place != Place::Slot);
+        }
+    }
+
+    /// The shape of the stack, with `points` as the store of shapes.
+    pub(super) fn shape(&mut self, shapes: &mut StackShapes) -> ShapeId {
+        let known = self.stack.iter().rposition(|entry| entry.shape.is_some());
+        let mut below =
+            known.and_then(|index| self.stack[index].shape).unwrap_or(StackShapes::EMPTY);
+        for entry in &mut self.stack[known.map_or(0, |index| index + 1)..] {
+            below = shapes.push(below, Operand { ty: entry.ty, place: entry.place });
+            entry.shape = Some(below);
+        }
+        below
+    }
+
+    fn settle(&mut self, builder: &mut FunctionBuilder<'_>, base: usize, which: impl Fn(Place) -> bool) {
+        for height in base..self.stack.len() {
+            if which(self.stack[height].place) {
+                let value = self.read(builder, height);
+                self.store(builder, self.place_of(height), value);
+                self.stack[height].place = Place::Slot;
+                // Shapes above are made of this one.
+                for entry in &mut self.stack[height..] {
+                    entry.shape = None;
+                }
+            }
+        }
+    }
+
+    fn push_entry(&mut self, entry: Entry) {
+        self.stack.push(entry);
+        self.max_height = self.max_height.max(self.stack.len());
+    }
+
+    fn read(&self, builder: &mut FunctionBuilder<'_>, height: usize) -> Value {
+        let entry = self.stack[height];
+        match (entry.value, entry.place) {
+            (Some(value), _) => value,
+            (None, Place::Slot) => self.load(builder, entry.ty, self.place_of(height)),
+            (None, Place::Local(index)) => self.load(builder, entry.ty, self.layout.local(index)),
+            (None, Place::Constant(bits)) => constant(builder, entry.ty, bits),
+        }
+    }
+
+    fn place_of(&self, height: usize) -> u32 {
+        self.layout.operand(crate::module::narrow(height))
+    }
+
+    fn load(&self, builder: &mut FunctionBuilder<'_>, ty: ValueType, offset: u32) -> Value {
+        match self.slot {
+            Some(slot) => builder.ins().stack_load(types::I64, clif_type(ty), slot, offset.cast_signed()),
+            None => unreachable!("the debug tier has a state slot"),
+        }
+    }
+
+    fn store(&self, builder: &mut FunctionBuilder<'_>, offset: u32, value: Value) {
+        if let Some(slot) = self.slot {
+            builder.ins().stack_store(types::I64, value, slot, offset.cast_signed());
+        }
+    }
+}
+
+/// A constant of a Wasm type.
+pub(super) fn constant(builder: &mut FunctionBuilder<'_>, ty: ValueType, bits: u64) -> Value {
+    match ty {
+        ValueType::I32 => builder.ins().iconst(types::I32, bits.cast_signed()),
+        ValueType::F32 => {
+            let bits = u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
+            builder.ins().f32const(cranelift_codegen::ir::immediates::Ieee32::with_bits(bits))
+        }
+        ValueType::F64 => builder.ins().f64const(cranelift_codegen::ir::immediates::Ieee64::with_bits(bits)),
+        ValueType::V128 => {
+            let zero = builder.ins().iconst(types::I8, 0);
+            builder.ins().splat(types::I8X16, zero)
+        }
+        ValueType::I64 | ValueType::FuncRef | ValueType::ExternRef => {
+            builder.ins().iconst(types::I64, bits.cast_signed())
+        }
+    }
+}

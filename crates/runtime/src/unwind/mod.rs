@@ -1,0 +1,39 @@
+//! Leaving Wasm code other than by returning, and finding the frames of Wasm code that is on the stack.
+//!
+//! One of the three rooms with `unsafe`. An *activation* is a run of Wasm frames between an entry from Rust and the
+//! exit back to it; activations of one thread form a chain, innermost first:
+//!
+//! ```text
+//!   higher addresses
+//!     Rust: FuncHandle::call
+//!     enter (assembly)             <- Activation::sp: where a trap goes
+//!     entry thunk
+//!     Wasm frames...
+//!     Wasm frame                   <- Activation::exit: its PC and frame pointer
+//!     host or builtin thunk
+//!     Rust: a host function, the debugger, ...
+//!   lower addresses
+//! ```
+
+mod activation;
+mod arch;
+mod invoke;
+mod signals;
+mod slot;
+mod walk;
+
+pub(crate) use activation::{Exit, ExitKind, current, current_store, raise};
+pub(crate) use arch::lazy_compile_address;
+pub(crate) use slot::{read_operand, read_place, slot_vmctx, write_place};
+pub(crate) use walk::{Position, RawFrame, walk};
+
+/// Addresses of the Rust functions that thunks call.
+#[derive(Clone, Copy)]
+pub(crate) struct HostEntries {
+    /// `extern "C" fn(pc, fp)`: an armed program point.
+    pub(crate) breakpoint: usize,
+    /// `extern "C" fn(context, caller's vmctx, values, pc, fp)`: a host function.
+    pub(crate) function: usize,
+    /// `extern "C" fn(vmctx, pc, fp, ...)` of each builtin.
+    pub(crate) builtin: fn(crate::vm::Builtin) -> usize,
+}

@@ -1,0 +1,103 @@
+//! Wasm values and function types, as the host sees them.
+
+use crate::store::FuncHandle;
+pub use frame_table::ValueType;
+use std::fmt;
+
+/// A Wasm value. Floats are kept as bits, so that NaN payloads survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// 32-bit integer.
+    I32(i32),
+    /// 64-bit integer.
+    I64(i64),
+    /// Bits of a 32-bit float.
+    F32(u32),
+    /// Bits of a 64-bit float.
+    F64(u64),
+    /// 128-bit vector, little-endian lanes.
+    V128(u128),
+    /// A function of some instance in the store, or null.
+    FuncRef(Option<FuncHandle>),
+    /// A number that the host gave out, or null.
+    ExternRef(Option<u32>),
+}
+
+impl Value {
+    /// The type of the value.
+    #[must_use]
+    pub fn ty(&self) -> ValueType {
+        match self {
+            Self::I32(_) => ValueType::I32,
+            Self::I64(_) => ValueType::I64,
+            Self::F32(_) => ValueType::F32,
+            Self::F64(_) => ValueType::F64,
+            Self::V128(_) => ValueType::V128,
+            Self::FuncRef(_) => ValueType::FuncRef,
+            Self::ExternRef(_) => ValueType::ExternRef,
+        }
+    }
+
+    /// The value that locals, globals and tables of type `ty` start with: zero or null.
+    #[must_use]
+    pub fn zero(ty: ValueType) -> Self {
+        match ty {
+            ValueType::I32 => Self::I32(0),
+            ValueType::I64 => Self::I64(0),
+            ValueType::F32 => Self::F32(0),
+            ValueType::F64 => Self::F64(0),
+            ValueType::V128 => Self::V128(0),
+            ValueType::FuncRef => Self::FuncRef(None),
+            ValueType::ExternRef => Self::ExternRef(None),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::I32(value) => write!(f, "{value}"),
+            Self::I64(value) => write!(f, "{value}"),
+            Self::F32(bits) => write!(f, "{}", f32::from_bits(*bits)),
+            Self::F64(bits) => write!(f, "{}", f64::from_bits(*bits)),
+            Self::V128(bits) => write!(f, "{bits:#034x}"),
+            Self::FuncRef(None) | Self::ExternRef(None) => f.write_str("null"),
+            Self::FuncRef(Some(_)) => f.write_str("<function>"),
+            Self::ExternRef(Some(number)) => write!(f, "extern {number}"),
+        }
+    }
+}
+
+/// Parameter and result types of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FuncType {
+    params: Box<[ValueType]>,
+    results: Box<[ValueType]>,
+}
+
+impl FuncType {
+    /// A function type.
+    #[must_use]
+    pub fn new(params: impl Into<Box<[ValueType]>>, results: impl Into<Box<[ValueType]>>) -> Self {
+        Self { params: params.into(), results: results.into() }
+    }
+
+    /// Types of the parameters.
+    #[must_use]
+    pub fn params(&self) -> &[ValueType] {
+        &self.params
+    }
+
+    /// Types of the results.
+    #[must_use]
+    pub fn results(&self) -> &[ValueType] {
+        &self.results
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |types: &[ValueType]| types.iter().map(ValueType::to_string).collect::<Vec<_>>().join(" ");
+        write!(f, "[{}] -> [{}]", list(&self.params), list(&self.results))
+    }
+}

@@ -1,0 +1,53 @@
+//! The functions of the runtime that compiled code calls. This file is their list; `vm/builtins.rs` is what they do.
+
+use cranelift_codegen::ir::{Type, types};
+
+macro_rules! builtins {
+    ($($(#[$doc:meta])* $name:ident ( $($param:ident)* ) $(-> $result:ident)?;)*) => {
+        /// A function of the runtime that compiled code calls. Its code also gets the vmctx, before the parameters.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Builtin { $($(#[$doc])* $name,)* }
+
+        impl Builtin {
+            /// All of them, in the order of the vmctx's table.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Parameter types.
+            pub(crate) fn params(self) -> &'static [Type] {
+                match self { $(Self::$name => &[$(types::$param,)*],)* }
+            }
+
+            /// Result type.
+            pub(crate) fn result(self) -> Option<Type> {
+                match self { $(Self::$name => { let _result: Option<Type> = None; $(let _result = Some(types::$result);)? _result })* }
+            }
+        }
+    };
+}
+
+builtins! {
+    /// At a function's entry with the stack limit passed: traps, or prepares a stop at the first operator.
+    FunctionEntry();
+    /// At a loop header with the interrupt flag set: prepares a stop at the next operator.
+    LoopHeader();
+    /// memory, pages -> old size in pages, or -1.
+    MemoryGrow(I32 I32) -> I32;
+    /// destination memory, source memory, destination, source, length.
+    MemoryCopy(I32 I32 I32 I32 I32);
+    /// memory, destination, value, length.
+    MemoryFill(I32 I32 I32 I32);
+    /// memory, segment, destination, source, length.
+    MemoryInit(I32 I32 I32 I32 I32);
+    /// segment.
+    DataDrop(I32);
+    /// table, value, elements -> old size, or -1.
+    TableGrow(I32 I64 I32) -> I32;
+    /// destination table, source table, destination, source, length.
+    TableCopy(I32 I32 I32 I32 I32);
+    /// table, destination, value, length.
+    TableFill(I32 I32 I64 I32);
+    /// table, segment, destination, source, length.
+    TableInit(I32 I32 I32 I32 I32);
+    /// segment.
+    ElemDrop(I32);
+}

@@ -1,0 +1,157 @@
+//! What the builtins do: bounds first, then the work, as the specification's bulk operators say.
+#![expect(unsafe_code, reason = "knows the instance by a raw vmctx")]
+
+use super::entries::{in_builtin, serve};
+use super::vmctx::VmContext;
+use super::{Builtin, Limits};
+use crate::store::Store;
+use crate::trap::TrapCode;
+
+/// The address of a builtin's code.
+pub(super) fn address(builtin: Builtin) -> usize {
+    match builtin {
+        Builtin::FunctionEntry => function_entry as *const () as usize,
+        Builtin::LoopHeader => loop_header as *const () as usize,
+        Builtin::MemoryGrow => memory_grow as *const () as usize,
+        Builtin::MemoryCopy => memory_copy as *const () as usize,
+        Builtin::MemoryFill => memory_fill as *const () as usize,
+        Builtin::MemoryInit => memory_init as *const () as usize,
+        Builtin::DataDrop => data_drop as *const () as usize,
+        Builtin::TableGrow => table_grow as *const () as usize,
+        Builtin::TableCopy => table_copy as *const () as usize,
+        Builtin::TableFill => table_fill as *const () as usize,
+        Builtin::TableInit => table_init as *const () as usize,
+        Builtin::ElemDrop => elem_drop as *const () as usize,
+    }
+}
+
+/// Runs `work` with the store and the instance; a `TrapCode` is reported and leaves the Wasm code.
+fn run<T>(
+    builtin: Builtin,
+    vmctx: usize,
+    pc: usize,
+    fp: usize,
+    work: impl FnOnce(&mut Store, usize) -> Result<T, TrapCode>,
+) -> T {
+    // SAFETY: compiled code passes its own vmctx.
+    let instance = unsafe { VmContext::instance_of(vmctx) } as usize;
+    serve(in_builtin(builtin, pc, fp), |store| match work(store, instance) {
+        Ok(value) => Ok(value),
+        Err(code) => Err(store.trap_failure(code)),
+    })
+}
+
+extern "C" fn function_entry(vmctx: usize, pc: usize, fp: usize) {
+    let here = 0u8;
+    let sp = (&raw const here).addr();
+    run(Builtin::FunctionEntry, vmctx, pc, fp, |store, _| {
+        if sp < store.limits().stack() {
+            return Err(TrapCode::StackOverflow);
+        }
+        store.arm_for_request(pc);
+        Ok(())
+    });
+}
+
+extern "C" fn loop_header(vmctx: usize, pc: usize, fp: usize) {
+    run(Builtin::LoopHeader, vmctx, pc, fp, |store, _| {
+        if store.limits().requested(Limits::INTERRUPT) {
+            store.arm_for_request(pc);
+        }
+        Ok(())
+    });
+}
+
+/// `-1` for none.
+fn or_minus_one(size: Option<u32>) -> u32 {
+    size.unwrap_or(u32::MAX)
+}
+
+extern "C" fn memory_grow(vmctx: usize, pc: usize, fp: usize, memory: u32, pages: u32) -> u32 {
+    run(Builtin::MemoryGrow, vmctx, pc, fp, |store, instance| {
+        Ok(or_minus_one(store.memory_of_mut(instance, memory).and_then(|memory| memory.grow(pages))))
+    })
+}
+
+/// The part of `bytes` that starts at `start` and is `length` long.
+fn slice<T>(bytes: &[T], start: u32, length: u32, code: TrapCode) -> Result<std::ops::Range<usize>, TrapCode> {
+    let (start, length) = (start as usize, length as usize);
+    let end = start.checked_add(length).filter(|end| *end <= bytes.len()).ok_or(code)?;
+    Ok(start..end)
+}
+
+extern "C" fn memory_copy(vmctx: usize, pc: usize, fp: usize, to: u32, from: u32, at: u32, source: u32, length: u32) {
+    run(Builtin::MemoryCopy, vmctx, pc, fp, |store, instance| {
+        let code = TrapCode::MemoryOutOfBounds;
+        let source = slice(store.memory_of(instance, from).ok_or(code)?.bytes(), source, length, code)?;
+        let target = slice(store.memory_of(instance, to).ok_or(code)?.bytes(), at, length, code)?;
+        if store.same_memory(instance, to, from) {
+            let memory = store.memory_of_mut(instance, to).ok_or(code)?;
+            memory.bytes_mut().copy_within(source, target.start);
+        } else {
+            let bytes = store.memory_of(instance, from).ok_or(code)?.bytes()[source].to_vec();
+            store.memory_of_mut(instance, to).ok_or(code)?.bytes_mut()[target].copy_from_slice(&bytes);
+        }
+        Ok(())
+    });
+}
+
+extern "C" fn memory_fill(vmctx: usize, pc: usize, fp: usize, memory: u32, at: u32, value: u32, length: u32) {
+    run(Builtin::MemoryFill, vmctx, pc, fp, |store, instance| {
+        let code = TrapCode::MemoryOutOfBounds;
+        let bytes = store.memory_of_mut(instance, memory).ok_or(code)?.bytes_mut();
+        let target = slice(bytes, at, length, code)?;
+        bytes[target].fill(value.to_le_bytes()[0]);
+        Ok(())
+    });
+}
+
+extern "C" fn memory_init(vmctx: usize, pc: usize, fp: usize, memory: u32, data: u32, at: u32, source: u32, length: u32) {
+    run(Builtin::MemoryInit, vmctx, pc, fp, |store, instance| store.init_memory(instance, memory, data, at, source, length));
+}
+
+extern "C" fn data_drop(vmctx: usize, pc: usize, fp: usize, data: u32) {
+    run(Builtin::DataDrop, vmctx, pc, fp, |store, instance| {
+        store.drop_data(instance, data);
+        Ok(())
+    });
+}
+
+extern "C" fn table_grow(vmctx: usize, pc: usize, fp: usize, table: u32, value: u64, count: u32) -> u32 {
+    run(Builtin::TableGrow, vmctx, pc, fp, |store, instance| {
+        Ok(or_minus_one(store.table_of_mut(instance, table).and_then(|table| table.grow(count, value))))
+    })
+}
+
+extern "C" fn table_copy(vmctx: usize, pc: usize, fp: usize, to: u32, from: u32, at: u32, source: u32, length: u32) {
+    run(Builtin::TableCopy, vmctx, pc, fp, |store, instance| {
+        let code = TrapCode::TableOutOfBounds;
+        let from = store.table_of(instance, from).ok_or(code)?.elements();
+        let copied = from[slice(from, source, length, code)?].to_vec();
+        let to = store.table_of_mut(instance, to).ok_or(code)?.elements_mut();
+        let target = slice(to, at, length, code)?;
+        to[target].copy_from_slice(&copied);
+        Ok(())
+    });
+}
+
+extern "C" fn table_fill(vmctx: usize, pc: usize, fp: usize, table: u32, at: u32, value: u64, length: u32) {
+    run(Builtin::TableFill, vmctx, pc, fp, |store, instance| {
+        let code = TrapCode::TableOutOfBounds;
+        let elements = store.table_of_mut(instance, table).ok_or(code)?.elements_mut();
+        let target = slice(elements, at, length, code)?;
+        elements[target].fill(value);
+        Ok(())
+    });
+}
+
+extern "C" fn table_init(vmctx: usize, pc: usize, fp: usize, table: u32, elem: u32, at: u32, source: u32, length: u32) {
+    run(Builtin::TableInit, vmctx, pc, fp, |store, instance| store.init_table(instance, table, elem, at, source, length));
+}
+
+extern "C" fn elem_drop(vmctx: usize, pc: usize, fp: usize, elem: u32) {
+    run(Builtin::ElemDrop, vmctx, pc, fp, |store, instance| {
+        store.drop_elem(instance, elem);
+        Ok(())
+    });
+}

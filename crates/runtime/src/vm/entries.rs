@@ -1,0 +1,125 @@
+//! Where compiled code enters Rust. Each entry notes where the Wasm code was, does its work behind
+//! [`std::panic::catch_unwind`] (a panic must not unwind through compiled code), and if that failed gives up the
+//! Wasm frames.
+#![expect(unsafe_code, reason = "called by compiled code with raw addresses")]
+
+use super::Builtin;
+use super::builtins;
+use super::vmctx::VmContext;
+use crate::debug::{DebugEvent, Resumption};
+use crate::store::{Caller, HostContext, Store};
+use crate::trap::{Failure, HostError, TrapCode};
+use crate::unwind::{Exit, ExitKind, HostEntries, current, current_store, raise};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The addresses that thunks call.
+pub(crate) fn host_entries() -> HostEntries {
+    HostEntries {
+        breakpoint: breakpoint as *const () as usize,
+        function: host_function as *const () as usize,
+        builtin: builtins::address,
+    }
+}
+
+/// Runs `work` for Wasm code that is at `exit`; leaves the Wasm code if it fails.
+pub(super) fn serve<T>(exit: Exit, work: impl FnOnce(&mut Store) -> Result<T, Failure>) -> T {
+    if let Some(activation) = current() {
+        activation.exit = exit;
+    }
+    // SAFETY: Wasm code of this thread called us, and gets control back when this returns.
+    let outcome = match unsafe { current_store() } {
+        Some(store) => catch_unwind(AssertUnwindSafe(|| work(store))).unwrap_or_else(|panic| Err(panicked(&*panic))),
+        None => Err(Failure::Host("compiled code runs outside of a store".into())),
+    };
+    match outcome {
+        Ok(value) => value,
+        // SAFETY: nothing in this frame or its callers up to Wasm code has anything left to drop.
+        Err(failure) => unsafe { raise(failure) },
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    Failure::Host(format!("internal error: {words}"))
+}
+
+extern "C" fn breakpoint(pc: usize, fp: usize) {
+    serve(Exit { pc, fp, kind: ExitKind::Point }, Store::at_point);
+}
+
+/// Reports a trap, and leaves the Wasm code.
+pub(crate) fn trapped(code: TrapCode) -> ! {
+    let exit = current().map(|activation| activation.exit);
+    serve(exit.unwrap_or(Exit { pc: 0, fp: 0, kind: ExitKind::None }), |store| -> Result<(), Failure> {
+        Err(store.trap_failure(code))
+    });
+    std::process::abort()
+}
+
+/// Compiles a function that is called for the first time; returns its code's address.
+///
+/// # Safety
+/// Only stubs call this, through `lazy_compile`.
+pub(crate) unsafe extern "C" fn compile_on_first_call(vmctx: usize, defined: u32, pc: usize, fp: usize) -> usize {
+    // SAFETY: the stub's caller passed its callee's vmctx.
+    let instance = unsafe { VmContext::instance_of(vmctx) };
+    // A function that Rust calls has no Wasm frame under it: what is on the stack is as the last exit left it.
+    let from_wasm = current_has_code(pc);
+    let kind = if from_wasm { ExitKind::Builtin } else { ExitKind::None };
+    serve(Exit { pc, fp, kind }, |store| store.compile_for_call(instance, defined))
+}
+
+fn current_has_code(pc: usize) -> bool {
+    // SAFETY: as in `serve`.
+    unsafe { current_store() }.is_some_and(|store| store.code().function_at(pc).is_some())
+}
+
+extern "C" fn host_function(context: *const HostContext, vmctx: usize, values: *mut u128, pc: usize, fp: usize) {
+    // SAFETY: the thunk passes on the context of the function that was called: boxed in the store.
+    let index = unsafe { (*context).index };
+    // SAFETY: the caller's vmctx; Rust passes the callee's own, which for a host function is its context.
+    let instance = (vmctx != context.addr()).then(|| unsafe { VmContext::instance_of(vmctx) });
+    let kind = if instance.is_some() { ExitKind::Host(index) } else { ExitKind::None };
+    serve(Exit { pc, fp, kind }, |store| call_host(store, index, instance, values));
+}
+
+fn call_host(store: &mut Store, index: u32, instance: Option<u32>, values: *mut u128) -> Result<(), Failure> {
+    let (ty, function) = store.host_function(index)?;
+    let mut args = Vec::with_capacity(ty.params().len());
+    for (place, param) in ty.params().iter().enumerate() {
+        // SAFETY: the thunk made room for all parameters and results, and stored the parameters.
+        let at = unsafe { values.add(place) };
+        // SAFETY: as above; only the bytes of the type were written, the rest is masked off.
+        let bits = unsafe { at.read() };
+        args.push(store.value_of(*param, bits));
+    }
+    let results = function(&mut Caller::new(store, instance), &args);
+    let results = match results {
+        Ok(results) => results,
+        Err(HostError::Trap(code)) => return Err(store.trap_failure(code)),
+        Err(HostError::Message(words)) => {
+            return Err(match store.report(DebugEvent::HostError(words.clone())) {
+                Resumption::Continue => Failure::Host(words),
+                Resumption::Kill => Failure::Killed,
+            });
+        }
+        Err(other) => return Err(other.into()),
+    };
+    if !results.iter().map(crate::Value::ty).eq(ty.results().iter().copied()) {
+        return Err(Failure::Host(format!("a host function returned other types than {ty}")));
+    }
+    for (place, result) in results.into_iter().enumerate() {
+        let bits = store.bits_of(result);
+        // SAFETY: as above.
+        let at = unsafe { values.add(place) };
+        // SAFETY: as above.
+        unsafe { at.write(bits) };
+    }
+    store.after_host_call()
+}
+
+/// The exit of an operator that calls the runtime.
+pub(super) fn in_builtin(_builtin: Builtin, pc: usize, fp: usize) -> Exit {
+    Exit { pc, fp, kind: ExitKind::Builtin }
+}

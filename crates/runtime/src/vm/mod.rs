@@ -1,0 +1,19 @@
+//! What compiled code and the runtime share in memory: vmctx, linear memories, tables, and the functions of the
+//! runtime that compiled code calls.
+//!
+//! One of the three rooms with `unsafe`. `offsets` draws the layouts.
+
+mod builtin;
+mod builtins;
+mod entries;
+mod memory;
+pub(crate) mod offsets;
+mod table;
+mod vmctx;
+
+pub(crate) use builtin::Builtin;
+pub(crate) use entries::{compile_on_first_call, host_entries, trapped};
+pub(crate) use memory::Memory;
+pub(crate) use offsets::VmOffsets;
+pub(crate) use table::Table;
+pub(crate) use vmctx::{FuncRef, Global, Limits, VmContext, func_ref_address, func_ref_at, func_ref_from, instance_of_frame};

@@ -1,0 +1,102 @@
+//! The layout of a vmctx: what compiled code finds at which offset from its instance's pointer.
+//!
+//! ```text
+//!   0   pointer to Limits          stack limit, interrupt flag: shared by all instances of a store
+//!   8   pointer to the builtins    one code address each, in the order of Builtin
+//!   16  instance index, u32
+//!   24  imported functions         one pointer to a FuncRef each
+//!       defined functions          one FuncRef each
+//!       memories                   one pointer to a MemoryView each
+//!       tables                     one pointer to a TableView each
+//!       globals                    one pointer to a 16-byte cell each
+//! ```
+
+use crate::module::{ModuleInfo, narrow};
+
+/// Size of a pointer.
+pub(crate) const POINTER: u32 = 8;
+
+/// Offsets within `Limits`.
+pub(crate) mod limits {
+    // At 0: the address that the stack pointer may not go below; `usize::MAX` asks for a stop at the next entry.
+
+    /// Nonzero asks for a stop at the next loop header.
+    pub(crate) const INTERRUPT: i32 = 8;
+}
+
+/// Offsets within a `FuncRef`.
+pub(crate) mod func_ref {
+    /// Address of the code.
+    pub(crate) const CODE: i32 = 0;
+    /// The callee's vmctx.
+    pub(crate) const VMCTX: i32 = 8;
+    /// Number of the function type.
+    pub(crate) const SIGNATURE: i32 = 16;
+    /// Bytes in all.
+    pub(crate) const SIZE: u32 = 32;
+}
+
+/// Offsets within a `MemoryView` and a `TableView`.
+pub(crate) mod view {
+    /// Address of the first byte or element.
+    pub(crate) const BASE: i32 = 0;
+    /// Length in bytes or elements.
+    pub(crate) const LENGTH: i32 = 8;
+}
+
+pub(crate) const LIMITS: u32 = 0;
+pub(crate) const BUILTINS: u32 = 8;
+pub(crate) const INSTANCE: u32 = 16;
+const IMPORTS: u32 = 24;
+
+/// Offsets that depend on a module's counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VmOffsets {
+    imported_functions: u32,
+    defined_functions: u32,
+    memories: u32,
+    tables: u32,
+    globals: u32,
+}
+
+impl VmOffsets {
+    pub(crate) fn new(info: &ModuleInfo) -> Self {
+        Self {
+            imported_functions: info.imported.functions,
+            defined_functions: narrow(info.functions.len()) - info.imported.functions,
+            memories: narrow(info.memories.len()),
+            tables: narrow(info.tables.len()),
+            globals: narrow(info.globals.len()),
+        }
+    }
+
+    /// Pointer to the FuncRef of an imported function.
+    pub(crate) fn imported_function(self, index: u32) -> u32 {
+        IMPORTS + index * POINTER
+    }
+
+    /// FuncRef of a defined function; 0 is the first one after the imports.
+    pub(crate) fn defined_function(self, defined: u32) -> u32 {
+        self.imported_function(self.imported_functions) + defined * func_ref::SIZE
+    }
+
+    /// Pointer to the view of a memory.
+    pub(crate) fn memory(self, index: u32) -> u32 {
+        self.defined_function(self.defined_functions) + index * POINTER
+    }
+
+    /// Pointer to the view of a table.
+    pub(crate) fn table(self, index: u32) -> u32 {
+        self.memory(self.memories) + index * POINTER
+    }
+
+    /// Pointer to the cell of a global.
+    pub(crate) fn global(self, index: u32) -> u32 {
+        self.table(self.tables) + index * POINTER
+    }
+
+    /// Bytes in all.
+    pub(crate) fn size(self) -> u32 {
+        self.global(self.globals)
+    }
+}
