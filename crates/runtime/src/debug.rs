@@ -35,8 +35,8 @@ pub enum DebugEvent {
     Trap(TrapCode),
     /// A host function failed.
     HostError(String),
-    /// A host function returned while an interrupt is wanted.
-    HostReturned,
+    /// A host function that waits noticed that an interrupt is wanted; it goes on waiting after.
+    InterruptedInHost,
     /// A module was instantiated; its start function has not run.
     ModuleLoaded(Instance),
 }
@@ -446,11 +446,19 @@ impl Store {
         }
     }
 
-    pub(crate) fn after_host_call(&mut self) -> Result<(), Failure> {
-        if !self.limits().requested(Limits::INTERRUPT) || self.debug.hook.is_none() {
+    /// After a host function that Wasm code at `pc` called: an interrupt that is still wanted stops at the next point.
+    pub(crate) fn after_host_call(&mut self, pc: usize) {
+        if self.limits().requested(Limits::INTERRUPT) {
+            self.arm_for_request(pc);
+        }
+    }
+
+    /// In a host function: lets the debugger stop here if an interrupt is wanted.
+    pub(crate) fn stop_in_host(&mut self) -> Result<(), Failure> {
+        if self.debug.hook.is_none() || self.limits().clear(Limits::INTERRUPT) == 0 {
             return Ok(());
         }
-        match self.report(DebugEvent::HostReturned) {
+        match self.report(DebugEvent::InterruptedInHost) {
             Resumption::Continue => Ok(()),
             Resumption::Kill => Err(Failure::Killed),
         }

@@ -110,10 +110,19 @@ impl<'a> Caller<'a> {
         self.store
     }
 
-    /// Whether somebody wants the guest to stop: a function that waits should return.
+    /// Whether somebody wants the guest to stop. A function that waits calls [`Caller::stop_if_interrupted`] often.
     #[must_use]
     pub fn interrupted(&self) -> bool {
         self.store.limits.requested(Limits::INTERRUPT)
+    }
+
+    /// If somebody wants the guest to stop, lets the debugger have it here, with the host function as the innermost
+    /// frame; returns when the guest is resumed.
+    ///
+    /// # Errors
+    /// When the guest is to end. The function returns the error at once.
+    pub fn stop_if_interrupted(&mut self) -> Result<(), HostError> {
+        self.store.stop_in_host().map_err(|_killed| HostError::Killed)
     }
 }
 

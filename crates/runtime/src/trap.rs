@@ -87,6 +87,8 @@ pub enum HostError {
     Trap(TrapCode),
     /// The host cannot go on; the words say why.
     Message(String),
+    /// Somebody ended the guest from outside while the function waited.
+    Killed,
 }
 
 impl From<HostError> for Failure {
@@ -95,6 +97,7 @@ impl From<HostError> for Failure {
             HostError::Exit(code) => Self::Exit(code),
             HostError::Trap(code) => Self::Trap(code),
             HostError::Message(words) => Self::Host(words),
+            HostError::Killed => Self::Killed,
         }
     }
 }

@@ -81,7 +81,11 @@ extern "C" fn host_function(context: *const HostContext, vmctx: usize, values: *
     // SAFETY: the caller's vmctx; Rust passes the callee's own, which for a host function is its context.
     let instance = (vmctx != context.addr()).then(|| unsafe { VmContext::instance_of(vmctx) });
     let kind = if instance.is_some() { ExitKind::Host(index) } else { ExitKind::None };
-    serve(Exit { pc, fp, kind }, |store| call_host(store, index, instance, values));
+    serve(Exit { pc, fp, kind }, |store| {
+        call_host(store, index, instance, values)?;
+        store.after_host_call(pc);
+        Ok(())
+    });
 }
 
 fn call_host(store: &mut Store, index: u32, instance: Option<u32>, values: *mut u128) -> Result<(), Failure> {
@@ -116,7 +120,7 @@ fn call_host(store: &mut Store, index: u32, instance: Option<u32>, values: *mut 
         // SAFETY: as above.
         unsafe { at.write(bits) };
     }
-    store.after_host_call()
+    Ok(())
 }
 
 /// The exit of an operator that calls the runtime.
