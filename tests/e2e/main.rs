@@ -1,2 +1,72 @@
-//! Sessions of stock debuggers against the server.
-fn main() {}
+//! Sessions of stock gdb against the server, on C programs that are compiled here.
+//!
+//! A session is a script of gdb commands with checks (`sessions/`). It makes up to three kinds of test:
+//! - `wasm::NAME::BUILD` runs it against our server; the checks hold, and the transcript is the golden one;
+//! - `native::NAME` runs it against gdbserver on the same program for i386: so the checks are right;
+//! - `same_as_native::NAME` compares the two transcripts: where ours differs, ours is wrong.
+//!
+//! Sessions that need more than one command after the other are scenes: functions of their own (`scenes/`).
+//! The last transcripts are in `target/tmp/transcripts`.
+
+mod scenes;
+mod session;
+mod sessions;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tests::fixture::Build;
+use tests::toolchain;
+
+use scenes::Scene;
+use session::Session;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    // A failed check says all in its message, which `session::caught` turns into the test's result.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut trials = Vec::new();
+    for session in sessions::ALL.iter().copied().flatten() {
+        trials.extend(trials_of(session));
+    }
+    for scene in scenes::ALL.iter().copied().flatten() {
+        trials.push(played(scene, format!("wasm::{}", scene.name), Build::wasm(0, 4)));
+        if scene.native {
+            trials.push(played(scene, format!("native::{}", scene.name), Build::NATIVE));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trials_of(session: &'static Session) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for &build in session.builds {
+        trials.push(trial(format!("wasm::{}::{build}", session.name), move || {
+            session::compare_with_golden(session, build)
+        }));
+    }
+    if session.native {
+        trials.push(trial(format!("native::{}", session.name), || {
+            session::run(session, Build::NATIVE).map(|_| ())
+        }));
+        trials.push(trial(format!("same_as_native::{}", session.name), || {
+            session::compare_with_native(session)
+        }));
+    }
+    trials
+}
+
+fn played(scene: &'static Scene, name: String, build: Build) -> Trial {
+    trial(name, move || (scene.play)(build).map_err(|error| Failed::from(format!("{error:#}"))))
+}
+
+/// A test that is left out if the developer opted out of debuggers.
+fn trial(name: String, runner: impl FnOnce() -> Result<(), Failed> + Send + 'static) -> Trial {
+    let caught = || session::caught(runner).map_err(Failed::from)?;
+    Trial::test(name, caught).with_ignored_flag(toolchain::debuggers_are_skipped())
+}
+
+/// What most sessions are run on.
+const O0: &[Build] = &[Build::wasm(0, 4)];
+/// Both versions of DWARF.
+const O0_BOTH: &[Build] = &[Build::wasm(0, 4), Build::wasm(0, 5)];

@@ -1,0 +1,175 @@
+//! One clear line, the right exit status, no panic, and no listener.
+
+use std::net::TcpListener;
+use std::process::Output;
+
+use anyhow::Result;
+use tests::fixture::{Build, Fixture};
+use tests::rsp::Client;
+use tests::server::Server;
+
+use crate::{ARITHMETIC, file, stderr, text, wasm_gdbserver};
+
+/// The server said one line with these words, and ended with status 1 before it listened.
+fn assert_refused(output: &Output, words: &[&str]) {
+    let said = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.trim_end().lines().count(), 1, "not one line:\n{said}");
+    for word in words {
+        assert!(said.contains(word), "no {word:?} in: {said}");
+    }
+    for unclear in ["panicked", "Listening", "Error {", "Os {", "backtrace"] {
+        assert!(!said.contains(unclear), "{said}");
+    }
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_missing_file_is_named() -> Result<()> {
+    assert_refused(&wasm_gdbserver(&[":0", "/no/such/file.wasm"])?, &["/no/such/file.wasm"]);
+    assert_refused(&wasm_gdbserver(&["run", "/no/such/file.wasm"])?, &["/no/such/file.wasm"]);
+    assert_refused(&wasm_gdbserver(&[":0", "/"])?, &["/"]);
+    Ok(())
+}
+
+#[test]
+fn a_file_that_is_no_module_is_refused() -> Result<()> {
+    for (name, contents) in [
+        ("elf.wasm", &b"\x7fELF\x02\x01\x01 and so on"[..]),
+        ("text.wasm", b"just words\n"),
+        ("empty.wasm", b""),
+        ("magic.wasm", b"\0asm"),
+        ("component.wasm", b"\0asm\x0d\0\x01\0"),
+        ("wrong.wat", b"(module (func (result i32) i64.const 1))"),
+        ("unclosed.wat", b"(module (func"),
+    ] {
+        let path = file(name, contents)?;
+        assert_refused(&wasm_gdbserver(&[":0", text(&path)])?, &[name]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_truncated_module_is_refused() -> Result<()> {
+    let whole = std::fs::read(Fixture::build("steps", Build::wasm(0, 4))?.program)?;
+    for length in [9, 100, whole.len() / 4] {
+        let path = file(&format!("truncated-{length}.wasm"), &whole[..length])?;
+        assert_refused(&wasm_gdbserver(&[":0", text(&path)])?, &["truncated-"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn every_missing_import_is_listed() -> Result<()> {
+    let module = r#"(module (import "env" "first" (func)) (import "other" "second" (global i32)) (func (export "_start")))"#;
+    let path = file("imports.wat", module.as_bytes())?;
+    let output = wasm_gdbserver(&[":0", text(&path)])?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("env") && said.contains("first"), "{said}");
+    assert!(said.contains("other") && said.contains("second"), "{said}");
+    assert!(!said.contains("panicked") && !said.contains("Listening"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_missing_export_is_named() -> Result<()> {
+    let path = file("arithmetic.wat", ARITHMETIC.as_bytes())?;
+    assert_refused(&wasm_gdbserver(&[":0", "--invoke", "subtract", text(&path)])?, &["subtract"]);
+    // No `--invoke` means `_start`, which this module has not.
+    assert_refused(&wasm_gdbserver(&[":0", text(&path)])?, &["_start"]);
+    assert_refused(&wasm_gdbserver(&["run", "--invoke", "add", text(&path), "1"])?, &["add"]);
+    assert_refused(&wasm_gdbserver(&["run", "--invoke", "add", text(&path), "1", "two"])?, &["two"]);
+    Ok(())
+}
+
+#[test]
+fn a_port_in_use_is_said() -> Result<()> {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    let program = Fixture::build("steps", Build::wasm(0, 4))?.program;
+    assert_refused(&wasm_gdbserver(&[&address, text(&program)])?, &[&address]);
+    Ok(())
+}
+
+#[test]
+fn a_wrong_command_line_has_status_2_and_a_hint() -> Result<()> {
+    let program = Fixture::build("steps", Build::wasm(0, 4))?.program;
+    for args in [
+        &[][..],
+        &[":0"],
+        &["--nonsense", ":0", text(&program)],
+        &["notaport", text(&program)],
+        &[":99999", text(&program)],
+    ] {
+        let output = wasm_gdbserver(args)?;
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(!said.contains("panicked") && !said.contains("Listening"), "{args:?}: {said}");
+        assert!(!said.trim().is_empty(), "{args:?} was answered with nothing");
+    }
+    Ok(())
+}
+
+/// What becomes of the byte at an offset.
+type Damage = fn(usize, u8) -> u8;
+
+/// The module with the contents of its DWARF sections overwritten by what `damage` makes of them.
+fn with_damaged_dwarf(module: &[u8], damage: Damage) -> Vec<u8> {
+    let mut out = module.to_vec();
+    let mut at = 8;
+    while at < module.len() {
+        let id = module[at];
+        let (size, start) = leb128(module, at + 1);
+        let end = start + size;
+        if id == 0 {
+            let (length, name) = leb128(module, start);
+            if module[name..name + length].starts_with(b".debug_") {
+                let contents = name + length;
+                for (index, byte) in out[contents..end].iter_mut().enumerate() {
+                    *byte = damage(contents + index, *byte);
+                }
+            }
+        }
+        at = end;
+    }
+    assert_ne!(out, module, "no DWARF was found");
+    out
+}
+
+/// An unsigned LEB128 number, and where it ends.
+fn leb128(bytes: &[u8], mut at: usize) -> (usize, usize) {
+    let (mut value, mut shift) = (0, 0);
+    loop {
+        value |= usize::from(bytes[at] & 0x7f) << shift;
+        at += 1;
+        shift += 7;
+        if bytes[at - 1] < 0x80 {
+            return (value, at);
+        }
+    }
+}
+
+#[test]
+fn damaged_dwarf_is_said_and_the_program_runs() -> Result<()> {
+    let whole = std::fs::read(Fixture::build("steps", Build::wasm(0, 4))?.program)?;
+    let damages: [(&str, Damage); 4] = [
+        ("zeros", |_, _| 0),
+        ("ones", |_, _| 0xff),
+        ("sparse", |at, byte| if at % 97 == 0 { byte ^ 0x55 } else { byte }),
+        ("noise", |at, _| u8::try_from(at * 31 % 251).unwrap_or_default()),
+    ];
+    for (name, damage) in damages {
+        let path = file(&format!("dwarf-{name}.wasm"), &with_damaged_dwarf(&whole, damage))?;
+        let server = Server::wasm(&path, &["--once"], &["4"])?;
+        let mut client = Client::connect(server.port)?;
+        client.greet()?;
+        let file = client.ask("qXfer:exec-file:read::0,fff")?;
+        assert!(file.starts_with('l'), "{name}: {file}");
+        assert_eq!(client.ask("vCont;c")?, "W00", "{name}");
+        let ended = server.finish()?;
+        assert!(ended.stdout.starts_with("fib = 3\n"), "{name}");
+        assert!(!ended.stderr.contains("panicked"), "{name}: {}", ended.stderr);
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! `run`, `symbols`, `demo`: what the server does without a debugger on the other side.
+
+use anyhow::{Context as _, Result};
+use tests::fixture::{Build, Fixture};
+use tests::toolchain;
+
+use crate::{ARITHMETIC, file, stderr, stdout, text, wasm_gdbserver};
+
+fn fixture(name: &str) -> Result<Fixture> {
+    Fixture::build(name, Build::wasm(0, 4))
+}
+
+#[test]
+fn run_returns_the_exit_status_and_prints_what_the_guest_prints() -> Result<()> {
+    let output = wasm_gdbserver(&["run", text(&fixture("steps")?.program), "6"])?;
+    assert_eq!(stdout(&output), "fib = 8\nsum = 15\nproduct = 105\nwalk = 8\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+    let output = wasm_gdbserver(&["run", text(&fixture("traps")?.program), "exit3"])?;
+    assert_eq!(output.status.code(), Some(3));
+    Ok(())
+}
+
+#[test]
+fn run_prints_a_symbolized_backtrace_with_locals_on_a_trap() -> Result<()> {
+    let traps = fixture("traps")?;
+    let output = wasm_gdbserver(&["run", text(&traps.program), "div0"])?;
+    assert_eq!(output.status.code(), Some(134));
+    assert_eq!(stdout(&output), "mode div0\n");
+    let said = stderr(&output);
+    for part in ["divide by zero", "divide", "main", &traps.place("div0"), "84", "42"] {
+        assert!(said.contains(part), "no {part:?} in:\n{said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn run_gives_the_guest_environment_and_directories() -> Result<()> {
+    let note = file("note.txt", b"from the host")?;
+    let folder = note.parent().context("a file lies in a folder")?;
+    let program = fixture("world")?.program;
+    let dir = format!("{}::/data", folder.display());
+    let output = wasm_gdbserver(&[
+        "run",
+        "--env",
+        "GREETING=hi there",
+        "--dir",
+        &dir,
+        text(&program),
+        "/data/note.txt",
+    ])?;
+    assert_eq!(stdout(&output), "argc=2 greeting=hi there file=from the host\n", "{}", stderr(&output));
+    assert_eq!(stderr(&output), "to stderr\n");
+    assert_eq!(output.status.code(), Some(0));
+    // Nothing is given that was not asked for.
+    let output = wasm_gdbserver(&["run", text(&program), text(&note)])?;
+    assert_eq!(stdout(&output), "argc=2 greeting=none file=\n");
+    assert_eq!(output.status.code(), Some(1));
+    Ok(())
+}
+
+#[test]
+fn invoke_takes_typed_arguments_and_prints_results() -> Result<()> {
+    let path = file("invoke.wat", ARITHMETIC.as_bytes())?;
+    let invoke =
+        |args: &[&str]| wasm_gdbserver(&[&["run", "--invoke", args[0], text(&path)], &args[1..]].concat());
+    assert_eq!(stdout(&invoke(&["add", "2", "40"])?).trim(), "42");
+    assert_eq!(stdout(&invoke(&["add", "-3", "1"])?).trim(), "-2");
+    assert_eq!(stdout(&invoke(&["half", "5"])?).trim(), "2.5");
+    let both = stdout(&invoke(&["both", "-5000000000000", "1.25"])?);
+    assert_eq!(both.split_whitespace().collect::<Vec<_>>(), ["-5000000000000", "1.25"]);
+    assert_eq!(invoke(&["fail"])?.status.code(), Some(134));
+    Ok(())
+}
+
+#[test]
+fn symbols_writes_an_elf_that_gdb_reads() -> Result<()> {
+    let program = fixture("steps")?.program;
+    let elf = file("steps.elf", b"")?;
+    let output = wasm_gdbserver(&["symbols", text(&program), "-o", text(&elf)])?;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(std::fs::read(&elf)?.starts_with(b"\x7fELF"));
+    if toolchain::debuggers_are_skipped() {
+        return Ok(());
+    }
+    let mut gdb = std::process::Command::new(toolchain::find("gdb")?);
+    gdb.args(["-q", "-nx", "-batch", "-iex", "set debuginfod enabled off", text(&elf)]);
+    let answer = gdb.args(["-ex", "info line fib", "-ex", "ptype operation", "-ex", "list walk"]).output()?;
+    for part in
+        ["Line 11 of \"steps.c\" starts at address", "type = int (*)(int, int)", "static int walk(int n)"]
+    {
+        assert!(stdout(&answer).contains(part), "no {part:?} in {answer:?}");
+    }
+    assert_eq!(stderr(&answer), "");
+    Ok(())
+}
+
+#[test]
+fn demo_debugs_the_program_that_ships_with_it() -> Result<()> {
+    if toolchain::debuggers_are_skipped() {
+        return Ok(());
+    }
+    toolchain::find("gdb")?;
+    let output = wasm_gdbserver(&["demo"])?;
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}\n{}", stderr(&output));
+    for part in ["target remote", "Breakpoint 1", "#0 ", "exited normally]"] {
+        assert!(said.contains(part), "no {part:?} in:\n{said}");
+    }
+    assert!(!said.contains("??"), "{said}");
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! Scenes: sessions that are more than one command after the other. Time, signals and a second gdb play in them.
+
+mod input;
+mod interrupt;
+mod lifetime;
+mod rerun;
+
+use anyhow::Result;
+use tests::fixture::{Build, Fixture};
+use tests::gdb::Gdb;
+use tests::server::Server;
+
+/// A scene.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    /// Name of the test.
+    pub(crate) name: &'static str,
+    /// Whether gdbserver can play it too, which shows that the scene is right.
+    pub(crate) native: bool,
+    /// What happens.
+    pub(crate) play: fn(Build) -> Result<()>,
+}
+
+/// Every scene.
+pub(crate) const ALL: &[&[Scene]] = &[interrupt::SCENES, lifetime::SCENES, rerun::SCENES, input::SCENES];
+
+/// A fixture, a server that serves it, and a gdb that knows where.
+fn stage(program: &str, build: Build, options: &[&str], args: &[&str]) -> Result<(Server, Gdb)> {
+    let fixture = Fixture::build(program, build)?;
+    let server = Server::start(&fixture, build, options, args)?;
+    let gdb = Gdb::start(&fixture, build, server.port)?;
+    Ok((server, gdb))
+}
+
+/// Another gdb for the same server.
+fn another(gdb: &Gdb, server: &Server) -> Result<Gdb> {
+    Gdb::start(gdb.fixture(), gdb.build(), server.port)
+}

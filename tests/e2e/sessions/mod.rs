@@ -1,0 +1,26 @@
+//! The sessions, by what the person at gdb wants.
+
+mod breakpoints;
+mod frames;
+mod monitor;
+mod optimised;
+mod returns;
+mod start;
+mod steps;
+mod traps;
+mod values;
+
+use crate::session::Session;
+
+/// Every session.
+pub(crate) const ALL: &[&[Session]] = &[
+    start::SESSIONS,
+    breakpoints::SESSIONS,
+    frames::SESSIONS,
+    values::SESSIONS,
+    steps::SESSIONS,
+    returns::SESSIONS,
+    traps::SESSIONS,
+    optimised::SESSIONS,
+    monitor::SESSIONS,
+];

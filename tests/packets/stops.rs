@@ -1,0 +1,90 @@
+//! Stop replies, and how soon the guest stops.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::{greeted, serve};
+
+/// A guest in a loop has stopped this long after `Ctrl-C`.
+const INTERRUPT_LIMIT: Duration = Duration::from_millis(50);
+
+#[test]
+fn a_loop_without_calls_stops_in_time() -> Result<()> {
+    let mut server = serve("spin", &["forever"])?;
+    let mut client = greeted(&server)?;
+    client.send("vCont;c")?;
+    server.stdout.until("spinning\n")?;
+    let mut best = Duration::MAX;
+    // The best of several: the machine may be busy with something else at any one of them.
+    for round in 0..5 {
+        if round > 0 {
+            client.send("vCont;c")?;
+        }
+        let asked = Instant::now();
+        client.send_raw(&[3])?;
+        let stop = client.receive()?;
+        best = best.min(asked.elapsed());
+        assert!(stop.starts_with("T02"), "{stop}");
+    }
+    assert!(best < INTERRUPT_LIMIT, "the quickest stop took {best:?}");
+    client.send("k")?;
+    server.finish()?;
+    Ok(())
+}
+
+#[test]
+fn an_exit_status_is_reported_and_returned() -> Result<()> {
+    let server = serve("traps", &["exit3"])?;
+    let mut client = greeted(&server)?;
+    assert_eq!(client.ask("vCont;c")?, "W03");
+    drop(client);
+    assert_eq!(server.finish()?.status.code(), Some(3));
+    Ok(())
+}
+
+#[test]
+fn a_trap_is_a_signal_and_then_the_end() -> Result<()> {
+    for (mode, signal) in [("oob", "0b"), ("div0", "08"), ("unreachable", "04"), ("badcall", "04")] {
+        let server = serve("traps", &[mode])?;
+        let mut client = greeted(&server)?;
+        let stop = client.ask("vCont;c")?;
+        assert!(stop.starts_with(&format!("T{signal}")), "{mode}: {stop}");
+        assert_eq!(client.ask("vCont;c")?, format!("X{signal}"), "{mode}");
+        drop(client);
+        assert_eq!(server.finish()?.status.code(), Some(134), "{mode}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stop_brings_the_thread_and_the_registers_that_gdb_asks_next() -> Result<()> {
+    let server = serve("steps", &[])?;
+    let mut client = greeted(&server)?;
+    let stop = client.ask("vCont;s:p1.1")?;
+    for part in ["T05", "thread:", "06:", "07:", "10:"] {
+        assert!(stop.contains(part), "no {part} in {stop}");
+    }
+    client.send("k")?;
+    server.finish()?;
+    Ok(())
+}
+
+#[test]
+fn a_resume_while_running_is_not_a_second_one() -> Result<()> {
+    let mut server = serve("spin", &["forever"])?;
+    let mut client = greeted(&server)?;
+    client.send("vCont;c")?;
+    server.stdout.until("spinning\n")?;
+    client.send("vCont;c")?;
+    client.send("m0,4")?;
+    client.send_raw(&[3])?;
+    let mut answers = vec![client.receive()?];
+    while !answers.last().is_some_and(|last| last.starts_with("T02")) {
+        answers.push(client.receive()?);
+    }
+    assert!(answers.len() <= 3, "{answers:?}");
+    client.send("k")?;
+    server.finish()?;
+    Ok(())
+}

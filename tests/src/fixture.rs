@@ -1,0 +1,195 @@
+//! C programs of `tests/fixtures`, compiled when a test asks for them and kept by the hash of what went in.
+//!
+//! Each compiles for `wasm32-wasi`, and for 32-bit x86 as the standard to compare with: pointers and `long` have the
+//! same size there. A line that a test names carries a comment `// BREAK mark` in the source.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fmt::{self, Display};
+use std::hash::{Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::toolchain;
+
+/// What a fixture is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Machine {
+    /// `wasm32-wasi`, which is served by our server.
+    Wasm,
+    /// Static i386 Linux, which is served by gdbserver.
+    Native,
+}
+
+/// How a fixture is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Build {
+    /// The target.
+    pub machine: Machine,
+    /// The digit of `-O`.
+    pub optimisation: u8,
+    /// The version of DWARF.
+    pub dwarf: u8,
+}
+
+impl Build {
+    /// For `wasm32-wasi`.
+    #[must_use]
+    pub const fn wasm(optimisation: u8, dwarf: u8) -> Self {
+        Self { machine: Machine::Wasm, optimisation, dwarf }
+    }
+
+    /// The standard that ours is compared with.
+    pub const NATIVE: Self = Self { machine: Machine::Native, optimisation: 0, dwarf: 4 };
+
+    fn flags(self) -> Vec<String> {
+        let mut flags: Vec<String> = match self.machine {
+            Machine::Wasm => vec!["--target=wasm32-wasi".into()],
+            Machine::Native => vec!["-m32".into(), "-static".into()],
+        };
+        flags.extend([format!("-O{}", self.optimisation), format!("-gdwarf-{}", self.dwarf), "-Wall".into()]);
+        flags
+    }
+}
+
+impl Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.machine {
+            Machine::Wasm => write!(f, "O{}.dwarf{}", self.optimisation, self.dwarf),
+            Machine::Native => write!(f, "native"),
+        }
+    }
+}
+
+/// A compiled program.
+#[derive(Clone, Debug)]
+pub struct Fixture {
+    /// The program, an absolute path.
+    pub program: PathBuf,
+    /// The source, an absolute path.
+    pub source: PathBuf,
+    text: String,
+}
+
+impl Fixture {
+    /// Compiles `fixtures/NAME.c`, unless that was done before.
+    ///
+    /// # Errors
+    /// If there is no such source, no compiler, or the compiler complains.
+    pub fn build(name: &str, build: Build) -> Result<Self> {
+        let source = toolchain::tests_folder().join("fixtures").join(format!("{name}.c"));
+        Self::compile(&source, build)
+    }
+
+    /// Compiles any C source.
+    ///
+    /// # Errors
+    /// As [`Fixture::build`].
+    pub fn compile(source: &Path, build: Build) -> Result<Self> {
+        // One compiler at a time: two tests may want the same program.
+        static COMPILING: Mutex<()> = Mutex::new(());
+        let _guard = COMPILING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let text =
+            std::fs::read_to_string(source).with_context(|| format!("no source {}", source.display()))?;
+        let compiler = toolchain::find("clang-19")?;
+        let stem = source.file_stem().context("a source has a name")?.to_string_lossy();
+        let mut hasher = DefaultHasher::new();
+        (source, &text, build.flags(), modified(&compiler)).hash(&mut hasher);
+        let folder = toolchain::cache_folder()?.join("fixtures").join(format!("{:016x}", hasher.finish()));
+        let program = folder.join(match build.machine {
+            Machine::Wasm => format!("{stem}.wasm"),
+            Machine::Native => stem.into_owned(),
+        });
+        if !program.is_file() {
+            std::fs::create_dir_all(&folder)?;
+            run_compiler(&compiler, source, build, &program)?;
+        }
+        Ok(Self { program, source: source.to_path_buf(), text })
+    }
+
+    /// The line, from 1, that carries the comment `// BREAK mark`.
+    ///
+    /// # Panics
+    /// If no line or more than one does.
+    #[must_use]
+    pub fn line(&self, mark: &str) -> usize {
+        let comment = format!("// BREAK {mark}");
+        let mut lines = self.text.lines().enumerate().filter(|(_, line)| line.ends_with(&comment));
+        let (index, _) = lines.next().unwrap_or_else(|| panic!("{}: no `{comment}`", self.source.display()));
+        assert!(lines.next().is_none(), "{}: two `{comment}`", self.source.display());
+        index + 1
+    }
+
+    /// The source line itself, as gdb lists it after its number.
+    ///
+    /// # Panics
+    /// As [`Fixture::line`].
+    #[must_use]
+    pub fn listed(&self, mark: &str) -> String {
+        let number = self.line(mark);
+        format!("{number}\t{}", self.text.lines().nth(number - 1).unwrap_or_default())
+    }
+
+    /// `FILE.c:LINE` of a mark, as gdb takes and shows it.
+    ///
+    /// # Panics
+    /// As [`Fixture::line`].
+    #[must_use]
+    pub fn place(&self, mark: &str) -> String {
+        let file = self.source.file_name().unwrap_or_default().to_string_lossy();
+        format!("{file}:{}", self.line(mark))
+    }
+
+    /// `text` with every `{mark}` replaced by its place. Other braces stay.
+    ///
+    /// # Panics
+    /// As [`Fixture::line`], for a word in braces that has the form of a mark.
+    #[must_use]
+    pub fn expand(&self, text: &str) -> String {
+        let mut expanded = String::new();
+        let mut rest = text;
+        while let Some(open) = rest.find('{') {
+            expanded.push_str(&rest[..open]);
+            rest = &rest[open..];
+            let close = rest.find('}').unwrap_or(0);
+            let mark = rest.get(1..close).unwrap_or_default();
+            if !mark.is_empty()
+                && mark.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            {
+                expanded.push_str(&self.place(mark));
+                rest = &rest[close + 1..];
+            } else {
+                expanded.push('{');
+                rest = &rest[1..];
+            }
+        }
+        expanded + rest
+    }
+}
+
+/// Stands for the compiler's version: asking it takes longer than compiling.
+fn modified(compiler: &Path) -> Option<(PathBuf, std::time::SystemTime)> {
+    let path = std::fs::canonicalize(compiler).ok()?;
+    let time = std::fs::metadata(&path).ok()?.modified().ok()?;
+    Some((path, time))
+}
+
+fn run_compiler(compiler: &Path, source: &Path, build: Build, program: &Path) -> Result<()> {
+    let unfinished = program.with_extension(format!("{}.part", std::process::id()));
+    let mut command = Command::new(compiler);
+    command.current_dir(source.parent().context("a source lies in a folder")?);
+    command
+        .args(build.flags())
+        .arg(source.file_name().context("a source has a name")?)
+        .arg("-o")
+        .arg(&unfinished);
+    let output = command.output().with_context(|| format!("cannot run {}", compiler.display()))?;
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() || !complaints.is_empty() {
+        bail!("{command:?}: {}\n{complaints}(packages: see scripts/install.sh)", output.status);
+    }
+    std::fs::rename(&unfinished, program)?;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! A transcript without what differs from run to run and from machine to machine: addresses, ports, process ids, paths.
+//!
+//! Numbers that a program printed stay: a hexadecimal number is taken for an address only if it has 3 to 12 digits, and
+//! fixtures print none such.
+
+use crate::fixture::Fixture;
+use crate::toolchain;
+
+/// Words whose following number is replaced, with what it becomes.
+const NUMBERED: &[(&str, &str)] =
+    &[("process ", "PID"), ("Thread ", "TID"), ("Remote target ", "TID"), (":", "PORT"), ("port ", "PORT")];
+
+/// The fewest digits of a decimal number after `:` that make it a port: line numbers are shorter.
+const PORT_DIGITS: usize = 5;
+
+/// Replaces what differs from run to run, on any machine.
+#[must_use]
+pub fn normalise(text: &str, fixture: &Fixture) -> String {
+    let program = fixture.program.display().to_string();
+    let folder = fixture.program.parent().map(|path| path.display().to_string()).unwrap_or_default();
+    let tests = toolchain::tests_folder().display().to_string();
+    let text = text.replace(&program, "$PROGRAM").replace(&folder, "$FOLDER").replace(&tests, "$TESTS");
+    offsets(&numbers(&addresses(&text)))
+}
+
+/// `0x7e00000001b3` becomes `0xADDR`.
+fn addresses(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("0x") {
+        let digits = rest[at + 2..].chars().take_while(char::is_ascii_hexdigit).count();
+        out.push_str(&rest[..at]);
+        if (3..=12).contains(&digits) {
+            out.push_str("0xADDR");
+        } else {
+            out.push_str(&rest[at..at + 2 + digits]);
+        }
+        rest = &rest[at + 2 + digits..];
+    }
+    out + rest
+}
+
+/// `process 1234` becomes `process PID`, and so for the other words of [`NUMBERED`].
+fn numbers(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (word, name) in NUMBERED {
+        let mut out = String::new();
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(word) {
+            let after = at + word.len();
+            out.push_str(&rest[..after]);
+            let is_number = |c: &char| c.is_ascii_digit() || *c == '.' && *name == "TID";
+            let digits = rest[after..].chars().take_while(is_number).count();
+            let enough = if *word == ":" { PORT_DIGITS } else { 1 };
+            let is_long = digits >= enough;
+            out.push_str(if is_long { name } else { &rest[after..after + digits] });
+            rest = &rest[after + digits..];
+        }
+        text = out + rest;
+    }
+    text
+}
+
+/// `<fib+12>` becomes `<fib+N>`: how far into a function a place is depends on the machine's instructions.
+fn offsets(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('+') {
+        let digits = rest[at + 1..].chars().take_while(char::is_ascii_digit).count();
+        let is_offset = digits > 0 && rest[at + 1 + digits..].starts_with('>');
+        out.push_str(&rest[..=at]);
+        out.push_str(if is_offset { "N" } else { &rest[at + 1..at + 1 + digits] });
+        rest = &rest[at + 1 + digits..];
+    }
+    out + rest
+}
+
+/// For comparing two machines: runs of blanks, which align columns of addresses, count as one blank, and it does not
+/// matter whether gdb or the server evaluates a condition.
+#[must_use]
+pub fn same_columns(text: &str) -> String {
+    let squeeze = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.replace(" (host evals)", "").replace(" (target evals)", "");
+    text.lines().map(squeeze).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn addresses_and_numbers_are_replaced_and_values_stay() {
+    assert_eq!(
+        addresses("0x7e00000001b3 in f (p=0x400) 0xff 0xfedcba9876543210"),
+        "0xADDR in f (p=0xADDR) 0xff 0xfedcba9876543210"
+    );
+    assert_eq!(
+        numbers("(process 1234) exited, a.c:12, :34567, Thread 1.1 port 9"),
+        "(process PID) exited, a.c:12, :PORT, Thread TID port PORT"
+    );
+    assert_eq!(offsets("<fib+12> a+1 b+ <f+3>"), "<fib+N> a+1 b+ <f+N>");
+    assert_eq!(same_columns("Num  Type\t x \n y"), "Num Type x\ny");
+}

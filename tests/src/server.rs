@@ -1,0 +1,137 @@
+//! A server process under test: ours with a module, or gdbserver with a native program as the standard.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{ChildStdin, Command, ExitStatus};
+
+use anyhow::{Context as _, Result};
+
+use crate::fixture::{Build, Fixture, Machine};
+use crate::process::{Output, Process};
+use crate::toolchain;
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    stdin: Option<ChildStdin>,
+    /// What the guest prints.
+    pub stdout: Output,
+    /// What the server says.
+    pub stderr: Output,
+    /// The TCP port on the loopback address.
+    pub port: u16,
+}
+
+/// What is left of a server that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What of its standard output was not read before.
+    pub stdout: String,
+    /// What of its standard error was not read before.
+    pub stderr: String,
+}
+
+impl Server {
+    /// Serves a fixture with the server of its machine. `options` are of our server only.
+    ///
+    /// # Errors
+    /// If the server is not there, or does not come to listen.
+    pub fn start(fixture: &Fixture, build: Build, options: &[&str], args: &[&str]) -> Result<Self> {
+        match build.machine {
+            Machine::Wasm => Self::wasm(&fixture.program, options, args),
+            Machine::Native => Self::native(&fixture.program, args),
+        }
+    }
+
+    /// `wasm-gdbserver OPTIONS :0 MODULE ARGS`.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn wasm(module: &Path, options: &[&str], args: &[&str]) -> Result<Self> {
+        let mut command = Command::new(toolchain::server_binary()?);
+        command.args(options).arg(":0").arg(module).args(args);
+        Self::launch(&mut command, "Listening on 127.0.0.1:")
+    }
+
+    /// `gdbserver --once :0 PROGRAM ARGS`.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn native(program: &Path, args: &[&str]) -> Result<Self> {
+        let mut command = Command::new(toolchain::find("gdbserver")?);
+        command.arg("--once").arg("localhost:0").arg(program).args(args);
+        Self::launch(&mut command, "Listening on port ")
+    }
+
+    /// Starts any server and reads from its standard error where it listens: `announcement`, then the port.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn launch(command: &mut Command, announcement: &str) -> Result<Self> {
+        let mut process = Process::start(command)?;
+        let child = process.child();
+        let stdin = child.stdin.take();
+        let stdout = Output::of(child.stdout.take().context("stdout is piped")?);
+        let mut stderr = Output::of(child.stderr.take().context("stderr is piped")?);
+        stderr.until(announcement)?;
+        let port = stderr.until("\n")?;
+        let port = port.trim().parse().with_context(|| format!("{port:?} is no port"))?;
+        Ok(Self { process, stdin, stdout, stderr, port })
+    }
+
+    /// Gives the guest input.
+    ///
+    /// # Errors
+    /// If its standard input is closed.
+    pub fn write_stdin(&mut self, text: &str) -> Result<()> {
+        let stdin = self.stdin.as_mut().context("stdin is closed")?;
+        stdin.write_all(text.as_bytes())?;
+        stdin.flush()?;
+        Ok(())
+    }
+
+    /// Ends the guest's input.
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Sends the server a signal, by the name that `kill` takes.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        self.process.signal(name)
+    }
+
+    /// The most memory that the server ever had, in bytes.
+    ///
+    /// # Errors
+    /// If it has ended, or the system does not tell.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes * 1024)
+    }
+
+    /// Whether the server is still there.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// Waits until the server ends by itself.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn finish(mut self) -> Result<Ended> {
+        self.close_stdin();
+        let stdout = self.stdout.rest()?;
+        let stderr = self.stderr.rest()?;
+        let status = self.process.wait()?;
+        Ok(Ended { status, stdout, stderr })
+    }
+}
