@@ -41,6 +41,8 @@ pub struct Function {
     /// Where the body is in the file: from the local declarations to the byte after the last operator.
     /// Empty at 0 for imports.
     pub body: Range<u32>,
+    /// Module PC of the first operator, behind the local declarations.
+    pub first_operator: ModulePc,
     /// Number of parameters.
     pub params: u32,
     /// Types of the results.
@@ -246,6 +248,7 @@ impl<'a> Reading<'a> {
             index: u32::try_from(self.module.functions.len()).unwrap_or(u32::MAX),
             name: String::new(),
             body: 0..0,
+            first_operator: ModulePc(0),
             params: u32::try_from(params.len()).unwrap_or(u32::MAX),
             results,
             locals: Vec::new(),
@@ -266,10 +269,12 @@ impl<'a> Reading<'a> {
             return Err(Error::Malformed { offset: range.start, reason });
         };
         function.body = small(range.start)..small(range.end);
-        for run in body.get_locals_reader()? {
-            let (count, ty) = run?;
+        let mut locals = body.get_locals_reader()?;
+        for _ in 0..locals.get_count() {
+            let (count, ty) = locals.read()?;
             function.add_locals(count, ty.into());
         }
+        function.first_operator = ModulePc(small(locals.original_position()));
         Ok(())
     }
 

@@ -38,7 +38,7 @@ fn gdb_finds_lines_types_and_symbols() {
             let output = gdb(
                 &path,
                 &[
-                    "info line leaf",
+                    "info line middle",
                     "info scope middle",
                     "ptype struct box",
                     "print sizeof(struct box)",
@@ -50,12 +50,12 @@ fn gdb_finds_lines_types_and_symbols() {
                     "info address <host>",
                     "info functions -n removed",
                     "info source",
-                    "list leaf,+2",
+                    "list middle,+2",
                 ],
             );
             let expect =
                 |text: &str| assert!(output.contains(text), "{level} {version}: no {text:?} in\n{output}");
-            expect(&format!("Line {} of \"", line("leaf")));
+            expect(&format!("Line {} of \"", line("middle")));
             expect("calls.c\" starts at address 0x7e00");
             expect("Symbol n is ");
             expect("Symbol sum is ");
@@ -67,10 +67,25 @@ fn gdb_finds_lines_types_and_symbols() {
             expect("Symbol \"main\" is a function at address 0x7e00");
             expect("main in section .text\n");
             expect("Symbol \"<host>\" is at 0x7e8000000000 in a file compiled without debugging.");
-            expect("int twice = n * 2;");
+            expect("int sum = leaf(n + 1);");
             assert!(!output.contains("removed(int)"), "{output}");
         }
     }
+}
+
+#[test]
+fn optimised_functions_have_a_line_at_their_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let module = compile(directory.path(), "calls.c", &["-O2", "-g"]);
+    let (path, _) = write_image(directory.path(), &module, None);
+    let parsed = dwarf::Module::parse(&module).unwrap();
+    let leaf = parsed.functions.iter().find(|function| function.name == "leaf").unwrap();
+    assert!(leaf.body.start < leaf.first_operator.0);
+    let output = gdb(&path, &["info line *leaf", "break leaf"]);
+    let starts = format!("starts at address {:#x} <leaf>", common::CODE_BASE + u64::from(leaf.body.start));
+    assert!(output.contains(&starts), "no {starts} in {output}");
+    let stop = format!("Breakpoint 1 at {:#x}: file", common::CODE_BASE + u64::from(leaf.first_operator.0));
+    assert!(output.contains(&stop), "no {stop} in {output}");
 }
 
 #[test]

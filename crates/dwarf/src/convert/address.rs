@@ -49,6 +49,17 @@ impl<'m> AddressMap<'m> {
         self.module.function_at(ModulePc(u32::try_from(pc).ok()?))
     }
 
+    /// The start of the function body whose first operator is at a code address, if that is something else.
+    ///
+    /// In optimised code a line table starts at the first operator, but the function starts at its local
+    /// declarations. Debuggers look up the line of the function's start.
+    pub(crate) fn function_start(&self, address: u64) -> Option<u64> {
+        let function = self.function(address)?;
+        let first = u64::from(function.first_operator.0.saturating_sub(self.module.code.start));
+        let (start, _) = self.body(function);
+        (address == first && start < first).then_some(start)
+    }
+
     /// Where a function's body is, as DWARF addresses.
     pub(crate) fn body(&self, function: &Function) -> (u64, u64) {
         let start = self.module.code.start;

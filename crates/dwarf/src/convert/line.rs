@@ -1,4 +1,5 @@
-//! Line tables. Rows keep their file, line, column and flags; sequences of removed code are left out.
+//! Line tables. Rows keep their file, line, column and flags; sequences of removed code are left out. A function
+//! whose first row is at its first operator gets one more at its start.
 
 use gimli::write::{Address, FileId, FileInfo, LineProgram, LineRow, LineString, LineStringTable};
 use gimli::{Encoding, LineEncoding, UnitRef, read};
@@ -136,7 +137,13 @@ impl<'t, 'a> Table<'t, 'a> {
             }
             let index = usize::try_from(row.file_index()).unwrap_or(usize::MAX);
             let Some(&Some(file)) = self.ids.get(index) else { continue };
-            sequence.push(Row { address: row.address(), row: line_row(row, file) });
+            let (address, row) = (row.address(), line_row(row, file));
+            if let Some(start) = map.function_start(address)
+                && sequence.last().is_none_or(|last: &Row| last.address < start)
+            {
+                sequence.push(Row { address: start, row: LineRow { prologue_end: false, ..row } });
+            }
+            sequence.push(Row { address, row });
         }
         if !sequence.is_empty() {
             report.drop(Drop::Sequence, "a sequence without an end");
