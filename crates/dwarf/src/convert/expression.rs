@@ -411,3 +411,7 @@ fn size(ty: ValueType) -> Option<u8> {
         ValueType::V128 | ValueType::Ref => None,
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
+mod tests;

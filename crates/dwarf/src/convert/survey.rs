@@ -143,9 +143,12 @@ fn survey_entries<'a>(
     let offset = entries.next_offset();
     let root = entries.read_abbreviation()?.ok_or(gimli::Error::MissingUnitDie)?;
     check(root)?;
-    entries.skip_attributes(root.attributes())?;
+    // Not `skip_attributes`: it overflows on lengths that no file has.
+    let mut attributes = Vec::new();
+    entries.read_attributes(root.attributes(), &mut attributes)?;
     let mut walk = Walk {
         places: vec![Place { offset, id: unit.root(), is_base_type: false }],
+        attributes,
         unit,
         source,
         map,
@@ -165,6 +168,8 @@ fn survey_entries<'a>(
 /// The state of walking the entries of a unit in order.
 struct Walk<'w, 'a> {
     places: Vec<Place>,
+    /// Those of the current entry.
+    attributes: Vec<Attribute<Reader<'a>>>,
     unit: &'w mut Unit,
     source: &'w Source<'a>,
     map: &'w AddressMap<'w>,
@@ -184,15 +189,10 @@ impl<'a> Walk<'_, 'a> {
             *around = around.filter(|&outer| depth > outer);
         }
         let tag = abbreviation.tag();
-        if tag == dw::DW_TAG_subprogram && self.dead_function.is_none() {
-            let mut attributes = Vec::new();
-            entries.read_attributes(abbreviation.attributes(), &mut attributes)?;
-            if self.is_dead(&attributes) {
-                self.dead_function = Some(depth);
-                self.report.dead_functions += 1;
-            }
-        } else {
-            entries.skip_attributes(abbreviation.attributes())?;
+        entries.read_attributes(abbreviation.attributes(), &mut self.attributes)?;
+        if tag == dw::DW_TAG_subprogram && self.dead_function.is_none() && self.is_dead() {
+            self.dead_function = Some(depth);
+            self.report.dead_functions += 1;
         }
         if self.dead_function.is_some() && self.type_in_dead_function.is_none() {
             if !is_type(tag) {
@@ -210,9 +210,9 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Whether a function says where its code is, and no code is there.
-    fn is_dead(&self, attributes: &[Attribute<Reader<'a>>]) -> bool {
+    fn is_dead(&self) -> bool {
         let unit = self.source.unit_ref();
-        let find = |name| attributes.iter().find(|attribute| attribute.name() == name);
+        let find = |name| self.attributes.iter().find(|attribute| attribute.name() == name);
         if let Some(low) = find(dw::DW_AT_low_pc) {
             let address = unit.attr_address(low.value()).ok().flatten();
             return address.and_then(|address| self.map.code(address)).is_none();

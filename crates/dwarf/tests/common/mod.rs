@@ -6,14 +6,14 @@ use std::process::Command;
 use dwarf::{Layout, Machine, Module, Symbol};
 
 /// Address of module PC 0.
-pub const CODE_BASE: u64 = 0x7e00_0000_0000;
+pub(crate) const CODE_BASE: u64 = 0x7e00_0000_0000;
 /// Address of `<host>`.
-pub const HOST: u64 = 0x7e80_0000_0000;
+pub(crate) const HOST: u64 = 0x7e80_0000_0000;
 /// Address of global 0.
-pub const GLOBALS: u64 = 0x7e90_0000_0000;
+pub(crate) const GLOBALS: u64 = 0x7e90_0000_0000;
 
 /// The layout that the tests use.
-pub fn layout(module: &[u8]) -> Layout {
+pub(crate) fn layout(module: &[u8]) -> Layout {
     let imports = Module::parse(module).map(|module| module.functions).unwrap_or_default();
     Layout {
         machine: Machine::X86_64,
@@ -30,12 +30,12 @@ pub fn layout(module: &[u8]) -> Layout {
 }
 
 /// The directory of the C programs.
-pub fn programs() -> PathBuf {
+pub(crate) fn programs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs")
 }
 
 /// Runs a program and returns what it printed, both streams together. Fails with `install` if it is missing.
-pub fn run(command: &mut Command, install: &str) -> String {
+pub(crate) fn run(command: &mut Command, install: &str) -> String {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().unwrap_or_else(|error| panic!("{name}: {error}; try: {install}"));
     let text = [output.stdout, output.stderr].concat();
@@ -45,7 +45,7 @@ pub fn run(command: &mut Command, install: &str) -> String {
 }
 
 /// Compiles a program of [`programs`] with clang-19 and returns the module.
-pub fn compile(directory: &Path, program: &str, flags: &[&str]) -> Vec<u8> {
+pub(crate) fn compile(directory: &Path, program: &str, flags: &[&str]) -> Vec<u8> {
     let out = directory.join("out.wasm");
     let mut clang = Command::new("clang-19");
     clang.arg("--target=wasm32-wasi").args(flags).arg("-o").arg(&out).arg(programs().join(program));
@@ -55,7 +55,7 @@ pub fn compile(directory: &Path, program: &str, flags: &[&str]) -> Vec<u8> {
 }
 
 /// Writes the image of a module to a file.
-pub fn write_image(
+pub(crate) fn write_image(
     directory: &Path,
     module: &[u8],
     debug_file: Option<&[u8]>,
@@ -67,7 +67,7 @@ pub fn write_image(
 }
 
 /// Runs gdb on an image.
-pub fn gdb(image: &Path, commands: &[&str]) -> String {
+pub(crate) fn gdb(image: &Path, commands: &[&str]) -> String {
     let mut gdb = Command::new("gdb");
     gdb.args(["-nx", "-batch", "-iex", "set debuginfod enabled off", "-iex", "set width 0"]);
     gdb.args(["-iex", "set complaints 1000"]).arg(image);
@@ -78,13 +78,13 @@ pub fn gdb(image: &Path, commands: &[&str]) -> String {
 }
 
 /// What `llvm-dwarfdump --verify` says.
-pub fn verify(image: &Path) -> String {
+pub(crate) fn verify(image: &Path) -> String {
     let mut dump = Command::new("llvm-dwarfdump-19");
     run(dump.arg("--verify").arg(image), "apt-get install llvm-19")
 }
 
 /// The number of the line of `calls.c` that is marked with `LINE name`.
-pub fn line(name: &str) -> usize {
+pub(crate) fn line(name: &str) -> usize {
     let source = std::fs::read_to_string(programs().join("calls.c")).expect("the program is there");
     let mark = format!("// LINE {name}");
     source.lines().position(|line| line.ends_with(&mark)).expect("the line is marked") + 1

@@ -1,0 +1,212 @@
+//! Each rule of the table in the parent module, from bytes to bytes.
+
+use gimli::write::{AttributeValue, DwarfUnit, EndianVec, Sections};
+use gimli::{DwAt, EndianSlice, Format, LittleEndian, SectionId};
+
+use super::*;
+use crate::{Machine, Symbol};
+
+const OP_LOCAL: u8 = 0x00;
+const OP_GLOBAL: u8 = 0x03;
+const OP_STACK: u8 = 0x02;
+const WASM: u8 = 0xed;
+
+struct Nothing;
+
+impl Resolve for Nothing {
+    fn address(&self, index: DebugAddrIndex) -> Option<u64> {
+        [0x1000, 0xffff_ffff].get(index.0).copied()
+    }
+
+    fn base_type(&self, _: UnitOffset) -> Option<UnitEntryId> {
+        None
+    }
+
+    fn entry(&self, _: DebugInfoOffset) -> Option<DebugInfoRef> {
+        None
+    }
+}
+
+/// Locals: 0 i32, 1 i64, 2 f64, 3 v128. Globals: 0 i32, 1 i64.
+const MODULE: &str = "(module
+    (global i32 (i32.const 0)) (global i64 (i64.const 0)) (global $__tls_base (mut i32) (i32.const 0))
+    (func (param i32 i64) (local f64 v128)))";
+
+/// Converts the bytes of an expression of a unit with 4-byte addresses, as the bytes of one with 8-byte addresses.
+fn convert_bytes(role: Role, bytes: &[u8], threads: bool) -> Result<Vec<u8>, Unsupported> {
+    let binary = wat::parse_str(MODULE).unwrap();
+    let mut module = Module::parse(&binary).unwrap();
+    if !threads {
+        module.tls_base = None;
+    }
+    let layout = Layout {
+        machine: Machine::X86_64,
+        code_base: 0,
+        globals_base: 0x9000,
+        host_functions: Vec::new(),
+        host: Symbol { name: String::new(), address: 0, size: 0 },
+    };
+    let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: 4 };
+    let function = module.functions.first();
+    let context = Context { layout: &layout, module: &module, function, encoding, resolve: &Nothing };
+    let converted = convert(&context, role, read::Expression(EndianSlice::new(bytes, LittleEndian)))?;
+    Ok(written(converted))
+}
+
+/// The bytes of an expression as they are written.
+fn written(expression: Expression) -> Vec<u8> {
+    let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: 8 };
+    let mut dwarf = DwarfUnit::new(encoding);
+    let root = dwarf.unit.root();
+    dwarf.unit.get_mut(root).set(dw::DW_AT_location, AttributeValue::Exprloc(expression));
+    let mut sections = Sections::new(EndianVec::new(LittleEndian));
+    dwarf.write(&mut sections).unwrap();
+    let load = |id: SectionId| {
+        let bytes = sections.get(id).map_or(&[][..], EndianVec::slice);
+        Ok::<_, gimli::Error>(EndianSlice::new(bytes, LittleEndian))
+    };
+    let read = gimli::Dwarf::load(load).unwrap();
+    let unit = read.unit(read.units().next().unwrap().unwrap()).unwrap();
+    let mut entries = unit.entries();
+    entries.next_dfs().unwrap();
+    let location: DwAt = dw::DW_AT_location;
+    let value = entries.current().unwrap().attr_value(location).unwrap();
+    value.exprloc_value().unwrap().0.slice().to_vec()
+}
+
+fn location(bytes: &[u8]) -> Vec<u8> {
+    convert_bytes(Role::Location, bytes, false).unwrap()
+}
+
+/// `breg6 offset` for a slot.
+fn slot(index: i64) -> Vec<u8> {
+    let mut bytes = vec![0x76];
+    let mut value = -16 * (index + 1);
+    loop {
+        let byte = u8::try_from(value & 0x7f).unwrap();
+        value >>= 7;
+        if value == -1 && byte & 0x40 != 0 {
+            bytes.push(byte);
+            return bytes;
+        }
+        bytes.push(byte | 0x80);
+    }
+}
+
+#[test]
+fn a_variable_in_a_local_is_memory() {
+    assert_eq!(location(&[WASM, OP_LOCAL, 0, 0x9f]), slot(0));
+    assert_eq!(location(&[WASM, OP_LOCAL, 3, 0x9f]), slot(3));
+}
+
+#[test]
+fn operands_follow_the_locals() {
+    assert_eq!(location(&[WASM, OP_STACK, 0, 0x9f]), slot(4));
+    assert_eq!(location(&[WASM, OP_STACK, 2, 0x9f]), slot(6));
+}
+
+#[test]
+fn a_variable_in_a_global_is_memory() {
+    let address = [0x03, 0x10, 0x90, 0, 0, 0, 0, 0, 0];
+    assert_eq!(location(&[WASM, OP_GLOBAL, 1, 0, 0, 0, 0x9f]), address);
+}
+
+#[test]
+fn a_pointer_in_a_local_is_loaded_with_the_size_of_the_local() {
+    assert_eq!(location(&[WASM, OP_LOCAL, 0]), [slot(0), vec![0x94, 4]].concat());
+    assert_eq!(location(&[WASM, OP_LOCAL, 1]), [slot(1), vec![0x06]].concat());
+    // plus_uconst 8
+    assert_eq!(location(&[WASM, OP_LOCAL, 0, 0x23, 8]), [slot(0), vec![0x94, 4, 0x23, 8]].concat());
+}
+
+#[test]
+fn pieces_are_memory_each() {
+    let bytes = [WASM, OP_LOCAL, 0, 0x9f, 0x93, 4, 0x93, 2, WASM, OP_LOCAL, 1, 0x9f, 0x93, 8];
+    let expected = [slot(0), vec![0x93, 4, 0x93, 2], slot(1), vec![0x93, 8]].concat();
+    assert_eq!(location(&bytes), expected);
+}
+
+#[test]
+fn a_frame_base_is_an_address_and_no_value() {
+    let base = convert_bytes(Role::FrameBase, &[WASM, OP_LOCAL, 0, 0x9f], false).unwrap();
+    // consts -16; breg6 0; plus; deref_size 4
+    assert_eq!(base, [0x11, 0x70, 0x76, 0, 0x22, 0x94, 4]);
+    let base = convert_bytes(Role::FrameBase, &[WASM, OP_GLOBAL, 0, 0, 0, 0, 0x9f], false).unwrap();
+    assert_eq!(base, [0x03, 0, 0x90, 0, 0, 0, 0, 0, 0, 0x94, 4]);
+}
+
+#[test]
+fn other_attributes_keep_values() {
+    let value = convert_bytes(Role::Value, &[WASM, OP_LOCAL, 0, 0x9f], false).unwrap();
+    assert_eq!(value, [slot(0), vec![0x94, 4, 0x9f]].concat());
+}
+
+#[test]
+fn loads_keep_their_size() {
+    assert_eq!(location(&[0x91, 0, 0x06]), [0x91, 0, 0x94, 4]);
+    assert_eq!(location(&[0x91, 0, 0x94, 1]), [0x91, 0, 0x94, 1]);
+}
+
+#[test]
+fn arithmetic_stays_32_bit() {
+    // local 0; lit1; shr; stack_value
+    let shifted = [slot(0), vec![0x94, 4, 0x31, 0x16, 0x0c]].concat();
+    let converted = location(&[WASM, OP_LOCAL, 0, 0x31, 0x25, 0x9f]);
+    let expected =
+        [slot(0), vec![0x94, 4, 0x31, 0x16, 0x10, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x1a, 0x16, 0x25, 0x9f]];
+    assert_eq!(converted, expected.concat());
+    assert_ne!(converted, shifted);
+    // The same with a 64-bit local is left alone.
+    let wide = location(&[WASM, OP_LOCAL, 1, 0x31, 0x25, 0x9f]);
+    assert_eq!(wide, [slot(1), vec![0x06, 0x31, 0x25, 0x9f]].concat());
+    // A negative constant that the compiler has sign-extended to 64 bits is a 32-bit one.
+    let constant = [0x10, 0xf0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+    let compared = location(&[&[WASM, OP_LOCAL, 0][..], &constant, &[0x29, 0x9f]].concat());
+    assert!(compared.len() > 5 + constant.len() + 2, "both operands of eq are cut: {compared:x?}");
+}
+
+#[test]
+fn removed_objects_have_no_location() {
+    let removed = convert_bytes(Role::Location, &[0x03, 0xff, 0xff, 0xff, 0xff], false);
+    assert_eq!(removed, Err(Unsupported::Removed));
+    assert_eq!(convert_bytes(Role::Location, &[0xa1, 1], false), Err(Unsupported::Removed));
+    assert_eq!(location(&[0x03, 0, 0x10, 0, 0]), [0x03, 0, 0x10, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(location(&[0xa1, 0]), [0x03, 0, 0x10, 0, 0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn thread_locals_are_added_to_the_base_if_there_is_one() {
+    // const4u 0x1178; GNU_push_tls_address
+    let bytes = [0x0c, 0x78, 0x11, 0, 0, 0xe0];
+    assert_eq!(location(&bytes), [0x03, 0x78, 0x11, 0, 0, 0, 0, 0, 0]);
+    let with_threads = convert_bytes(Role::Location, &bytes, true).unwrap();
+    assert_eq!(with_threads, [0x10, 0xf8, 0x22, 0x03, 0x20, 0x90, 0, 0, 0, 0, 0, 0, 0x94, 4, 0x22]);
+}
+
+#[test]
+fn branches_follow_what_grows() {
+    // lit1; bra over the local; local 0; nop
+    let bytes = [0x31, 0x28, 3, 0, WASM, OP_LOCAL, 0, 0x96];
+    let cut = vec![0x10, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x1a];
+    let load = [slot(0), vec![0x94, 4]].concat();
+    let distance = u8::try_from(load.len()).unwrap();
+    let expected = [vec![0x31], cut, vec![0x28, distance, 0], load, vec![0x96]].concat();
+    assert_eq!(location(&bytes), expected);
+}
+
+#[test]
+fn what_cannot_be_said_is_refused() {
+    let refuse = |bytes: &[u8]| convert_bytes(Role::Location, bytes, false).unwrap_err();
+    assert_eq!(refuse(&[WASM, OP_LOCAL, 4, 0x9f]), Unsupported::Place);
+    assert_eq!(refuse(&[WASM, OP_GLOBAL, 9, 0, 0, 0, 0x9f]), Unsupported::Place);
+    assert_eq!(refuse(&[WASM, OP_LOCAL, 3, 0x23, 1]), Unsupported::Type);
+    assert_eq!(refuse(&[WASM]), Unsupported::Malformed);
+    assert!(matches!(refuse(&[0x50]), Unsupported::Operation(_)));
+    assert!(matches!(refuse(&[0xa3, 1, 0x50]), Unsupported::Operation(_)));
+    // skip to itself, and backwards
+    assert_eq!(refuse(&[0x2f, 0xfd, 0xff]), Unsupported::Branch);
+    assert_eq!(refuse(&[0x96, 0x2f, 0xfc, 0xff]), Unsupported::Branch);
+    // into the middle of an operator
+    assert_eq!(refuse(&[0x2f, 1, 0, 0x23, 1]), Unsupported::Branch);
+    assert_eq!(refuse(&[0x96; MAX_OPERATIONS + 1]), Unsupported::TooLong);
+}
