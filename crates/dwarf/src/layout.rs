@@ -12,7 +12,7 @@
 //!   [fp - 16*(n+2)]      operand 1
 //! ```
 //!
-//! A value sits at the low end of its slot, little endian.
+//! A value sits at the low end of its slot, little endian. The rest of the slot is zero.
 
 use frame_table::ModulePc;
 use gimli::{Register, X86_64};

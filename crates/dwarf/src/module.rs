@@ -36,7 +36,8 @@ pub enum ValueType {
 pub struct Function {
     /// Its index, imports first.
     pub index: u32,
-    /// Its name: from the name section, else its export, else `module.name` of its import, else `func[INDEX]`.
+    /// Its name. Imports are `MODULE.NAME`; others are called by the name section, else by the first export, else
+    /// `func[INDEX]`.
     pub name: String,
     /// Where the body is in the file: from the local declarations to the byte after the last operator.
     /// Empty at 0 for imports.

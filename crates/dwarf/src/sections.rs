@@ -13,12 +13,16 @@ pub(crate) type Reader<'a> = EndianSlice<'a, LittleEndian>;
 /// DWARF sections being read.
 pub(crate) type ReadDwarf<'a> = gimli::read::Dwarf<Reader<'a>>;
 
+/// How the names of sections with lists of addresses begin.
+const LISTS: [&str; 4] = [".debug_ranges", ".debug_rnglists", ".debug_loc", ".debug_addr"];
+
 /// The debug info of one module.
 pub(crate) struct DebugSections<'a> {
     /// Full and skeleton units.
     pub(crate) main: Arc<ReadDwarf<'a>>,
     /// Where the contents of skeleton units are.
     pub(crate) split: Split<'a>,
+    list_bytes: usize,
 }
 
 /// Where the contents of skeleton units are.
@@ -42,17 +46,30 @@ impl<'a> DebugSections<'a> {
         // Units made by link-time optimisation share one table.
         main.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
         let split = debug_file.map_or(Split::None, |file| Self::find_split(&main, file, report));
-        Self { main: Arc::new(main), split }
+        let lists = |file: &Module<'_>| -> usize {
+            let is_list = |name: &str| LISTS.iter().any(|list| name.starts_with(list));
+            let sections = file.custom_sections.iter().filter(|section| is_list(section.0));
+            sections.map(|section| section.1.len()).sum()
+        };
+        let list_bytes = lists(main_file).saturating_add(debug_file.map_or(0, lists));
+        Self { main: Arc::new(main), split, list_bytes }
     }
 
-    /// Bytes of all strings that attributes can refer to by offset.
+    /// Bytes of all sections with strings.
     pub(crate) fn string_bytes(&self) -> usize {
         let split = match &self.split {
             Split::None => 0,
             Split::Object(object) => object.debug_str.reader().len(),
             Split::Package(package) => package.debug_str.reader().len(),
         };
-        self.main.debug_str.reader().len().saturating_add(split)
+        let line =
+            self.main.debug_line_str.reader().len().saturating_add(self.main.debug_line.reader().len());
+        self.main.debug_str.reader().len().saturating_add(line).saturating_add(split)
+    }
+
+    /// Bytes of all lists of addresses that attributes can refer to by offset.
+    pub(crate) fn list_bytes(&self) -> usize {
+        self.list_bytes
     }
 
     fn find_split(main: &ReadDwarf<'a>, file: &Module<'a>, report: &mut Report) -> Split<'a> {

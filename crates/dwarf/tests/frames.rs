@@ -4,7 +4,7 @@
 //! `main`. Every local of frame *k* has the value `STACKS[k]`, and all linear memory near that address repeats one
 //! number, so every variable of the frame has a known value wherever it is.
 
-#[allow(dead_code, reason = "each test program uses its part of it")]
+#[expect(dead_code, reason = "each test program uses its part of it")]
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,5 @@
 //! The image as stock gdb and `llvm-dwarfdump` see it, for programs that clang compiles here and now.
 
-#[allow(dead_code, reason = "each test program uses its part of it")]
 mod common;
 
 use common::{compile, gdb, line, verify, write_image};

@@ -1,7 +1,7 @@
 //! Damaged input: thousands of random changes to a good module, the same ones on every run. Nothing may panic or
 //! hang, and an image always comes out if the module itself is intact.
 
-#[allow(dead_code, reason = "each test program uses its part of it")]
+#[expect(dead_code, reason = "each test program uses its part of it")]
 mod common;
 
 use common::{compile, layout};

@@ -6,6 +6,7 @@
 
 use frame_table::ModulePc;
 
+use super::limits::Budget;
 use crate::{Function, Layout, Module};
 
 /// The code of one module.
@@ -15,12 +16,16 @@ pub(crate) struct AddressMap<'m> {
     text: u64,
     /// Length of the code section's contents in bytes.
     length: u64,
+    /// For reading lists of addresses.
+    pub(crate) lists: Budget,
 }
 
 impl<'m> AddressMap<'m> {
-    pub(crate) fn new(module: &'m Module<'m>, layout: &Layout) -> Self {
+    /// `list_bytes` is how long the sections with lists of addresses are.
+    pub(crate) fn new(module: &'m Module<'m>, layout: &Layout, list_bytes: usize) -> Self {
         let length = u64::from(module.code.end.saturating_sub(module.code.start));
-        Self { module, text: layout.code_address(ModulePc(module.code.start)), length }
+        let lists = Budget::new(list_bytes);
+        Self { module, text: layout.code_address(ModulePc(module.code.start)), length, lists }
     }
 
     /// Synthetic address of the start of the code section's contents.

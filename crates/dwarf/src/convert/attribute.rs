@@ -12,11 +12,14 @@ use gimli::{
 
 use super::address::AddressMap;
 use super::expression::{self, Context, Resolve, Role};
+use super::limits::Budget;
 use super::line::Files;
 use super::list::{code_ranges, location_list, range_list};
 use super::survey::Survey;
 use crate::report::{Drop, Report};
 use crate::sections::Reader;
+
+const TOO_LONG: &str = "the strings are too long";
 
 /// The unit being read, to look up what expressions refer to.
 pub(crate) struct Resolver<'r, 'a> {
@@ -39,17 +42,16 @@ impl Resolve for Resolver<'_, '_> {
     }
 }
 
-/// Strings of `.debug_str`, each added once. Bounded, because in a malformed file every byte can start a long one.
+/// Strings of `.debug_str`, each added once.
 pub(crate) struct Strings<'s> {
     table: &'s mut StringTable,
     /// By the address of the DWARF that the string is in, and its offset.
     known: HashMap<(usize, usize), StringId>,
-    /// How many more bytes may be added.
-    budget: usize,
+    budget: &'s Budget,
 }
 
 impl<'s> Strings<'s> {
-    pub(crate) fn new(table: &'s mut StringTable, budget: usize) -> Self {
+    pub(crate) fn new(table: &'s mut StringTable, budget: &'s Budget) -> Self {
         Self { table, known: HashMap::new(), budget }
     }
 
@@ -76,7 +78,9 @@ impl<'s> Strings<'s> {
             return Ok(id);
         }
         let string = unit.string(offset).map_err(|error| error.to_string())?;
-        self.budget = self.budget.checked_sub(string.len()).ok_or("strings are too long")?;
+        if !self.budget.spend(string.len()) {
+            return Err(TOO_LONG.to_owned());
+        }
         let id = self.table.add(string.slice());
         self.known.insert(key, id);
         Ok(id)
@@ -193,7 +197,11 @@ impl<'a> AttributeConverter<'_, '_, 'a> {
                 Value::StringRef(self.strings.add_reference(unit, offset)?)
             }
             AttributeValue::DebugLineStrRef(offset) => {
-                Value::StringRef(self.strings.add(unit.line_string(offset).map_err(text)?.slice()))
+                let string = unit.line_string(offset).map_err(text)?;
+                if !self.strings.budget.spend(string.len()) {
+                    return Err(TOO_LONG.to_owned());
+                }
+                Value::StringRef(self.strings.add(string.slice()))
             }
             AttributeValue::String(string) => Value::String(string.slice().into()),
             AttributeValue::FileIndex(0) if unit.header.version() <= 4 => return Ok(None),

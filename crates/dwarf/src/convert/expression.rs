@@ -50,7 +50,7 @@ pub(crate) enum Unsupported {
     Operation(&'static str),
     #[error("local, operand or global of an unknown function or out of bounds")]
     Place,
-    #[error("a vector or reference in the middle of an expression")]
+    #[error("a value in the middle of an expression that is larger than an address")]
     Type,
     #[error("reference to an entry that is not in the image")]
     Reference,
@@ -245,12 +245,17 @@ impl Converter<'_> {
         }
     }
 
-    fn deref(&mut self, size: u8) {
-        if size == self.context.layout.machine.address_size() {
+    fn deref(&mut self, size: u8) -> Result<(), Unsupported> {
+        let address_size = self.context.layout.machine.address_size();
+        if size > address_size {
+            return Err(Unsupported::Type);
+        }
+        if size == address_size {
             self.out.op_deref();
         } else {
             self.out.op_deref_size(size);
         }
+        Ok(())
     }
 
     fn operation(&mut self, operation: &Operation<'_>) -> Result<(), Unsupported> {
@@ -258,14 +263,14 @@ impl Converter<'_> {
         match *operation {
             Operation::WasmLocal { .. } | Operation::WasmGlobal { .. } | Operation::WasmStack { .. } => {
                 let size = self.place(operation)?.ok_or(Unsupported::Type)?;
-                self.deref(size);
+                self.deref(size)?;
             }
             Operation::Deref { space: true, .. } => return Err(Unsupported::Operation("an address space")),
             Operation::Deref { base_type, size, .. } if base_type.0 != 0 => {
                 let base = resolve.base_type(base_type).ok_or(Unsupported::Reference)?;
                 self.out.op_deref_type(size, base);
             }
-            Operation::Deref { size, .. } => self.deref(size),
+            Operation::Deref { size, .. } => self.deref(size)?,
             Operation::Address { address } => self.data_address(address)?,
             Operation::AddressIndex { index } => {
                 self.data_address(resolve.address(index).ok_or(Unsupported::Malformed)?)?;
@@ -284,7 +289,7 @@ impl Converter<'_> {
             Operation::TLS => {
                 if let Some(index) = self.context.module.tls_base {
                     let size = self.place(&Operation::WasmGlobal { index })?.ok_or(Unsupported::Type)?;
-                    self.deref(size);
+                    self.deref(size)?;
                     self.out.op(dw::DW_OP_plus);
                 }
             }

@@ -5,6 +5,7 @@ use gimli::write::{Address, FileId, FileInfo, LineProgram, LineRow, LineString, 
 use gimli::{Encoding, LineEncoding, UnitRef, read};
 
 use super::address::AddressMap;
+use super::limits::Budget;
 use crate::report::{Drop, Report};
 use crate::sections::Reader;
 
@@ -20,6 +21,18 @@ impl Files {
     }
 }
 
+/// Strings of line tables.
+pub(crate) struct LineStrings<'s> {
+    pub(crate) table: &'s mut LineStringTable,
+    pub(crate) budget: &'s Budget,
+}
+
+impl LineStrings<'_> {
+    fn add(&mut self, string: Reader<'_>, encoding: Encoding) -> Option<LineString> {
+        self.budget.spend(string.len()).then(|| LineString::new(string.slice(), encoding, self.table))
+    }
+}
+
 /// Converts the line table of a unit: of `unit` or, for a split unit, of its skeleton. `with_rows` is false when
 /// only the file table is wanted.
 pub(crate) fn convert<'a>(
@@ -28,7 +41,7 @@ pub(crate) fn convert<'a>(
     encoding: Encoding,
     with_rows: bool,
     map: &AddressMap<'_>,
-    strings: &mut LineStringTable,
+    strings: &mut LineStrings<'_>,
     report: &mut Report,
 ) -> Option<(LineProgram, Files)> {
     let program = unit.line_program.clone()?;
@@ -39,11 +52,11 @@ pub(crate) fn convert<'a>(
     Some((table.program, Files { ids: table.ids }))
 }
 
-struct Table<'t, 'a> {
+struct Table<'t, 's, 'a> {
     unit: UnitRef<'t, Reader<'a>>,
     program: LineProgram,
     ids: Vec<Option<FileId>>,
-    strings: &'t mut LineStringTable,
+    strings: &'t mut LineStrings<'s>,
     encoding: Encoding,
 }
 
@@ -53,14 +66,14 @@ struct Row {
     row: LineRow,
 }
 
-impl<'t, 'a> Table<'t, 'a> {
+impl<'t, 's, 'a> Table<'t, 's, 'a> {
     /// Starts the table with all directories and files of the header.
     fn new(
         unit: UnitRef<'t, Reader<'a>>,
         from: &read::IncompleteLineProgram<Reader<'a>>,
         name: Option<Reader<'a>>,
         encoding: Encoding,
-        strings: &'t mut LineStringTable,
+        strings: &'t mut LineStrings<'s>,
     ) -> Option<Self> {
         let header = from.header();
         let directory = header.directory(0).and_then(|value| unit.dwarf.attr_line_string(value).ok());
@@ -71,9 +84,9 @@ impl<'t, 'a> Table<'t, 'a> {
         let mut program = LineProgram::new(
             encoding,
             LineEncoding::default(),
-            LineString::new(directory.slice(), encoding, strings),
+            strings.add(directory, encoding)?,
             None,
-            LineString::new(primary.slice(), encoding, strings),
+            strings.add(primary, encoding)?,
             None,
         );
         program.file_has_md5 = encoding.version >= 5 && header.file_has_md5();
@@ -107,13 +120,13 @@ impl<'t, 'a> Table<'t, 'a> {
                 if directory.is_empty() {
                     return None;
                 }
-                self.program.add_directory(LineString::new(directory.slice(), self.encoding, self.strings))
+                self.program.add_directory(self.strings.add(directory, self.encoding)?)
             }
         };
         if path.is_empty() {
             return None;
         }
-        let path = LineString::new(path.slice(), self.encoding, self.strings);
+        let path = self.strings.add(path, self.encoding)?;
         let info = FileInfo { md5: *file.md5(), ..FileInfo::default() };
         Some(self.program.add_file(path, directory, Some(info)))
     }

@@ -21,7 +21,9 @@ pub(crate) fn code_ranges<'a>(
 ) -> Vec<(u64, u64)> {
     let Ok(Some(mut ranges)) = unit.attr_ranges(value) else { return Vec::new() };
     let mut found = Vec::new();
-    while let Ok(Some(range)) = ranges.next() {
+    while map.lists.spend(1)
+        && let Ok(Some(range)) = ranges.next()
+    {
         let range =
             if is_root { map.unit_range(range.begin, range.end) } else { map.range(range.begin, range.end) };
         found.extend(range);
@@ -64,6 +66,10 @@ pub(crate) fn location_list<'a>(
                 break;
             }
         };
+        if !map.lists.spend(1 + location.data.0.len()) {
+            report.drop(Drop::Attribute, "location lists are too long");
+            break;
+        }
         let (mut begin, mut end) = (location.range.begin, location.range.end);
         if (begin, end) == (0, u64::MAX)
             && let Some(function) = context.function

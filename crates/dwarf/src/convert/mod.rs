@@ -10,6 +10,7 @@
 mod address;
 mod attribute;
 mod expression;
+mod limits;
 mod line;
 mod list;
 mod sources;
@@ -23,6 +24,8 @@ use gimli::write::{Dwarf, EndianVec, Sections};
 
 use self::address::AddressMap;
 use self::attribute::Strings;
+use self::limits::Budget;
+use self::line::LineStrings;
 use self::survey::Survey;
 use self::unit::{Shared, Tables};
 use crate::report::{Drop, Report};
@@ -45,16 +48,15 @@ pub(crate) fn convert<'a>(
     layout: &Layout,
     report: &mut Report,
 ) -> Converted {
-    let map = AddressMap::new(module, layout);
+    let map = AddressMap::new(module, layout, debug.list_bytes());
     let mut dwarf = Dwarf::new();
     let survey = Survey::new(debug, &map, layout.machine, &mut dwarf, report);
     let shared = Shared { module, layout, map: &map };
-    // The strings that are referred to are parts of the section, and parts of each other at most here and there.
-    let budget = debug.string_bytes().saturating_mul(4);
+    let strings = Budget::new(debug.string_bytes());
     let mut tables = Tables {
         units: &mut dwarf.units,
-        strings: Strings::new(&mut dwarf.strings, budget),
-        line_strings: &mut dwarf.line_strings,
+        strings: Strings::new(&mut dwarf.strings, &strings),
+        line_strings: LineStrings { table: &mut dwarf.line_strings, budget: &strings },
         line_tables: HashSet::new(),
         returns: BTreeMap::new(),
     };

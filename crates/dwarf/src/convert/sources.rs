@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gimli::{DwoId, EndianSlice, LittleEndian, Section, UnitRef, UnitType, read};
 
+use super::limits::AbbreviationTables;
 use crate::report::{Drop, Report};
 use crate::sections::{DebugSections, ReadDwarf, Reader, Split};
 
@@ -79,10 +80,17 @@ fn units<'a>(dwarf: &ReadDwarf<'a>, report: &mut Report) -> Vec<read::Unit<Reade
     let section = *dwarf.debug_info.reader();
     let mut found = Vec::new();
     let mut offset = 0;
+    let mut tables = AbbreviationTables::new(dwarf);
     while offset < section.len() {
         let header = dwarf.debug_info.header_from_offset(gimli::DebugInfoOffset(offset));
-        match header.and_then(|header| dwarf.unit(header)) {
-            Ok(unit) => found.push(unit),
+        match header {
+            Ok(header) if !tables.allow(dwarf, header.debug_abbrev_offset().0) => {
+                report.drop(Drop::Unit, "the tables of abbreviations are too long");
+            }
+            Ok(header) => match dwarf.unit(header) {
+                Ok(unit) => found.push(unit),
+                Err(error) => report.drop(Drop::Unit, error),
+            },
             Err(error) => report.drop(Drop::Unit, error),
         }
         let Some(length) = unit_length(section, offset) else { break };

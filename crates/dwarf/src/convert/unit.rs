@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use gimli::write::{Address, AttributeValue as Value, LineStringTable, Unit, UnitEntryId, UnitTable};
+use gimli::write::{Address, AttributeValue as Value, Unit, UnitEntryId, UnitTable};
 use gimli::{DebuggingInformationEntry, DwTag, UnitRef, UnitType, constants as dw};
 
 use super::address::AddressMap;
 use super::attribute::{AttributeConverter, Resolver, Strings};
 use super::expression::Context;
-use super::line::{self, Files};
+use super::line::{self, Files, LineStrings};
 use super::list::code_ranges;
 use super::survey::{Place, Survey};
 use crate::module::is_main;
@@ -38,7 +38,7 @@ struct Scope<'c> {
 pub(crate) struct Tables<'t> {
     pub(crate) units: &'t mut UnitTable,
     pub(crate) strings: Strings<'t>,
-    pub(crate) line_strings: &'t mut LineStringTable,
+    pub(crate) line_strings: LineStrings<'t>,
     /// Offsets of the line tables that were converted already for a unit.
     pub(crate) line_tables: HashSet<usize>,
     /// How functions return structures, by function index.
@@ -69,7 +69,7 @@ pub(crate) fn convert(
         out.encoding(),
         with_rows,
         shared.map,
-        tables.line_strings,
+        &mut tables.line_strings,
         report,
     );
     let mut files = Files::default();
