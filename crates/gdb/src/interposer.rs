@@ -43,12 +43,23 @@ pub(crate) enum Own {
     ReadBinary { address: u64, length: u64 },
     /// `qSearch:memory`.
     Search { address: u64, length: u64, pattern: Vec<u8> },
-    /// `qXfer:threads:read`.
-    Threads { offset: u64, length: u64 },
+    /// `qXfer`: gdbstub lacks the threads, and never says that a piece is the last.
+    Read { document: Document, offset: u64, length: u64 },
     /// `qC`: the current thread.
     CurrentThread,
     /// `k`: end the guest; there is no reply.
     Kill,
+}
+
+/// What can be read piece by piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Document {
+    /// The target description.
+    Description,
+    /// The path of the symbol image.
+    ExecFile,
+    /// The list of threads.
+    Threads,
 }
 
 /// What the client said about itself, as far as packets have to be judged by it.
@@ -68,8 +79,8 @@ pub(crate) fn judge(body: &[u8], dialect: Dialect) -> Verdict {
         b'v' => verb(body, dialect),
         b'?' if rest.is_empty() => Verdict::Own(Own::StopReason),
         b'!' | b'g' if rest.is_empty() => forward(body),
-        b'g' | b'?' | b'!' => Verdict::Malformed,
-        b'k' => Verdict::Own(Own::Kill),
+        b'k' if rest.is_empty() => Verdict::Own(Own::Kill),
+        b'g' | b'?' | b'!' | b'k' => Verdict::Malformed,
         b'D' => detach(rest),
         b'm' | b'x' => read_memory(first, rest),
         b'M' | b'X' => write_memory(first, rest),
@@ -160,7 +171,7 @@ fn resume(kind: u8, rest: &[u8]) -> Verdict {
         (b's', []) => Verdict::Forward(b"vCont;s:1;c".to_vec()),
         (b'C' | b'S', signal) => parsed(
             hex::number(signal).and_then(|signal| u8::try_from(signal).ok()).map(|signal| match kind {
-                b'C' => Verdict::Forward(format!("vCont;C{signal:02x}").into_bytes()),
+                b'C' => Verdict::Forward(format!("vCont;C{signal:02x}:1;c").into_bytes()),
                 _ => Verdict::Forward(format!("vCont;S{signal:02x}:1;c").into_bytes()),
             }),
         ),
@@ -196,7 +207,7 @@ fn query(body: &[u8]) -> Verdict {
         }
         (b"qRcmd", command) => parsed(command.strip_prefix(b",").and_then(hex::bytes).map(|_| forward(body))),
         (b"qSearch", rest) => search(rest),
-        (b"qXfer", rest) => transfer(body, rest),
+        (b"qXfer", rest) => transfer(rest),
         _ => Verdict::Unsupported,
     }
 }
@@ -212,7 +223,7 @@ fn search(rest: &[u8]) -> Verdict {
 }
 
 /// `qXfer:object:read:annex:offset,length`.
-fn transfer(body: &[u8], rest: &[u8]) -> Verdict {
+fn transfer(rest: &[u8]) -> Verdict {
     let mut fields = Fields::new(rest);
     let (_, Some(object), Some(b"read")) = (fields.text(b':'), fields.text(b':'), fields.text(b':')) else {
         return Verdict::Unsupported;
@@ -220,15 +231,15 @@ fn transfer(body: &[u8], rest: &[u8]) -> Verdict {
     let annex = fields.text(b':');
     let window = fields.number(b',').zip(fields.last_number());
     let Some((annex, (offset, length))) = annex.zip(window) else { return Verdict::Malformed };
-    match object {
-        b"features" => forward(body),
-        b"exec-file" => {
-            let is_process = annex.is_empty() || hex::number(annex).is_some_and(|pid| pid != 0);
-            parsed(is_process.then(|| forward(body)))
-        }
-        b"threads" => Verdict::Own(Own::Threads { offset, length }),
-        _ => Verdict::Unsupported,
-    }
+    let is_process = annex.is_empty() || hex::number(annex).is_some_and(|pid| pid != 0);
+    let document = match (object, annex) {
+        (b"features", b"target.xml") => Document::Description,
+        (b"exec-file", _) if is_process => Document::ExecFile,
+        (b"threads", b"") => Document::Threads,
+        (b"features" | b"exec-file" | b"threads", _) => return Verdict::Malformed,
+        _ => return Verdict::Unsupported,
+    };
+    Verdict::Own(Own::Read { document, offset, length })
 }
 
 fn verb(body: &[u8], dialect: Dialect) -> Verdict {

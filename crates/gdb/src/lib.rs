@@ -19,6 +19,8 @@
 )]
 
 mod address_space;
+mod conversation;
+mod debuggee;
 mod error;
 mod frame_image;
 mod framer;
@@ -27,9 +29,22 @@ mod int;
 mod interposer;
 mod machine;
 mod memory;
+mod monitor;
 mod packet;
+mod paused;
 mod persona;
+mod reply;
+mod serve;
+mod stop;
+mod stub;
+mod symbols;
+mod target;
 mod value_bytes;
+mod xfer;
 
+pub use conversation::Outcome;
+pub use debuggee::{Debuggee, Launcher};
 pub use error::Error;
 pub use packet::{PACKET_SIZE, PACKET_SLACK};
+pub use serve::serve;
+pub use symbols::Program;

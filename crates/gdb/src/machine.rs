@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use debugger::{Frame, Value};
+use dwarf::FunctionReturn;
 use frame_table::ModulePc;
 
 /// Why something at an address or in a register could not be read or written.
@@ -43,32 +44,9 @@ pub(crate) struct ReturnedCall {
     pub(crate) results: usize,
     /// What it was called with.
     pub(crate) arguments: Vec<Value>,
-    /// How the source language's structure is returned that the callee delivers through a pointer in its first
-    /// argument; none when it returns none, or when the debug info does not say.
-    pub(crate) shape: Option<ReturnShape>,
-}
-
-/// Where the System V ABI for x86-64 returns a structure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ReturnShape {
-    /// In memory; its address is in a register.
-    Memory,
-    /// In registers.
-    Registers {
-        /// Bytes in the structure, at most 16.
-        size: u64,
-        /// The kind of each 8 bytes of it.
-        parts: Vec<EightByte>,
-    },
-}
-
-/// The kind of 8 bytes of a structure, as the ABI classifies them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EightByte {
-    /// At least one integer or pointer is in it.
-    Integer,
-    /// Floats only.
-    Float,
+    /// How the callee returns what is not one scalar, and where gdb looks for it; none for others, or when the debug
+    /// info does not say.
+    pub(crate) shape: Option<FunctionReturn>,
 }
 
 /// A stopped guest.
@@ -84,9 +62,6 @@ pub(crate) trait Machine {
 
     /// Writes a value of the type that is there.
     fn set_value(&mut self, place: ValuePlace, value: Value) -> Result<(), Fault>;
-
-    /// Bytes in a linear memory.
-    fn memory_size(&self, instance: u32, memory: u32) -> Option<u64>;
 
     /// Reads from a linear memory; returns how many bytes there were before its end.
     fn read_memory(&self, instance: u32, memory: u32, offset: u64, into: &mut [u8]) -> usize;

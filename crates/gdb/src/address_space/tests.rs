@@ -68,12 +68,12 @@ fn gaps_are_nothing() {
 
 #[test]
 fn regions_do_not_overlap_and_stay_canonical() {
-    let AddressSpace { memories, globals, tables, bytecode, host, code, .. } = WIDE;
-    let mut end = super::WIDE.main_memory_end;
+    let AddressSpace { memories, globals, tables, bytecode, host, code, stack_end, stack_base, .. } = WIDE;
+    let mut end = WIDE.main_memory_end;
     for regions in [memories, globals, tables, bytecode, host, code] {
         assert!(regions.base >= end, "{regions:x?} starts before {end:#x}");
         end = regions.base + regions.stride * regions.count;
     }
-    assert!(super::WIDE.stack_end >= end);
-    assert!(super::WIDE.stack_base < 1 << 47);
+    assert!(stack_end >= end, "the stack region starts before {end:#x}");
+    assert!(stack_base < 1 << 47, "{stack_base:#x} is no user-space address");
 }

@@ -3,7 +3,8 @@
 use crate::packet::PACKET_SIZE;
 
 /// What we announce beyond gdbstub's own list: packets that the interposer answers.
-const ADDED: &[&str] = &["qXfer:threads:read+", "binary-upload+"];
+const ADDED: &[&str] =
+    &["qXfer:features:read+", "qXfer:exec-file:read+", "qXfer:threads:read+", "binary-upload+"];
 
 /// The reply to `qSupported`: gdbstub's list with the packet size that we promise (gdbstub counts its whole buffer) and
 /// with what the interposer adds.
@@ -22,7 +23,8 @@ mod tests {
     #[test]
     fn packet_size_is_ours_and_features_are_added() {
         let reply = supported_features(b"PacketSize=20180;vContSupported+;swbreak+");
-        let expected = "PacketSize=20000;vContSupported+;swbreak+;qXfer:threads:read+;binary-upload+";
+        let expected = "PacketSize=20000;vContSupported+;swbreak+;qXfer:features:read+;qXfer:exec-file:read+;\
+                        qXfer:threads:read+;binary-upload+";
         assert_eq!(String::from_utf8_lossy(&reply), expected);
     }
 }

@@ -21,233 +21,237 @@ fn check(packets: &[&str], expected: Expect) {
     expected.assert_eq(&lines);
 }
 
+/// What gdbstub cannot parse, or refuses for good.
+const FRAGILE: &[&str] = &[
+    "qCRC:0,10",
+    "qSupported",
+    "qSupported:",
+    "qSupported:;;a+",
+    "g;thread:1;",
+    "p0;thread:1;",
+    "vAttachName;78",
+    "vAttachWait;78",
+    "qProcessInfoPID:1",
+    "qXfer:features:read",
+    "qXfer:features:read:target.xml:0",
+    "vCont;t",
+    "vCont;t:p1.1",
+    "qAttached:0",
+    "Hgp1.-1",
+    "Hg-1",
+    "T0",
+    "m00000000000000000,4",
+    "m0",
+    "m,4",
+    "D1",
+    "vCont",
+    "vCont;",
+    "vCont;s",
+    "vCont;s:-1",
+    "vCont;r1,2",
+    "vRun;zz",
+    "vFile:open:2f,100000,0",
+    "Z0,0",
+    "Z0,0,1;X1,27",
+    "P1",
+    "G00",
+    "X0,4:abc",
+    "M0,2:00",
+    "qThreadExtraInfo,0",
+    "qRcmd",
+    "T",
+    "H",
+    "",
+    "vKill",
+    "vKill;0",
+    "QEnvironmentHexEncoded:00",
+    "k;1",
+    "c1000",
+];
+
 #[test]
 fn packets_that_would_end_gdbstubs_session_do_not_reach_it() {
-    let packets = [
-        "qCRC:0,10",
-        "qSupported",
-        "qSupported:",
-        "qSupported:;;a+",
-        "g;thread:1;",
-        "p0;thread:1;",
-        "vAttachName;78",
-        "vAttachWait;78",
-        "qProcessInfoPID:1",
-        "qXfer:features:read",
-        "qXfer:features:read:target.xml:0",
-        "vCont;t",
-        "vCont;t:p1.1",
-        "qAttached:0",
-        "Hgp1.-1",
-        "Hg-1",
-        "T0",
-        "m00000000000000000,4",
-        "m0",
-        "m,4",
-        "D1",
-        "vCont",
-        "vCont;",
-        "vCont;s",
-        "vCont;s:-1",
-        "vCont;r1,2",
-        "vRun;zz",
-        "vFile:open:2f,100000,0",
-        "Z0,0",
-        "Z0,0,1;X1,27",
-        "P1",
-        "G00",
-        "X0,4:abc",
-        "M0,2:00",
-        "qThreadExtraInfo,0",
-        "qRcmd",
-        "T",
-        "H",
-        "",
-        "vKill",
-        "vKill;0",
-        "QEnvironmentHexEncoded:00",
-        "k;1",
-        "c1000",
-    ];
     check(
         &packets,
         expect![[r#"
-        qCRC:0,10: Unsupported
-        qSupported: forward qSupported:multiprocess-
-        qSupported:: forward qSupported:multiprocess-
-        qSupported:;;a+: forward qSupported:a+
-        g;thread:1;: Malformed
-        p0;thread:1;: Malformed
-        vAttachName;78: Unsupported
-        vAttachWait;78: Unsupported
-        qProcessInfoPID:1: Unsupported
-        qXfer:features:read: Unsupported
-        qXfer:features:read:target.xml:0: Malformed
-        vCont;t: Malformed
-        vCont;t:p1.1: Malformed
-        qAttached:0: Malformed
-        Hgp1.-1: Malformed
-        Hg-1: Malformed
-        T0: Malformed
-        m00000000000000000,4: forward m0,4
-        m0: Malformed
-        m,4: Malformed
-        D1: Unsupported
-        vCont: Malformed
-        vCont;: Malformed
-        vCont;s: Malformed
-        vCont;s:-1: Malformed
-        vCont;r1,2: Malformed
-        vRun;zz: Malformed
-        vFile:open:2f,100000,0: Malformed
-        Z0,0: Malformed
-        Z0,0,1;X1,27: Malformed
-        P1: Malformed
-        G00: Malformed
-        X0,4:abc: Malformed
-        M0,2:00: Malformed
-        qThreadExtraInfo,0: Malformed
-        qRcmd: Malformed
-        T: Malformed
-        H: Malformed
-        : Unsupported
-        vKill: Malformed
-        vKill;0: Malformed
-        QEnvironmentHexEncoded:00: Unsupported
-        k;1: Own(Kill)
-        c1000: Malformed
-    "#]],
+            qCRC:0,10: Unsupported
+            qSupported: forward qSupported:multiprocess-
+            qSupported:: forward qSupported:multiprocess-
+            qSupported:;;a+: forward qSupported:a+
+            g;thread:1;: Malformed
+            p0;thread:1;: Malformed
+            vAttachName;78: Unsupported
+            vAttachWait;78: Unsupported
+            qProcessInfoPID:1: Unsupported
+            qXfer:features:read: Unsupported
+            qXfer:features:read:target.xml:0: Malformed
+            vCont;t: Malformed
+            vCont;t:p1.1: Malformed
+            qAttached:0: Malformed
+            Hgp1.-1: Malformed
+            Hg-1: Malformed
+            T0: Malformed
+            m00000000000000000,4: forward m0,4
+            m0: Malformed
+            m,4: Malformed
+            D1: Unsupported
+            vCont: Malformed
+            vCont;: Malformed
+            vCont;s: Malformed
+            vCont;s:-1: Malformed
+            vCont;r1,2: Malformed
+            vRun;zz: Malformed
+            vFile:open:2f,100000,0: Malformed
+            Z0,0: Malformed
+            Z0,0,1;X1,27: Malformed
+            P1: Malformed
+            G00: Malformed
+            X0,4:abc: Malformed
+            M0,2:00: Malformed
+            qThreadExtraInfo,0: Malformed
+            qRcmd: Malformed
+            T: Malformed
+            H: Malformed
+            : Unsupported
+            vKill: Malformed
+            vKill;0: Malformed
+            QEnvironmentHexEncoded:00: Unsupported
+            k;1: Malformed
+            c1000: Malformed
+        "#]],
     );
 }
 
+/// What gdb and lldb send.
+const ORDINARY: &[&str] = &[
+    "?",
+    "!",
+    "g",
+    "G00112233",
+    "p10",
+    "P0=0011223344556677",
+    "m7e0000000000,40",
+    "m0,ffffffff",
+    "mfffffffffffffff0,40",
+    "x0,10",
+    "M0,2:0011",
+    "X0,2:ab",
+    "X0,0:",
+    "Hg0",
+    "Hgp1.1",
+    "Hgp0.0",
+    "Hc-1",
+    "Hc1",
+    "Tp1.1",
+    "D",
+    "D;1",
+    "k",
+    "c",
+    "s",
+    "C0b",
+    "S05",
+    "vCont?",
+    "vCont;c",
+    "vCont;s:p1.1;c:p1.-1",
+    "vCont;C0b:p1.1;c",
+    "vCont;r7e0000000000,7e0000000010:p1.1;c",
+    "vKill;1",
+    "vRun;;61;62",
+    "vRun;",
+    "vMustReplyEmpty",
+    "vFile:setfs:0",
+    "vFile:open:2f61,0,1c0",
+    "vFile:pread:0,1000,0",
+    "vFile:fstat:0",
+    "vFile:close:0",
+    "vFile:unlink:2f61",
+    "Z0,7e0000000000,1",
+    "z1,7e0000000000,1",
+    "Z2,0,4",
+    "qSupported:multiprocess+;swbreak+",
+    "QStartNoAckMode",
+    "qAttached:1",
+    "qfThreadInfo",
+    "qC",
+    "qOffsets",
+    "qRcmd,68656c70",
+    "qThreadExtraInfo,p1.1",
+    "qSearch:memory:0;10;abc",
+    "qXfer:features:read:target.xml:0,1000",
+    "qXfer:exec-file:read:1:0,1000",
+    "qXfer:threads:read::0,1000",
+    "qXfer:auxv:read::0,1000",
+    "qTStatus",
+    "qSymbol::",
+    "R00",
+];
+
 #[test]
 fn ordinary_packets_pass() {
-    let packets = [
-        "?",
-        "!",
-        "g",
-        "G00112233",
-        "p10",
-        "P0=0011223344556677",
-        "m7e0000000000,40",
-        "m0,ffffffff",
-        "mfffffffffffffff0,40",
-        "x0,10",
-        "M0,2:0011",
-        "X0,2:ab",
-        "X0,0:",
-        "Hg0",
-        "Hgp1.1",
-        "Hgp0.0",
-        "Hc-1",
-        "Hc1",
-        "Tp1.1",
-        "D",
-        "D;1",
-        "k",
-        "c",
-        "s",
-        "C0b",
-        "S05",
-        "vCont?",
-        "vCont;c",
-        "vCont;s:p1.1;c:p1.-1",
-        "vCont;C0b:p1.1;c",
-        "vCont;r7e0000000000,7e0000000010:p1.1;c",
-        "vKill;1",
-        "vRun;;61;62",
-        "vRun;",
-        "vMustReplyEmpty",
-        "vFile:setfs:0",
-        "vFile:open:2f61,0,1c0",
-        "vFile:pread:0,1000,0",
-        "vFile:fstat:0",
-        "vFile:close:0",
-        "vFile:unlink:2f61",
-        "Z0,7e0000000000,1",
-        "z1,7e0000000000,1",
-        "Z2,0,4",
-        "qSupported:multiprocess+;swbreak+",
-        "QStartNoAckMode",
-        "qAttached:1",
-        "qfThreadInfo",
-        "qC",
-        "qOffsets",
-        "qRcmd,68656c70",
-        "qThreadExtraInfo,p1.1",
-        "qSearch:memory:0;10;abc",
-        "qXfer:features:read:target.xml:0,1000",
-        "qXfer:exec-file:read:1:0,1000",
-        "qXfer:threads:read::0,1000",
-        "qXfer:auxv:read::0,1000",
-        "qTStatus",
-        "qSymbol::",
-        "R00",
-    ];
     check(
         &packets,
         expect![[r#"
-        ?: Own(StopReason)
-        !: forward
-        g: forward
-        G00112233: forward
-        p10: Own(ReadRegister(16))
-        P0=0011223344556677: forward
-        m7e0000000000,40: forward
-        m0,ffffffff: forward m0,10000
-        mfffffffffffffff0,40: forward mfffffffffffffff0,f
-        x0,10: Own(ReadBinary { address: 0, length: 16 })
-        M0,2:0011: forward
-        X0,2:ab: forward
-        X0,0:: forward
-        Hg0: forward
-        Hgp1.1: forward
-        Hgp0.0: forward
-        Hc-1: forward
-        Hc1: forward
-        Tp1.1: forward
-        D: forward
-        D;1: forward D
-        k: Own(Kill)
-        c: forward vCont;c
-        s: forward vCont;s:1;c
-        C0b: forward vCont;C0b
-        S05: forward vCont;S05:1;c
-        vCont?: forward
-        vCont;c: forward
-        vCont;s:p1.1;c:p1.-1: forward
-        vCont;C0b:p1.1;c: forward
-        vCont;r7e0000000000,7e0000000010:p1.1;c: forward
-        vKill;1: forward
-        vRun;;61;62: forward
-        vRun;: forward
-        vMustReplyEmpty: Unsupported
-        vFile:setfs:0: forward
-        vFile:open:2f61,0,1c0: forward
-        vFile:pread:0,1000,0: forward
-        vFile:fstat:0: forward
-        vFile:close:0: forward
-        vFile:unlink:2f61: Unsupported
-        Z0,7e0000000000,1: forward
-        z1,7e0000000000,1: forward
-        Z2,0,4: Unsupported
-        qSupported:multiprocess+;swbreak+: forward
-        QStartNoAckMode: Own(StartNoAckMode)
-        qAttached:1: forward
-        qfThreadInfo: forward
-        qC: Own(CurrentThread)
-        qOffsets: forward
-        qRcmd,68656c70: forward
-        qThreadExtraInfo,p1.1: forward
-        qSearch:memory:0;10;abc: Own(Search { address: 0, length: 16, pattern: [97, 98, 99] })
-        qXfer:features:read:target.xml:0,1000: forward
-        qXfer:exec-file:read:1:0,1000: forward
-        qXfer:threads:read::0,1000: Own(Threads { offset: 0, length: 4096 })
-        qXfer:auxv:read::0,1000: Unsupported
-        qTStatus: Unsupported
-        qSymbol::: Unsupported
-        R00: forward
-    "#]],
+            ?: Own(StopReason)
+            !: forward
+            g: forward
+            G00112233: forward
+            p10: Own(ReadRegister(16))
+            P0=0011223344556677: forward
+            m7e0000000000,40: forward
+            m0,ffffffff: forward m0,10000
+            mfffffffffffffff0,40: forward mfffffffffffffff0,f
+            x0,10: Own(ReadBinary { address: 0, length: 16 })
+            M0,2:0011: forward
+            X0,2:ab: forward
+            X0,0:: forward
+            Hg0: forward
+            Hgp1.1: forward
+            Hgp0.0: forward
+            Hc-1: forward
+            Hc1: forward
+            Tp1.1: forward
+            D: forward
+            D;1: forward D
+            k: Malformed
+            c: forward vCont;c
+            s: forward vCont;s:1;c
+            C0b: forward vCont;C0b:1;c
+            S05: forward vCont;S05:1;c
+            vCont?: forward
+            vCont;c: forward
+            vCont;s:p1.1;c:p1.-1: forward
+            vCont;C0b:p1.1;c: forward
+            vCont;r7e0000000000,7e0000000010:p1.1;c: forward
+            vKill;1: forward
+            vRun;;61;62: forward
+            vRun;: forward
+            vMustReplyEmpty: Unsupported
+            vFile:setfs:0: forward
+            vFile:open:2f61,0,1c0: forward
+            vFile:pread:0,1000,0: forward
+            vFile:fstat:0: forward
+            vFile:close:0: forward
+            vFile:unlink:2f61: Unsupported
+            Z0,7e0000000000,1: forward
+            z1,7e0000000000,1: forward
+            Z2,0,4: Unsupported
+            qSupported:multiprocess+;swbreak+: forward
+            QStartNoAckMode: Own(StartNoAckMode)
+            qAttached:1: forward
+            qfThreadInfo: forward
+            qC: Own(CurrentThread)
+            qOffsets: forward
+            qRcmd,68656c70: forward
+            qThreadExtraInfo,p1.1: forward
+            qSearch:memory:0;10;abc: Own(Search { address: 0, length: 16, pattern: [97, 98, 99] })
+            qXfer:features:read:target.xml:0,1000: Own(Read { document: Description, offset: 0, length: 4096 })
+            qXfer:exec-file:read:1:0,1000: Own(Read { document: ExecFile, offset: 0, length: 4096 })
+            qXfer:threads:read::0,1000: Own(Read { document: Threads, offset: 0, length: 4096 })
+            qXfer:auxv:read::0,1000: Unsupported
+            qTStatus: Unsupported
+            qSymbol::: Unsupported
+            R00: forward
+        "#]],
     );
 }
 

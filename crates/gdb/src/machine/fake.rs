@@ -108,15 +108,11 @@ impl Machine for Fake {
         Ok(())
     }
 
-    fn memory_size(&self, instance: u32, memory: u32) -> Option<u64> {
-        ((instance, memory) == (0, 0)).then_some(self.memory.len() as u64)
-    }
-
     fn read_memory(&self, instance: u32, memory: u32, offset: u64, into: &mut [u8]) -> usize {
         if (instance, memory) != (0, 0) {
             return 0;
         }
-        let rest = self.memory.get(offset as usize..).unwrap_or_default();
+        let rest = self.memory.get(crate::int::index(offset)..).unwrap_or_default();
         into.iter_mut().zip(rest).map(|(to, from)| *to = *from).count()
     }
 
@@ -124,7 +120,7 @@ impl Machine for Fake {
         if (instance, memory) != (0, 0) {
             return Err(Fault::Unmapped);
         }
-        let start = offset as usize;
+        let start = crate::int::index(offset);
         let target = self.memory.get_mut(start..start + bytes.len()).ok_or(Fault::Unmapped)?;
         target.copy_from_slice(bytes);
         Ok(())

@@ -19,6 +19,7 @@ mod registers;
 mod returned;
 
 use debugger::Frame;
+use frame_table::ModulePc;
 
 use crate::address_space::{AddressSpace, HOST_FUNCTION, WIDE};
 use crate::frame_image::{frame_pointer, instance_index, module_index, resume_address, stack_pointer};
@@ -99,8 +100,8 @@ impl Persona for X86_64 {
             .filter_map(|(index, name)| Some(symbol(name, SPACE.host_function(module, narrow(index))?)));
         dwarf::Layout {
             machine: dwarf::Machine::X86_64,
-            code_base: SPACE.code.base + u64::from(module) * SPACE.code.stride,
-            globals_base: SPACE.globals.base + u64::from(instance) * SPACE.globals.stride,
+            code_base: SPACE.code(module, ModulePc(0)).unwrap_or_default(),
+            globals_base: SPACE.global(instance, 0).unwrap_or_default(),
             host_functions: host_functions.collect(),
             host: symbol("<host>", SPACE.host()),
         }

@@ -32,6 +32,7 @@ pub(super) static SIZES: [u8; COUNT] = sizes();
 /// What every stop reply carries.
 pub(super) static EXPEDITED: [usize; 3] = [RBP, RSP, RIP];
 
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, with an index below the length")]
 const fn sizes() -> [u8; COUNT] {
     let mut sizes = [0; COUNT];
     let mut number = 0;

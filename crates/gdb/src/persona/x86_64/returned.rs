@@ -1,10 +1,11 @@
 //! What the result registers show: the top of the operand stack, or a structure that was returned through memory.
 
 use debugger::Value;
+use dwarf::{RegisterClass, ReturnPlace};
 
 use crate::address_space::AddressSpace;
 use crate::int::{index, wide};
-use crate::machine::{EightByte, Machine, ReturnShape, ReturnedCall};
+use crate::machine::{Machine, ReturnedCall};
 
 use super::registers::ResultRegister;
 
@@ -36,9 +37,11 @@ impl Returned {
             Value::I64(pointer) => pointer.cast_unsigned(),
             _ => return None,
         };
-        match call.shape.as_ref()? {
-            ReturnShape::Memory => Some(Self::Address(address)),
-            ReturnShape::Registers { size, parts } => Self::parts(machine, space, address, *size, parts),
+        let shape = call.shape.as_ref().filter(|shape| shape.hidden_pointer)?;
+        match &shape.place {
+            ReturnPlace::Memory => Some(Self::Address(address)),
+            ReturnPlace::Registers(parts) => Self::parts(machine, space, address, shape.byte_size, parts),
+            ReturnPlace::X87 => None,
         }
     }
 
@@ -48,7 +51,7 @@ impl Returned {
         space: &AddressSpace,
         address: u64,
         size: u64,
-        parts: &[EightByte],
+        parts: &[RegisterClass],
     ) -> Option<Self> {
         let mut image = [0; 16];
         let length = index(size);
@@ -61,8 +64,8 @@ impl Returned {
         let (words, _) = image.as_chunks::<8>();
         for (part, word) in parts.iter().zip(words) {
             match part {
-                EightByte::Integer => integers.push(u64::from_le_bytes(*word)),
-                EightByte::Float => floats.push(u64::from_le_bytes(*word)),
+                RegisterClass::Integer => integers.push(u64::from_le_bytes(*word)),
+                RegisterClass::Sse => floats.push(u64::from_le_bytes(*word)),
             }
         }
         Some(Self::Parts {

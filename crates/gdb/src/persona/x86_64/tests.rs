@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use debugger::Value;
+use dwarf::{FunctionReturn, RegisterClass, ReturnPlace};
 use expect_test::{Expect, expect};
 use frame_table::ModulePc;
 
 use super::*;
+use crate::machine::ReturnedCall;
 use crate::machine::fake::{Fake, host_frame};
-use crate::machine::{EightByte, ReturnShape, ReturnedCall};
 
 /// Names and sizes (in bits) of the registers in target.xml, in order.
 fn described() -> Vec<(String, usize)> {
@@ -103,9 +104,10 @@ fn a_float_on_top_is_in_xmm0() {
     assert_eq!(X86_64.register(&machine, 0), None, "rax has no part in it");
 }
 
-fn after_call(arguments: &[Value], results: usize, shape: Option<ReturnShape>) -> Fake {
+fn after_call(arguments: &[Value], results: usize, place: Option<ReturnPlace>) -> Fake {
     let mut machine = Fake::new();
     let arguments = arguments.to_vec();
+    let shape = place.map(|place| FunctionReturn { byte_size: 16, hidden_pointer: true, place });
     machine.returned = Some(ReturnedCall { module: 0, function: 2, results, arguments, shape });
     machine
 }
@@ -119,20 +121,20 @@ fn results(machine: &Fake) -> [Option<u64>; 4] {
 
 #[test]
 fn a_long_structure_has_its_address_in_rax() {
-    let machine = after_call(&[Value::I32(0x80)], 0, Some(ReturnShape::Memory));
+    let machine = after_call(&[Value::I32(0x80)], 0, Some(ReturnPlace::Memory));
     assert_eq!(results(&machine), [Some(0x80), None, None, None]);
 }
 
 #[test]
 fn a_short_structure_is_dealt_out_to_the_registers_of_its_parts() {
-    let shape = |parts: &[EightByte]| Some(ReturnShape::Registers { size: 16, parts: parts.to_vec() });
+    let shape = |parts: &[RegisterClass]| Some(ReturnPlace::Registers(parts.to_vec()));
     let (low, high) = (Some(0x8786_8584_8382_8180), Some(0x8f8e_8d8c_8b8a_8988));
     let arguments = [Value::I32(0x80)];
-    let machine = after_call(&arguments, 0, shape(&[EightByte::Integer, EightByte::Integer]));
+    let machine = after_call(&arguments, 0, shape(&[RegisterClass::Integer, RegisterClass::Integer]));
     assert_eq!(results(&machine), [low, high, None, None]);
-    let machine = after_call(&arguments, 0, shape(&[EightByte::Float, EightByte::Integer]));
+    let machine = after_call(&arguments, 0, shape(&[RegisterClass::Sse, RegisterClass::Integer]));
     assert_eq!(results(&machine), [high, None, low, None]);
-    let machine = after_call(&arguments, 0, shape(&[EightByte::Float, EightByte::Float]));
+    let machine = after_call(&arguments, 0, shape(&[RegisterClass::Sse, RegisterClass::Sse]));
     assert_eq!(results(&machine), [None, None, low, high]);
 }
 
@@ -140,13 +142,10 @@ fn a_short_structure_is_dealt_out_to_the_registers_of_its_parts() {
 fn what_a_call_returned_is_never_guessed() {
     let nothing = [None, None, None, None];
     assert_eq!(results(&after_call(&[Value::I32(0x80)], 0, None)), nothing, "no debug info");
-    assert_eq!(results(&after_call(&[], 0, Some(ReturnShape::Memory))), nothing, "no pointer");
-    assert_eq!(results(&after_call(&[Value::F32(0)], 0, Some(ReturnShape::Memory))), nothing, "no pointer");
-    let unreadable = after_call(
-        &[Value::I32(-1)],
-        0,
-        Some(ReturnShape::Registers { size: 8, parts: vec![EightByte::Integer] }),
-    );
+    assert_eq!(results(&after_call(&[], 0, Some(ReturnPlace::Memory))), nothing, "no pointer");
+    assert_eq!(results(&after_call(&[Value::F32(0)], 0, Some(ReturnPlace::Memory))), nothing, "no pointer");
+    let unreadable =
+        after_call(&[Value::I32(-1)], 0, Some(ReturnPlace::Registers(vec![RegisterClass::Integer])));
     assert_eq!(results(&unreadable), nothing, "a pointer to nowhere");
     let plain = after_call(&[Value::I32(0x80)], 1, None);
     assert_eq!(results(&plain), [Some(0x4142_4344), None, None, None], "a result on the stack");

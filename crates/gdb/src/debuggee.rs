@@ -1,0 +1,148 @@
+//! A guest that outlives its clients: the session with the debugger, what is known of its state, and how to start it anew.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use debugger::{Event, Exit, ModuleId, Session, Stop};
+use frame_table::ModulePc;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::symbols::{Program, Symbols};
+
+/// Starts the program again with other arguments, for clients in extended mode (`run ARGS`).
+pub trait Launcher: Send {
+    /// Starts a guest that stops before its first operator.
+    ///
+    /// # Errors
+    /// One line that says why it could not be started.
+    fn launch(&mut self, arguments: Vec<String>) -> Result<(Session, UnboundedReceiver<Event>), String>;
+}
+
+/// One guest, passed from client to client.
+pub struct Debuggee {
+    pub(crate) session: Session,
+    pub(crate) events: UnboundedReceiver<Event>,
+    pub(crate) symbols: Arc<Symbols>,
+    pub(crate) launcher: Option<Box<dyn Launcher>>,
+    /// Breakpoints in the guest. They outlive a client that is lost while the guest runs.
+    pub(crate) breakpoints: BTreeSet<(ModuleId, ModulePc)>,
+    /// A client found it running: it belongs to itself, and a client that quits leaves it alone.
+    pub(crate) was_running: bool,
+    /// The signal with which a client ended it.
+    pub(crate) signal_sent: Option<u8>,
+    stop: Option<Stop>,
+    exit: Option<Exit>,
+}
+
+impl fmt::Debug for Debuggee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Debuggee").field("stop", &self.stop).field("exit", &self.exit).finish_non_exhaustive()
+    }
+}
+
+impl Debuggee {
+    /// A guest that was just launched, with its program and, if clients may start it again, a launcher.
+    #[must_use]
+    pub fn new(
+        session: Session,
+        events: UnboundedReceiver<Event>,
+        program: Program,
+        launcher: Option<Box<dyn Launcher>>,
+    ) -> Self {
+        Self {
+            session,
+            events,
+            symbols: Arc::new(Symbols::new(program)),
+            launcher,
+            breakpoints: BTreeSet::new(),
+            was_running: false,
+            signal_sent: None,
+            stop: None,
+            exit: None,
+        }
+    }
+
+    /// The session with the debugger.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// How the guest ended, if it did and that is already known.
+    #[must_use]
+    pub fn exit(&self) -> Option<&Exit> {
+        self.exit.as_ref()
+    }
+
+    /// Why the guest last stopped, unless it has been resumed since.
+    #[must_use]
+    pub fn stop(&self) -> Option<&Stop> {
+        self.stop.as_ref()
+    }
+
+    /// Waits until the guest ends. For the time when no client is served.
+    pub async fn ended(&mut self) -> Exit {
+        loop {
+            if let Some(exit) = &self.exit {
+                return exit.clone();
+            }
+            match self.events.recv().await {
+                Some(event) => self.note(event),
+                // Nobody is left who could report anything.
+                None => self.note(Event::Exited(Exit::Killed)),
+            }
+        }
+    }
+
+    /// Remembers what happened.
+    pub(crate) fn note(&mut self, event: Event) {
+        match event {
+            Event::Stopped(stop) => self.stop = Some(stop),
+            Event::Exited(exit) => {
+                self.stop = None;
+                self.exit = Some(exit);
+            }
+        }
+    }
+
+    /// Takes in everything that happened while nobody looked.
+    pub(crate) fn catch_up(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            self.note(event);
+        }
+    }
+
+    /// Lets the guest go on in some way.
+    pub(crate) fn resume(&mut self, how: debugger::Resume) -> Result<(), debugger::Error> {
+        self.session.resume(how)?;
+        self.stop = None;
+        Ok(())
+    }
+
+    /// Takes the place of the guest with another one of the same program.
+    pub(crate) fn replace(&mut self, session: Session, events: UnboundedReceiver<Event>) {
+        self.session = session;
+        self.events = events;
+        self.breakpoints.clear();
+        self.was_running = false;
+        self.signal_sent = None;
+        self.stop = None;
+        self.exit = None;
+    }
+
+    /// Removes all breakpoints, if the guest is stopped; a running one keeps them.
+    pub(crate) fn clear_breakpoints(&mut self) {
+        let breakpoints = &self.breakpoints;
+        let removed = self.session.inspect(|paused| {
+            for &(module, pc) in breakpoints {
+                if let Err(error) = paused.remove_breakpoint(module, pc) {
+                    tracing::debug!(%error, %pc, "a breakpoint was already gone");
+                }
+            }
+        });
+        if removed.is_ok() || self.exit.is_some() {
+            self.breakpoints.clear();
+        }
+    }
+}

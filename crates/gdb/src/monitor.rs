@@ -1,0 +1,224 @@
+//! `monitor` commands: what Wasm has and gdb has no command for. Text in, text out.
+//!
+//! Frame numbers count Wasm and host frames from the innermost. gdb's own numbers count inlined functions too, so every
+//! answer names the function that it is about.
+
+mod disassemble;
+
+use std::fmt::Write as _;
+
+use debugger::{Frame, InstanceId, Paused, Stop, Value, WasmFrame};
+
+use crate::address_space::AddressSpace;
+use crate::frame_image::module_index;
+use crate::int::narrow;
+
+/// One command with its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help,
+    Why,
+    Stack(usize),
+    Locals(usize),
+    Disassemble(usize),
+    Modules,
+    Exit,
+}
+
+/// Names, arguments and purposes, in the order of `help`.
+const COMMANDS: &[(&str, &str, &str)] = &[
+    ("help", "", "this list"),
+    ("why", "", "why the program stopped, in words"),
+    ("stack", "[FRAME]", "the operand stack of a frame, top first"),
+    ("locals", "[FRAME]", "the Wasm locals of a frame"),
+    ("disassemble", "[FRAME]", "the code around a frame's PC as WAT"),
+    ("modules", "", "the modules that are loaded, and where they are"),
+    ("exit", "", "end the program and the session"),
+];
+
+/// What `help` says.
+pub(crate) fn help() -> String {
+    let mut text = String::from("monitor commands (FRAME counts from 0, the innermost):\n");
+    for (name, arguments, purpose) in COMMANDS {
+        let usage = format!("{name} {arguments}");
+        line(&mut text, format_args!("  {usage:<22}{purpose}"));
+    }
+    text
+}
+
+/// Appends a line; writing to a string does not fail.
+fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
+    let written = writeln!(text, "{words}");
+    debug_assert!(written.is_ok(), "a string takes all text");
+}
+
+impl Command {
+    /// Parses what the user typed after `monitor`. Unambiguous beginnings of names will do, as in gdb.
+    ///
+    /// # Errors
+    /// What to tell the user.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let name = words.next().unwrap_or("help");
+        let mut matching = COMMANDS.iter().filter(|(command, ..)| command.starts_with(name));
+        let (Some((name, arguments, _)), None) = (matching.next(), matching.next()) else {
+            return Err(format!("Unknown monitor command `{name}`; `monitor help` lists them all.\n"));
+        };
+        let rest: Vec<&str> = words.collect();
+        let usage = || format!("Usage: monitor {name} {arguments}\n");
+        let frame = match (rest.as_slice(), arguments.is_empty()) {
+            ([], _) => 0,
+            ([number], false) => number.parse().map_err(|_| usage())?,
+            _ => return Err(usage()),
+        };
+        Ok(match *name {
+            "why" => Self::Why,
+            "stack" => Self::Stack(frame),
+            "locals" => Self::Locals(frame),
+            "disassemble" => Self::Disassemble(frame),
+            "modules" => Self::Modules,
+            "exit" => Self::Exit,
+            _ => Self::Help,
+        })
+    }
+
+    /// The answer of a stopped guest.
+    pub(crate) fn answer(self, paused: &Paused<'_>, space: &AddressSpace) -> String {
+        match self {
+            Self::Help | Self::Exit => help(),
+            Self::Why => why(paused),
+            Self::Stack(frame) => with_wasm_frame(paused, frame, stack),
+            Self::Locals(frame) => with_wasm_frame(paused, frame, locals),
+            Self::Disassemble(frame) => with_wasm_frame(paused, frame, disassembly),
+            Self::Modules => modules(paused, space),
+        }
+    }
+}
+
+fn why(paused: &Paused<'_>) -> String {
+    let words = match paused.stop() {
+        Stop::Start => "not started yet: before the first operator".to_owned(),
+        Stop::Breakpoint { pc, .. } => format!("breakpoint at module PC {pc}"),
+        Stop::Step => "step done".to_owned(),
+        Stop::Interrupt { in_host_call: false } => "interrupted".to_owned(),
+        Stop::Interrupt { in_host_call: true } => "interrupted in a call of the host".to_owned(),
+        Stop::Trap { code, message } if message.contains(&code.to_string()) => message.clone(),
+        Stop::Trap { code, message } => format!("wasm trap: {code}: {message}"),
+        Stop::HostError { message } => format!("error of the host: {message}"),
+    };
+    let mut text = format!("{words}\n");
+    if let Some(Frame::Wasm(frame)) = paused.frames().first() {
+        line(&mut text, format_args!("in {}", describe(paused, frame)));
+    }
+    text
+}
+
+/// `func[12] $fib at 0x1a3 in app`.
+fn describe(paused: &Paused<'_>, frame: &WasmFrame) -> String {
+    let module = paused.modules().iter().find(|loaded| loaded.id == frame.module);
+    let name = module.and_then(|loaded| loaded.module.function_name(frame.function));
+    let name = name.map_or_else(String::new, |name| format!(" ${name}"));
+    let module = module.map_or_else(String::new, |loaded| format!(" in {}", loaded.name));
+    format!("func[{}]{name} at {}{module}", frame.function, frame.pc)
+}
+
+fn with_wasm_frame(
+    paused: &Paused<'_>,
+    number: usize,
+    answer: impl Fn(&Paused<'_>, usize, &WasmFrame) -> String,
+) -> String {
+    match paused.frames().get(number) {
+        Some(Frame::Wasm(frame)) => {
+            let heading = format!("frame {number}: {}\n", describe(paused, frame));
+            heading + &answer(paused, number, frame)
+        }
+        Some(Frame::Host(frame)) => format!("frame {number}: {} is a function of the host\n", frame.name),
+        None => format!("There is no frame {number}; there are {}.\n", paused.frames().len()),
+    }
+}
+
+/// A value with its bits, where the number alone does not show them.
+fn show(value: Value) -> String {
+    match value {
+        Value::I32(number) => format!("{number} ({number:#x})"),
+        Value::I64(number) => format!("{number} ({number:#x})"),
+        Value::F32(bits) => format!("{} ({bits:#x})", f32::from_bits(bits)),
+        Value::F64(bits) => format!("{} ({bits:#x})", f64::from_bits(bits)),
+        _ => value.to_string(),
+    }
+}
+
+fn shown<E>(value: Result<Value, E>) -> String {
+    value.map_or_else(|_| "<unavailable>".to_owned(), show)
+}
+
+fn stack(paused: &Paused<'_>, number: usize, frame: &WasmFrame) -> String {
+    if frame.operands.is_empty() {
+        return "  the operand stack is empty\n".to_owned();
+    }
+    let mut text = String::new();
+    for (index, ty) in frame.operands.iter().enumerate().rev() {
+        let value = shown(paused.operand(number, narrow(index)));
+        line(&mut text, format_args!("  [{index}] {ty}: {value}"));
+    }
+    text
+}
+
+fn locals(paused: &Paused<'_>, number: usize, frame: &WasmFrame) -> String {
+    if frame.locals.is_empty() {
+        return "  no locals\n".to_owned();
+    }
+    let module = paused.modules().iter().find(|loaded| loaded.id == frame.module);
+    let mut text = String::new();
+    for (index, ty) in frame.locals.iter().enumerate() {
+        let index = narrow(index);
+        let name = module.and_then(|loaded| loaded.module.local_name(frame.function, index));
+        let name = name.map_or_else(String::new, |name| format!(" ${name}"));
+        let value = shown(paused.local(number, index));
+        line(&mut text, format_args!("  {index}{name} {ty}: {value}"));
+    }
+    text
+}
+
+fn disassembly(paused: &Paused<'_>, _number: usize, frame: &WasmFrame) -> String {
+    let module = paused.modules().iter().find(|loaded| loaded.id == frame.module);
+    let body = module.and_then(|loaded| Some((loaded, loaded.module.body_range(frame.function)?)));
+    let Some((loaded, body)) = body else { return "  there is no code\n".to_owned() };
+    disassemble::around(loaded.module.bytes(), body, frame.pc)
+}
+
+fn modules(paused: &Paused<'_>, space: &AddressSpace) -> String {
+    let mut text = String::new();
+    for loaded in paused.modules() {
+        let module = &loaded.module;
+        let number = module_index(loaded.id);
+        let code = module.code_section();
+        let (functions, imported) = (module.num_functions(), module.num_imported_functions());
+        let (name, size) = (&loaded.name, module.bytes().len());
+        line(&mut text, format_args!("module {number}: {name}, {functions} functions ({imported} imported)"));
+        let mut place = |what: &str, address: Option<u64>| {
+            if let Some(address) = address {
+                line(&mut text, format_args!("  {address:#014x} {what}"));
+            }
+        };
+        place(&format!("code, module PC {}..{}", code.start, code.end), space.code(number, code.start));
+        place(&format!("file, {size} bytes"), space.bytecode(number, 0));
+        // One module has one instance, of the same number.
+        let instance = InstanceId(number);
+        place("globals", paused.global(instance, 0).ok().and(space.global(number, 0)));
+        for memory in 0.. {
+            let Ok(size) = paused.memory_size(instance, memory) else { break };
+            place(&format!("memory {memory}, {size:#x} bytes"), space.memory(number, memory, 0));
+        }
+        for table in 0.. {
+            if paused.table_element(instance, table, 0).is_err() {
+                break;
+            }
+            place(&format!("table {table}"), space.table(number, table, 0));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

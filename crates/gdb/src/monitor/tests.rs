@@ -1,0 +1,27 @@
+//! What the user may type. What a real guest answers is tested in `tests/`.
+
+use super::*;
+
+#[test]
+fn commands_have_arguments_and_short_names() {
+    assert_eq!(Command::parse("why"), Ok(Command::Why));
+    assert_eq!(Command::parse(""), Ok(Command::Help));
+    assert_eq!(Command::parse(" stack  3 "), Ok(Command::Stack(3)));
+    assert_eq!(Command::parse("dis"), Ok(Command::Disassemble(0)));
+    assert_eq!(Command::parse("l 1"), Ok(Command::Locals(1)));
+}
+
+#[test]
+fn wrong_commands_are_explained() {
+    let unknown = "Unknown monitor command `frobnicate`; `monitor help` lists them all.\n";
+    assert_eq!(Command::parse("frobnicate"), Err(unknown.to_owned()));
+    assert_eq!(Command::parse("stack x"), Err("Usage: monitor stack [FRAME]\n".to_owned()));
+    assert_eq!(Command::parse("why 1"), Err("Usage: monitor why \n".to_owned()));
+}
+
+#[test]
+fn help_names_every_command() {
+    for (name, ..) in COMMANDS {
+        assert!(help().contains(&format!("\n  {name} ")), "{name}");
+    }
+}

@@ -1,0 +1,133 @@
+//! The replies that the interposer writes itself.
+
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+
+use crate::hex;
+use crate::interposer::Document;
+use crate::machine::{Fault, Machine};
+use crate::packet::escape;
+use crate::stop::Reason;
+use crate::target::{MAIN_THREAD, Target};
+use crate::xfer::transfer;
+
+/// A thread id as the client wants it.
+fn thread_id(thread: NonZeroUsize, is_multiprocess: bool) -> String {
+    if is_multiprocess { format!("p01.{thread:02x}") } else { format!("{thread:02x}") }
+}
+
+/// The stop reply: always a `T` with its thread and the registers that every client asks for next, so that no client
+/// has to ask and none keeps old ones.
+pub(crate) fn stop(target: &Target<'_>, reason: Reason, is_multiprocess: bool) -> Vec<u8> {
+    let (signal, is_breakpoint) = match reason {
+        Reason::Exited(code) => return format!("W{code:02x}").into_bytes(),
+        Reason::Terminated(signal) => return format!("X{signal:02x}").into_bytes(),
+        Reason::Stopped { signal, is_breakpoint } => (signal, is_breakpoint),
+    };
+    let mut reply = format!("T{signal:02x}thread:{};", thread_id(MAIN_THREAD, is_multiprocess));
+    if is_breakpoint {
+        reply.push_str("swbreak:;");
+    }
+    let persona = target.persona;
+    let registers = target.look(|machine| {
+        let value = |&number| Some((number, persona.register(machine, number)?));
+        Ok(persona.expedited().iter().filter_map(value).collect::<Vec<_>>())
+    });
+    for (number, value) in registers.unwrap_or_default() {
+        let written = write!(reply, "{number:02x}:{};", String::from_utf8_lossy(&hex::text(&value)));
+        debug_assert!(written.is_ok(), "a string takes all text");
+    }
+    reply.into_bytes()
+}
+
+/// `qC`.
+pub(crate) fn current_thread(is_multiprocess: bool) -> Vec<u8> {
+    format!("QC{}", thread_id(MAIN_THREAD, is_multiprocess)).into_bytes()
+}
+
+/// `p`: the register, or as many `xx` as it has bytes.
+pub(crate) fn register(target: &Target<'_>, number: u64) -> Result<Vec<u8>, Fault> {
+    let number = usize::try_from(number).map_err(|_| Fault::Unmapped)?;
+    let persona = target.persona;
+    let size = *persona.register_sizes().get(number).ok_or(Fault::Unmapped)?;
+    let value = target.look(|machine: &mut dyn Machine| Ok(persona.register(machine, number)))?;
+    Ok(value.map_or_else(|| b"xx".repeat(usize::from(size)), |bytes| hex::text(&bytes)))
+}
+
+/// `x`: memory in binary, behind the `b` that newer gdbs want.
+pub(crate) fn memory(target: &Target<'_>, address: u64, length: u64) -> Result<Vec<u8>, Fault> {
+    let mut bytes = vec![0; crate::int::index(length)];
+    let count = if bytes.is_empty() { 0 } else { target.read_memory(address, &mut bytes)? };
+    let mut reply = b"b".to_vec();
+    escape(&mut reply, bytes.get(..count).unwrap_or_default());
+    Ok(reply)
+}
+
+/// `qSearch:memory`: `0`, or `1,` and the address.
+pub(crate) fn search(
+    target: &Target<'_>,
+    address: u64,
+    length: u64,
+    pattern: &[u8],
+) -> Result<Vec<u8>, Fault> {
+    let found = target.search_memory(address, length, pattern)?;
+    Ok(found.map_or_else(|| b"0".to_vec(), |address| format!("1,{address:x}").into_bytes()))
+}
+
+/// `qXfer`: a piece of a document.
+pub(crate) fn read(
+    target: &Target<'_>,
+    document: Document,
+    offset: u64,
+    length: u64,
+    is_multiprocess: bool,
+) -> Vec<u8> {
+    match document {
+        Document::Description => transfer(target.persona.target_xml().as_bytes(), offset, length),
+        Document::ExecFile => transfer(target.debuggee.symbols.path().as_bytes(), offset, length),
+        Document::Threads => transfer(threads(target, is_multiprocess).as_bytes(), offset, length),
+    }
+}
+
+/// All threads, with the program's name on each.
+fn threads(target: &Target<'_>, is_multiprocess: bool) -> String {
+    let name = xml_text(&target.debuggee.symbols.name());
+    let mut document = "<?xml version=\"1.0\"?>\n<threads>\n".to_owned();
+    for &thread in target.threads() {
+        let id = thread_id(thread, is_multiprocess);
+        document.push_str(&format!("<thread id=\"{id}\" name=\"{name}\"/>\n"));
+    }
+    document.push_str("</threads>\n");
+    document
+}
+
+/// Text for an attribute; characters that XML has no way to write become `?`.
+fn xml_text(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '"' => out.push_str("&quot;"),
+            character if character.is_control() => out.push('?'),
+            character => out.push(character),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_break_the_document() {
+        assert_eq!(xml_text("a<b>&\"\n"), "a&lt;b>&amp;&quot;?");
+    }
+
+    #[test]
+    fn thread_ids_name_the_process_if_the_client_knows_processes() {
+        assert_eq!(thread_id(MAIN_THREAD, true), "p01.01");
+        assert_eq!(thread_id(MAIN_THREAD, false), "01");
+    }
+}

@@ -1,0 +1,182 @@
+//! Our implementation of gdbstub's `Target`: one type with a machine that is chosen at run time (the persona), one file
+//! for each of gdbstub's extensions.
+//!
+//! Every question to the guest goes through [`Target::look`], which runs on the guest's own thread while it is stopped.
+//! gdbstub is told of failures as error numbers and never of fatal errors, since those would end the session.
+
+mod arch;
+mod base;
+mod breakpoints;
+mod extended;
+mod host_io;
+mod memory;
+mod monitor;
+mod resume;
+
+use std::convert::Infallible;
+use std::num::NonZeroUsize;
+
+use debugger::{Event, Paused};
+use gdbstub::target::TargetError;
+use gdbstub::target::ext::base::BaseOps;
+use gdbstub::target::ext::breakpoints::BreakpointsOps;
+use gdbstub::target::ext::extended_mode::ExtendedModeOps;
+use gdbstub::target::ext::host_io::HostIoOps;
+use gdbstub::target::ext::monitor_cmd::MonitorCmdOps;
+use gdbstub::target::ext::section_offsets::{Offsets, SectionOffsets, SectionOffsetsOps};
+use tokio::runtime::Handle;
+
+use crate::debuggee::Debuggee;
+use crate::machine::{Fault, Machine};
+use crate::paused::View;
+use crate::persona::Persona;
+
+pub(crate) use arch::RunTimeArch;
+pub(crate) use resume::Action;
+
+/// Error numbers, as in the protocol's examples: what gdb prints does not depend on them.
+const EPERM: u8 = 1;
+const EFAULT: u8 = 14;
+
+/// The id of the guest's only thread.
+pub(crate) const MAIN_THREAD: NonZeroUsize = NonZeroUsize::MIN;
+
+/// The debuggee as gdbstub and the interposer see it, for as long as one client is served.
+pub(crate) struct Target<'d> {
+    pub(crate) debuggee: &'d mut Debuggee,
+    pub(crate) persona: &'static dyn Persona,
+    /// Where waiting for the guest's events is done.
+    pub(crate) runtime: Handle,
+    /// What the packet in work asked the guest's thread to do.
+    action: Action,
+    /// The packet in work wanted to resume the guest, and it could not be.
+    pub(crate) has_failed_to_resume: bool,
+    /// The client said `!`.
+    pub(crate) is_extended: bool,
+    /// The client asked for the end of the guest through `monitor exit`.
+    pub(crate) wants_exit: bool,
+}
+
+impl<'d> Target<'d> {
+    pub(crate) fn new(debuggee: &'d mut Debuggee, persona: &'static dyn Persona, runtime: Handle) -> Self {
+        Self {
+            debuggee,
+            persona,
+            runtime,
+            action: Action::default(),
+            has_failed_to_resume: false,
+            is_extended: false,
+            wants_exit: false,
+        }
+    }
+
+    /// Asks the stopped guest something in the debugger's terms.
+    pub(crate) fn inspect<R: Send>(
+        &self,
+        question: impl FnOnce(&mut Paused<'_>) -> R + Send,
+    ) -> Result<R, Fault> {
+        self.debuggee.session.inspect(question).map_err(|error| {
+            tracing::debug!(%error, "the guest cannot be asked");
+            Fault::Unavailable
+        })
+    }
+
+    /// Asks the stopped guest something in a persona's terms.
+    pub(crate) fn look<R: Send>(
+        &self,
+        question: impl FnOnce(&mut dyn Machine) -> Result<R, Fault> + Send,
+    ) -> Result<R, Fault> {
+        let symbols = &*self.debuggee.symbols;
+        self.inspect(|paused| question(&mut View { paused, symbols }))?
+    }
+
+    /// The threads of the guest that are alive.
+    pub(crate) fn threads(&self) -> &'static [NonZeroUsize] {
+        if self.debuggee.exit().is_some() { &[] } else { &[MAIN_THREAD] }
+    }
+
+    /// Waits until the guest has stopped or ended. Returns at once if it has.
+    pub(crate) fn wait_for_stop(&mut self) {
+        self.debuggee.catch_up();
+        while self.debuggee.exit().is_none() && self.debuggee.stop().is_none() {
+            let event = self.runtime.block_on(self.debuggee.events.recv());
+            self.debuggee.note(event.unwrap_or(Event::Exited(debugger::Exit::Killed)));
+        }
+    }
+
+    /// Ends the guest, and waits until it has ended.
+    pub(crate) fn kill(&mut self) {
+        self.debuggee.session.kill();
+        self.debuggee.catch_up();
+        while self.debuggee.exit().is_none() {
+            let event = self.runtime.block_on(self.debuggee.events.recv());
+            self.debuggee.note(event.unwrap_or(Event::Exited(debugger::Exit::Killed)));
+        }
+    }
+
+    /// Whether the client may start the program again.
+    pub(crate) fn can_launch(&self) -> bool {
+        self.is_extended && self.debuggee.launcher.is_some()
+    }
+}
+
+/// A fault as gdbstub wants it.
+pub(super) fn refuse(fault: Fault) -> TargetError<Infallible> {
+    TargetError::Errno(match fault {
+        Fault::Fixed => EPERM,
+        Fault::Unmapped | Fault::Unavailable => EFAULT,
+    })
+}
+
+impl gdbstub::target::Target for Target<'_> {
+    type Arch = RunTimeArch;
+    type Error = Infallible;
+
+    fn base_ops(&mut self) -> BaseOps<'_, Self::Arch, Self::Error> {
+        BaseOps::MultiThread(self)
+    }
+
+    /// The interposer edits replies, which must be plain for that.
+    fn use_rle(&self) -> bool {
+        false
+    }
+
+    fn use_fork_stop_reason(&self) -> bool {
+        false
+    }
+
+    fn use_vfork_stop_reason(&self) -> bool {
+        false
+    }
+
+    fn use_vforkdone_stop_reason(&self) -> bool {
+        false
+    }
+
+    fn support_breakpoints(&mut self) -> Option<BreakpointsOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_monitor_cmd(&mut self) -> Option<MonitorCmdOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_extended_mode(&mut self) -> Option<ExtendedModeOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_section_offsets(&mut self) -> Option<SectionOffsetsOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_host_io(&mut self) -> Option<HostIoOps<'_, Self>> {
+        Some(self)
+    }
+}
+
+impl SectionOffsets for Target<'_> {
+    /// The symbol image has the addresses that the persona shows.
+    fn get_section_offsets(&mut self) -> Result<Offsets<u64>, Self::Error> {
+        Ok(Offsets::Sections { text: 0, data: 0, bss: None })
+    }
+}

@@ -1,0 +1,119 @@
+//! Registers, memory and threads: `g` `G` `P` `m` `M` `X` `H` `T` `qfThreadInfo`. (`p` is the interposer's.)
+
+use std::convert::Infallible;
+
+use gdbstub::common::Tid;
+use gdbstub::target::TargetError;
+use gdbstub::target::ext::base::multithread::{MultiThreadBase, MultiThreadResumeOps};
+use gdbstub::target::ext::base::single_register_access::{SingleRegisterAccess, SingleRegisterAccessOps};
+use gdbstub::target::ext::thread_extra_info::{ThreadExtraInfo, ThreadExtraInfoOps};
+
+use super::arch::{Number, RegisterBytes};
+use gdbstub::target::TargetResult;
+
+use super::{Target, refuse};
+use crate::machine::{Fault, Machine};
+
+impl Target<'_> {
+    fn check_thread(&self, thread: Tid) -> Result<(), TargetError<Infallible>> {
+        if self.threads().contains(&thread) { Ok(()) } else { Err(refuse(Fault::Unmapped)) }
+    }
+}
+
+impl MultiThreadBase for Target<'_> {
+    fn read_registers(&mut self, registers: &mut RegisterBytes, thread: Tid) -> TargetResult<(), Self> {
+        self.check_thread(thread)?;
+        let persona = self.persona;
+        registers.0 = self
+            .look(|machine| {
+                let mut bytes = Vec::new();
+                for (number, &size) in persona.register_sizes().iter().enumerate() {
+                    match persona.register(machine, number) {
+                        Some(value) => bytes.extend(value.into_iter().map(Some)),
+                        None => bytes.extend(std::iter::repeat_n(None, usize::from(size))),
+                    }
+                }
+                Ok(bytes)
+            })
+            .map_err(refuse)?;
+        Ok(())
+    }
+
+    /// Registers that have no value now cannot be written, so whatever the client sends for those is dropped.
+    fn write_registers(&mut self, registers: &RegisterBytes, thread: Tid) -> TargetResult<(), Self> {
+        self.check_thread(thread)?;
+        let persona = self.persona;
+        let bytes: Vec<u8> = registers.0.iter().map(|byte| byte.unwrap_or(0)).collect();
+        self.look(|machine| {
+            let mut rest = &*bytes;
+            for (number, &size) in persona.register_sizes().iter().enumerate() {
+                let (value, later) = rest.split_at_checked(usize::from(size)).ok_or(Fault::Fixed)?;
+                rest = later;
+                if persona.register(machine, number).is_some() {
+                    persona.set_register(machine, number, value)?;
+                }
+            }
+            Ok(())
+        })
+        .map_err(refuse)
+    }
+
+    fn support_single_register_access(&mut self) -> Option<SingleRegisterAccessOps<'_, Tid, Self>> {
+        Some(self)
+    }
+
+    fn read_addrs(&mut self, address: u64, data: &mut [u8], thread: Tid) -> TargetResult<usize, Self> {
+        self.check_thread(thread)?;
+        self.read_memory(address, data).map_err(refuse)
+    }
+
+    fn write_addrs(&mut self, address: u64, data: &[u8], thread: Tid) -> TargetResult<(), Self> {
+        self.check_thread(thread)?;
+        self.write_memory(address, data).map_err(refuse)
+    }
+
+    fn list_active_threads(&mut self, each: &mut dyn FnMut(Tid)) -> Result<(), Self::Error> {
+        self.threads().iter().copied().for_each(each);
+        Ok(())
+    }
+
+    fn support_resume(&mut self) -> Option<MultiThreadResumeOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_thread_extra_info(&mut self) -> Option<ThreadExtraInfoOps<'_, Self>> {
+        Some(self)
+    }
+}
+
+impl SingleRegisterAccess<Tid> for Target<'_> {
+    fn read_register(
+        &mut self,
+        thread: Tid,
+        register: Number,
+        buffer: &mut [u8],
+    ) -> TargetResult<usize, Self> {
+        self.check_thread(thread)?;
+        let persona = self.persona;
+        let read =
+            |machine: &mut dyn Machine| persona.register(machine, register.0).ok_or(Fault::Unavailable);
+        let value = self.look(read).map_err(refuse)?;
+        let target = buffer.get_mut(..value.len()).ok_or(TargetError::NonFatal)?;
+        target.copy_from_slice(&value);
+        Ok(value.len())
+    }
+
+    fn write_register(&mut self, thread: Tid, register: Number, value: &[u8]) -> TargetResult<(), Self> {
+        self.check_thread(thread)?;
+        let persona = self.persona;
+        self.look(|machine| persona.set_register(machine, register.0, value)).map_err(refuse)
+    }
+}
+
+impl ThreadExtraInfo for Target<'_> {
+    /// The text that `info threads` shows behind a thread's name.
+    fn thread_extra_info(&self, _thread: Tid, buffer: &mut [u8]) -> Result<usize, Self::Error> {
+        let name = self.debuggee.symbols.name();
+        Ok(buffer.iter_mut().zip(name.as_bytes()).map(|(to, from)| *to = *from).count())
+    }
+}

@@ -1,0 +1,115 @@
+//! `vFile`: one file, the symbol image, read only. No file of the real machine can be reached.
+
+use gdbstub::target::ext::host_io::{
+    FsKind, HostIo, HostIoClose, HostIoCloseOps, HostIoErrno, HostIoError, HostIoFstat, HostIoFstatOps,
+    HostIoOpen, HostIoOpenFlags, HostIoOpenMode, HostIoOpenOps, HostIoPread, HostIoPreadOps, HostIoResult,
+    HostIoSetfs, HostIoSetfsOps, HostIoStat,
+};
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use super::Target;
+use crate::int::wide;
+use crate::xfer::window;
+
+/// The descriptor of the symbol image. It can be opened as often as one likes: there is no position in it.
+const IMAGE: u32 = 3;
+
+const BLOCK: u64 = 4096;
+
+impl Target<'_> {
+    fn open_image(&self, descriptor: u32) -> Result<Arc<[u8]>, HostIoError<Infallible>> {
+        let image = (descriptor == IMAGE).then(|| self.debuggee.symbols.image(self.persona)).flatten();
+        image.ok_or(HostIoError::Errno(HostIoErrno::EBADF))
+    }
+}
+
+impl HostIo for Target<'_> {
+    fn support_open(&mut self) -> Option<HostIoOpenOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_close(&mut self) -> Option<HostIoCloseOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_pread(&mut self) -> Option<HostIoPreadOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_fstat(&mut self) -> Option<HostIoFstatOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_setfs(&mut self) -> Option<HostIoSetfsOps<'_, Self>> {
+        Some(self)
+    }
+}
+
+impl HostIoOpen for Target<'_> {
+    fn open(
+        &mut self,
+        name: &[u8],
+        flags: HostIoOpenFlags,
+        _mode: HostIoOpenMode,
+    ) -> HostIoResult<u32, Self> {
+        if name != self.debuggee.symbols.path().as_bytes() {
+            return Err(HostIoError::Errno(HostIoErrno::ENOENT));
+        }
+        if flags != HostIoOpenFlags::O_RDONLY {
+            return Err(HostIoError::Errno(HostIoErrno::EROFS));
+        }
+        // Made here at the latest, so that opening fails if there is nothing to read.
+        let image = self.debuggee.symbols.image(self.persona);
+        image.map(|_| IMAGE).ok_or(HostIoError::Errno(HostIoErrno::ENOENT))
+    }
+}
+
+impl HostIoClose for Target<'_> {
+    fn close(&mut self, descriptor: u32) -> HostIoResult<(), Self> {
+        self.open_image(descriptor).map(drop)
+    }
+}
+
+impl HostIoPread for Target<'_> {
+    fn pread(
+        &mut self,
+        descriptor: u32,
+        count: usize,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> HostIoResult<usize, Self> {
+        let image = self.open_image(descriptor)?;
+        let piece = window(&image, offset, wide(count));
+        Ok(buffer.iter_mut().zip(piece).map(|(to, from)| *to = *from).count())
+    }
+}
+
+impl HostIoFstat for Target<'_> {
+    fn fstat(&mut self, descriptor: u32) -> HostIoResult<HostIoStat, Self> {
+        let size = wide(self.open_image(descriptor)?.len());
+        Ok(HostIoStat {
+            st_dev: 0,
+            st_ino: IMAGE,
+            st_mode: HostIoOpenMode::S_IFREG | HostIoOpenMode::S_IRUSR | HostIoOpenMode::S_IXUSR,
+            st_nlink: 1,
+            st_uid: 0,
+            st_gid: 0,
+            st_rdev: 0,
+            st_size: size,
+            st_blksize: BLOCK,
+            st_blocks: size.div_ceil(512),
+            // gdb compares times of files that it reads again; this one never changes.
+            st_atime: 0,
+            st_mtime: 0,
+            st_ctime: 0,
+        })
+    }
+}
+
+impl HostIoSetfs for Target<'_> {
+    fn setfs(&mut self, _fs: FsKind) -> HostIoResult<(), Self> {
+        Ok(())
+    }
+}
