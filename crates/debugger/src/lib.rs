@@ -1,1 +1,39 @@
-//! placeholder
+//! A paused or running debuggee: events, frames, values, breakpoints, stepping.
+//!
+//! It speaks modules, function indices, locals, operands and memories; it knows no register, no packet and no address
+//! of a debugger's. [`Session`] runs a guest on a thread of its own and drives it from any other; [`DebugHandler`] is
+//! what it is built on, for whoever wants to decide on the guest's thread.
+#![forbid(unsafe_code)]
+
+mod breakpoint;
+mod error;
+mod event;
+mod frame;
+mod guest;
+mod handler;
+mod inspect;
+mod session;
+mod step;
+
+pub use error::Error;
+pub use event::{Event, Exit, Resume, Stop};
+pub use frame::{Frame, HostFrame, WasmFrame};
+pub use guest::{Entry, Guest};
+pub use handler::{DebugHandler, Debugger, Outcome};
+pub use inspect::{LastCall, LoadedModule, Paused};
+pub use runtime::{FuncHandle, Instance as InstanceId, TrapCode, Value, ValueType};
+pub use session::{Events, Session};
+
+/// A module of the debuggee, numbered in the order in which modules were instantiated first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModuleId(pub u32);
+
+impl ModuleId {
+    fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
+    fn of(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+}

@@ -26,12 +26,13 @@ pub(crate) struct CodeSection {
     pub(crate) symbols: Vec<Symbol>,
 }
 
-/// Writes the file: `code` sections as segments, then `debug` sections (name and contents) in their order.
+/// Writes the file: the entry point `entry`, `code` sections as segments, then `debug` sections (name and contents) in their order.
 ///
 /// # Errors
 /// If a size or a string table overflows.
 pub(crate) fn write(
     machine: Machine,
+    entry: u64,
     code: &[CodeSection],
     debug: &[(&'static str, Vec<u8>)],
 ) -> Result<Vec<u8>, Error> {
@@ -48,7 +49,7 @@ pub(crate) fn write(
         abi_version: 0,
         e_type: elf::ET_EXEC,
         e_machine,
-        e_entry: code.first().map_or(0, |section| section.address),
+        e_entry: entry,
         e_flags: Default::default(),
     })?;
     writer.write_align_program_headers();

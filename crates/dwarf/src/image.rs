@@ -58,7 +58,7 @@ pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -
     let sections = DebugSections::find(&module, debug_file.as_ref(), &mut report);
     let converted = convert::convert(&sections, &module, layout, &mut report);
     debug.extend(converted.sections);
-    let elf = elf::write(layout.machine, &code, &debug)?;
+    let elf = elf::write(layout.machine, entry_point(&module, layout), &code, &debug)?;
     tracing::debug!(%report, "symbol image of {} bytes", elf.len());
     Ok(SymbolImage { elf, returns: converted.returns, report })
 }
@@ -80,6 +80,12 @@ fn text_section(module: &Module<'_>, layout: &Layout) -> Result<CodeSection, Err
         size,
         symbols: module.defined_functions().iter().map(symbol).collect(),
     })
+}
+
+/// Where the program starts. Debuggers end a backtrace there if it has not come to `main`.
+fn entry_point(module: &Module<'_>, layout: &Layout) -> u64 {
+    let start = module.defined_functions().iter().find(|function| function.name == "_start");
+    layout.code_address(ModulePc(start.map_or(module.code.start, |function| function.body.start)))
 }
 
 /// The section of all host functions, `<host>` among them.

@@ -4,6 +4,7 @@ mod common;
 
 use common::{compile, gdb, line, verify, write_image};
 use dwarf::{RegisterClass, ReturnPlace};
+use object::{Object as _, ObjectSection as _};
 
 /// Complaints that gdb has about any program with pointers of 4 bytes, and about native inlined code alike.
 fn is_known_complaint(line: &str) -> bool {
@@ -166,6 +167,36 @@ fn split_dwarf_of_both_kinds() {
         assert!(image.report.to_string().contains("were not given"), "{}", image.report);
         let output = gdb(&path, &["info line leaf"]);
         assert!(output.contains(&format!("Line {} of ", line("leaf"))), "{version}: {output}");
+    }
+}
+
+/// clang makes no type units for Wasm, so these come from a native program. Its types are all that is converted.
+#[test]
+fn type_units_are_found_by_their_signatures() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = common::programs().join("tiny.c");
+    for version in ["-gdwarf-4", "-gdwarf-5"] {
+        let mut clang = std::process::Command::new("clang-19");
+        clang.args(["--target=x86_64-linux-gnu", "-fuse-ld=lld", "-shared", "-nostdlib", "-fPIC", version]);
+        clang.args(["-fdebug-types-section", "-o", "native.so"]).arg(&program).current_dir(directory.path());
+        common::run(&mut clang, "apt-get install clang-19 lld-19");
+        let native = std::fs::read(directory.path().join("native.so")).unwrap();
+        let native = object::File::parse(&*native).unwrap();
+        let mut module = wat::parse_str("(module (func nop))").unwrap();
+        for section in native.sections() {
+            if let Ok(name) = section.name()
+                && name.starts_with(".debug_")
+            {
+                module.extend(common::custom_section(name, section.data().unwrap()));
+            }
+        }
+        let (path, image) = write_image(directory.path(), &module, None);
+        assert_eq!(image.report.dead_functions, 4, "{}", image.report);
+        let output = gdb(&path, &["ptype items", "whatis sizeof(items)", "print sizeof(items)"]);
+        assert!(output.contains("double y;"), "{version}: {output}");
+        assert!(output.contains("char *name;"), "{version}: {output}");
+        assert!(output.contains("= 72\n"), "{version}: {output}");
+        assert!(verify(&path).contains("No errors."));
     }
 }
 

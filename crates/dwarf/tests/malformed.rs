@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "each test program uses its part of it")]
 mod common;
 
-use common::{compile, layout};
+use common::{compile, custom_section, layout};
 use dwarf::{Error, Module};
 
 /// Marsaglia's xorshift: small, and the same everywhere.
@@ -59,24 +59,6 @@ impl Random {
             }
         }
     }
-}
-
-fn custom_section(name: &str, contents: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0];
-    let length = 5 + name.len() + contents.len();
-    let leb = |mut value: usize| {
-        let mut bytes = Vec::new();
-        for last in [false, false, false, false, true] {
-            bytes.push(u8::try_from(value & 0x7f).unwrap() | if last { 0 } else { 0x80 });
-            value >>= 7;
-        }
-        bytes
-    };
-    bytes.extend(leb(length));
-    bytes.extend(leb(name.len()));
-    bytes.extend(name.as_bytes());
-    bytes.extend(contents);
-    bytes
 }
 
 const FREESTANDING: [&str; 3] = ["-nostdlib", "-Wl,--no-entry", "-Wl,--export=run"];
@@ -162,4 +144,46 @@ fn one_bad_unit_leaves_the_others() {
     damaged[start + 4] = 0x77;
     let after = dwarf::symbol_image(&damaged, None, &layout(&module)).unwrap().report;
     assert_eq!(after.units, before.units - 1, "{after}");
+}
+
+/// A module with one function and a unit of 20,000 entries like `entry`, which gets its number.
+fn many_entries(
+    abbreviation: &[u8],
+    entry: impl Fn(u32) -> Vec<u8>,
+    section: (&str, &[u8]),
+) -> (Vec<u8>, dwarf::Report) {
+    let mut module = wat::parse_str("(module (func nop nop))").unwrap();
+    // Abbreviation 1 is the unit, a DW_TAG_compile_unit with children; 2 is the entry.
+    let abbreviations = [&[1, 0x11, 1, 0, 0, 2][..], abbreviation, &[0, 0, 0]].concat();
+    let mut unit = vec![4, 0, 0, 0, 0, 0, 4, 1];
+    unit.extend((0..20_000).flat_map(entry));
+    unit.push(0);
+    let length = u32::try_from(unit.len()).unwrap().to_le_bytes();
+    module.extend(custom_section(".debug_abbrev", &abbreviations));
+    module.extend(custom_section(".debug_info", &[&length[..], &unit].concat()));
+    module.extend(custom_section(section.0, section.1));
+    let image = dwarf::symbol_image(&module, None, &layout(&module)).unwrap();
+    (image.elf, image.report)
+}
+
+#[test]
+fn overlapping_strings_do_not_multiply() {
+    let mut strings = vec![b'a'; 1 << 20];
+    strings.push(0);
+    // DW_TAG_variable without children, DW_AT_name as DW_FORM_strp: each name is the rest of one long string.
+    let entry = |i: u32| [&[2][..], &i.to_le_bytes()].concat();
+    let (elf, report) = many_entries(&[0x34, 0, 0x03, 0x0e], entry, (".debug_str", &strings));
+    assert_eq!(report.entries, 20_001);
+    assert!(report.to_string().contains("the strings are too long"), "{report}");
+    assert!(elf.len() < 64 << 20, "{}", elf.len());
+}
+
+#[test]
+fn overlapping_lists_do_not_multiply() {
+    let ranges = [1_u32, 3].map(u32::to_le_bytes).concat().repeat(1 << 16);
+    // DW_TAG_lexical_block without children, DW_AT_ranges as DW_FORM_sec_offset.
+    let entry = |i: u32| [&[2][..], &(8 * i).to_le_bytes()].concat();
+    let (elf, report) = many_entries(&[0x0b, 0, 0x55, 0x17], entry, (".debug_ranges", &ranges));
+    assert_eq!(report.entries, 20_001);
+    assert!(elf.len() < 256 << 20, "{}", elf.len());
 }

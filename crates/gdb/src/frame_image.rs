@@ -22,7 +22,7 @@
 //!
 //! What is between two images reads as zero. A value that is not known at this stop cannot be read at all.
 
-use debugger::{Frame, InstanceId, ModuleId, WasmFrame};
+use debugger::{Frame, HostFrame, InstanceId, ModuleId, WasmFrame};
 
 use crate::address_space::{AddressSpace, HOST_RETURN, SLOT};
 use crate::int::{index, narrow, wide};
@@ -48,13 +48,6 @@ enum Part {
     Padding,
 }
 
-fn depth(frame: &Frame) -> u64 {
-    match frame {
-        Frame::Wasm(frame) => frame.depth,
-        Frame::Host(frame) => frame.depth,
-    }
-}
-
 fn slots(frame: &Frame) -> u64 {
     match frame {
         Frame::Wasm(WasmFrame { locals, operands, .. }) => wide(locals.len()) + wide(operands.len()),
@@ -69,12 +62,12 @@ pub(crate) fn module_index(module: ModuleId) -> u32 {
 
 /// The instance's index, as addresses use it.
 pub(crate) fn instance_index(instance: InstanceId) -> u32 {
-    instance.0
+    instance.number()
 }
 
 /// The frame pointer of a frame.
 pub(crate) fn frame_pointer(space: &AddressSpace, frame: &Frame) -> u64 {
-    let scaled = depth(frame).saturating_mul(4).saturating_add(SLOT - 1) & !(SLOT - 1);
+    let scaled = frame.depth().saturating_mul(4).saturating_add(SLOT - 1) & !(SLOT - 1);
     space.stack_base.saturating_sub(scaled).max(space.stack_end)
 }
 
@@ -87,11 +80,15 @@ pub(crate) fn stack_pointer(space: &AddressSpace, frame: &Frame) -> u64 {
 pub(crate) fn resume_address(space: &AddressSpace, frame: &Frame) -> u64 {
     match frame {
         Frame::Wasm(frame) => space.code(module_index(frame.module), frame.pc),
-        Frame::Host(frame) => {
-            space.host_function(module_index(frame.module), frame.function).map(|start| start + HOST_RETURN)
-        }
+        Frame::Host(frame) => Some(host_address(space, frame) + HOST_RETURN),
     }
     .unwrap_or_else(|| space.host() + HOST_RETURN)
+}
+
+/// The address of a host function. One that was called through a table has none of its own and is `<host>`, too.
+pub(crate) fn host_address(space: &AddressSpace, frame: &HostFrame) -> u64 {
+    let function = frame.function.and_then(|function| space.host_function(module_index(frame.module), function));
+    function.unwrap_or(space.host())
 }
 
 /// The lowest address of the stack region that can be read at this stop.

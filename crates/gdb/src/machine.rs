@@ -36,14 +36,10 @@ pub(crate) enum ValuePlace {
 /// The call that returned right before the operator at which the guest stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReturnedCall {
-    /// Module of the callee.
-    pub(crate) module: u32,
-    /// Function index of the callee.
-    pub(crate) function: u32,
-    /// How many Wasm values it returned.
-    pub(crate) results: usize,
-    /// What it was called with.
-    pub(crate) arguments: Vec<Value>,
+    /// Whether it returned Wasm values; none if that is not known, because the callee is not.
+    pub(crate) has_results: Option<bool>,
+    /// What it was called with; none inside where an argument is no longer known.
+    pub(crate) arguments: Vec<Option<Value>>,
     /// How the callee returns what is not one scalar, and where gdb looks for it; none for others, or when the debug
     /// info does not say.
     pub(crate) shape: Option<FunctionReturn>,
@@ -51,11 +47,8 @@ pub(crate) struct ReturnedCall {
 
 /// A stopped guest.
 pub(crate) trait Machine {
-    /// All frames, innermost first.
+    /// All frames, innermost first. At a breakpoint, the innermost frame's PC is the one that was asked for.
     fn frames(&self) -> &[Frame];
-
-    /// The breakpoint that the guest stands at, as it was asked for; it may lie before the frame's PC.
-    fn requested_pc(&self) -> Option<(u32, ModulePc)>;
 
     /// Reads a value.
     fn value(&self, place: ValuePlace) -> Result<Value, Fault>;
@@ -82,7 +75,7 @@ pub(crate) trait Machine {
     /// reference refers to; also its function index.
     fn referenced(&self, reference: Value) -> Option<Referenced>;
 
-    /// The call that just returned, if the guest stopped right after one and its callee is known.
+    /// The call that just returned, if the guest stopped right after one.
     fn returned_call(&self) -> Option<ReturnedCall>;
 }
 

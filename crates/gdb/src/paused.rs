@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use debugger::{Frame, InstanceId, LoadedModule, ModuleId, Paused, Stop, Value};
+use debugger::{Frame, InstanceId, LoadedModule, ModuleId, Paused, Value};
 use frame_table::ModulePc;
 
 use crate::frame_image::module_index;
@@ -11,13 +11,24 @@ use crate::symbols::Symbols;
 
 /// The stopped guest, with the debug info's facts about its functions.
 pub(crate) struct View<'a, 'p> {
-    pub(crate) paused: &'a mut Paused<'p>,
-    pub(crate) symbols: &'a Symbols,
+    paused: &'a mut Paused<'p>,
+    symbols: &'a Symbols,
+    modules: Vec<LoadedModule>,
 }
 
-impl View<'_, '_> {
+impl<'a, 'p> View<'a, 'p> {
+    pub(crate) fn new(paused: &'a mut Paused<'p>, symbols: &'a Symbols) -> Self {
+        let modules = paused.modules();
+        Self { paused, symbols, modules }
+    }
+
     fn module(&self, module: u32) -> Option<&LoadedModule> {
-        self.paused.modules().iter().find(|loaded| loaded.id == ModuleId(module))
+        self.modules.iter().find(|loaded| loaded.id == ModuleId(module))
+    }
+
+    fn instance(&self, number: u32) -> Result<InstanceId, Fault> {
+        let mut instances = self.modules.iter().filter_map(|loaded| loaded.instance);
+        instances.find(|instance| instance.number() == number).ok_or(Fault::Unmapped)
     }
 }
 
@@ -26,26 +37,22 @@ impl Machine for View<'_, '_> {
         self.paused.frames()
     }
 
-    fn requested_pc(&self) -> Option<(u32, ModulePc)> {
-        match *self.paused.stop() {
-            Stop::Breakpoint { module, pc } => Some((module_index(module), pc)),
-            _ => None,
-        }
-    }
-
     fn value(&self, place: ValuePlace) -> Result<Value, Fault> {
-        let value = match place {
-            ValuePlace::Local { frame, index } => self.paused.local(frame, index),
-            ValuePlace::Operand { frame, index } => self.paused.operand(frame, index),
+        match place {
+            ValuePlace::Local { frame, index } => {
+                self.paused.local(frame, index).map_err(|_| Fault::Unavailable)
+            }
+            ValuePlace::Operand { frame, index } => {
+                self.paused.operand(frame, index).map_err(|_| Fault::Unavailable)
+            }
             ValuePlace::Global { instance, index } => {
-                return self.paused.global(InstanceId(instance), index).map_err(|_| Fault::Unmapped);
+                self.paused.global(self.instance(instance)?, index).map_err(|_| Fault::Unmapped)
             }
             ValuePlace::Element { instance, table, index } => {
-                let element = self.paused.table_element(InstanceId(instance), table, index);
-                return element.map_err(|_| Fault::Unmapped);
+                let instance = self.instance(instance)?;
+                self.paused.table_element(instance, table, index).map_err(|_| Fault::Unmapped)
             }
-        };
-        value.map_err(|_| Fault::Unavailable)
+        }
     }
 
     fn set_value(&mut self, place: ValuePlace, value: Value) -> Result<(), Fault> {
@@ -53,7 +60,7 @@ impl Machine for View<'_, '_> {
             ValuePlace::Local { frame, index } => self.paused.set_local(frame, index, value),
             ValuePlace::Operand { frame, index } => self.paused.set_operand(frame, index, value),
             ValuePlace::Global { instance, index } => {
-                self.paused.set_global(InstanceId(instance), index, value)
+                self.paused.set_global(self.instance(instance)?, index, value)
             }
             ValuePlace::Element { .. } => return Err(Fault::Fixed),
         }
@@ -61,11 +68,13 @@ impl Machine for View<'_, '_> {
     }
 
     fn read_memory(&self, instance: u32, memory: u32, offset: u64, into: &mut [u8]) -> usize {
-        self.paused.read_memory(InstanceId(instance), memory, offset, into).unwrap_or(0)
+        let Ok(instance) = self.instance(instance) else { return 0 };
+        self.paused.read_memory(instance, memory, offset, into).unwrap_or(0)
     }
 
     fn write_memory(&mut self, instance: u32, memory: u32, offset: u64, bytes: &[u8]) -> Result<(), Fault> {
-        self.paused.write_memory(InstanceId(instance), memory, offset, bytes).map_err(|_| Fault::Unmapped)
+        let instance = self.instance(instance)?;
+        self.paused.write_memory(instance, memory, offset, bytes).map_err(|_| Fault::Unmapped)
     }
 
     fn code(&self, module: u32) -> Option<Range<ModulePc>> {
@@ -82,19 +91,19 @@ impl Machine for View<'_, '_> {
 
     fn referenced(&self, reference: Value) -> Option<Referenced> {
         let Value::FuncRef(Some(handle)) = reference else { return None };
-        let (instance, function) = self.paused.function_of(handle);
-        // One module is instantiated once, so that their numbers agree.
-        let module = crate::frame_image::instance_index(instance);
-        let body = self.module(module)?.module.body_range(function).map(|body| body.start);
-        Some(Referenced { module, function, body })
+        let (instance, function) = self.paused.function_of(handle)?;
+        let loaded = self.modules.iter().find(|loaded| loaded.instance == Some(instance))?;
+        let body = loaded.module.body_range(function).map(|body| body.start);
+        Some(Referenced { module: module_index(loaded.id), function, body })
     }
 
     fn returned_call(&self) -> Option<ReturnedCall> {
-        let (function, arguments) = self.paused.arguments_of_last_call()?;
+        let call = self.paused.last_call(0)?;
         let Some(Frame::Wasm(frame)) = self.paused.frames().first() else { return None };
-        let module = module_index(frame.module);
-        let results = self.module(module)?.module.function_type(function)?.results().len();
-        let shape = self.symbols.function_return(module, function);
-        Some(ReturnedCall { module, function, results, arguments, shape })
+        let module = self.module(module_index(frame.module));
+        let callee_type = module.zip(call.callee).and_then(|(loaded, callee)| loaded.module.function_type(callee));
+        let has_results = callee_type.map(|ty| !ty.results().is_empty());
+        let shape = call.callee.and_then(|callee| self.symbols.function_return(module_index(frame.module), callee));
+        Some(ReturnedCall { has_results, arguments: call.arguments, shape })
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use dwarf::FunctionReturn;
 
 use crate::persona::Persona;
+use crate::persona::x86_64::X86_64;
 
 /// The program under debug, as its debug info is concerned.
 #[derive(Clone, Debug)]
@@ -19,6 +20,21 @@ pub struct Program {
     pub debug_file: Option<Arc<[u8]>>,
     /// `module.name` of every imported function, by function index.
     pub imported_functions: Vec<String>,
+}
+
+impl Program {
+    /// The symbol image that clients are served, to be kept as a file.
+    ///
+    /// # Errors
+    /// If the module is malformed. Debug info that cannot be used is left out, and reported in the image.
+    pub fn symbol_image(&self) -> Result<dwarf::SymbolImage, dwarf::Error> {
+        self.image_for(&X86_64)
+    }
+
+    fn image_for(&self, persona: &dyn Persona) -> Result<dwarf::SymbolImage, dwarf::Error> {
+        let layout = persona.symbol_layout(0, 0, &self.imported_functions);
+        dwarf::symbol_image(&self.module, self.debug_file.as_deref(), &layout)
+    }
 }
 
 /// A program with its symbol image.
@@ -75,9 +91,7 @@ impl Symbols {
     }
 
     fn make(&self, persona: &dyn Persona) -> Option<Image> {
-        let Program { module, debug_file, imported_functions, .. } = &self.program;
-        let layout = persona.symbol_layout(0, 0, imported_functions);
-        match dwarf::symbol_image(module, debug_file.as_deref(), &layout) {
+        match self.program.image_for(persona) {
             Ok(image) => Some(Image { elf: Arc::from(image.elf), returns: image.returns }),
             Err(error) => {
                 tracing::warn!(%error, "no symbols for the debugger");

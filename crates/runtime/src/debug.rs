@@ -140,6 +140,12 @@ impl WasmFrame {
         self.raw.fp
     }
 
+    /// Bytes below [`WasmFrame::address`] that certainly belong to the frame; inner frames are further down.
+    #[must_use]
+    pub fn extent(&self) -> u32 {
+        self.raw.code.frame.slot_below_fp()
+    }
+
     fn check(&self, store: &Store) -> Result<(), FrameError> {
         if self.generation == store.debug.generation { Ok(()) } else { Err(FrameError::Stale) }
     }

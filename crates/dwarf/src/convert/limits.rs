@@ -12,7 +12,7 @@ use gimli::{Section, constants as dw};
 use crate::sections::{ReadDwarf, Reader};
 
 /// How often each byte may be read.
-const TIMES: usize = 16;
+const TIMES: usize = 8;
 
 /// Bytes that may still be read.
 #[derive(Debug)]

@@ -11,6 +11,9 @@ use super::expression::{self, Context, Role};
 use crate::report::{Drop, Report};
 use crate::sections::Reader;
 
+/// Bytes of an entry of a list, about.
+const ENTRY: usize = 4;
+
 /// The ranges of code (begin and end, as offsets from the start of the code) that a `DW_AT_ranges` names.
 /// Those that are no code, and what follows a malformed one, are left out.
 pub(crate) fn code_ranges<'a>(
@@ -21,7 +24,7 @@ pub(crate) fn code_ranges<'a>(
 ) -> Vec<(u64, u64)> {
     let Ok(Some(mut ranges)) = unit.attr_ranges(value) else { return Vec::new() };
     let mut found = Vec::new();
-    while map.lists.spend(1)
+    while map.lists.spend(ENTRY)
         && let Ok(Some(range)) = ranges.next()
     {
         let range =
@@ -66,7 +69,7 @@ pub(crate) fn location_list<'a>(
                 break;
             }
         };
-        if !map.lists.spend(1 + location.data.0.len()) {
+        if !map.lists.spend(ENTRY + location.data.0.len()) {
             report.drop(Drop::Attribute, "location lists are too long");
             break;
         }

@@ -89,3 +89,22 @@ pub(crate) fn line(name: &str) -> usize {
     let mark = format!("// LINE {name}");
     source.lines().position(|line| line.ends_with(&mark)).expect("the line is marked") + 1
 }
+
+/// The bytes of a custom section of a module.
+pub(crate) fn custom_section(name: &str, contents: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0];
+    let length = 5 + name.len() + contents.len();
+    let leb = |mut value: usize| {
+        let mut bytes = Vec::new();
+        for last in [false, false, false, false, true] {
+            bytes.push(u8::try_from(value & 0x7f).unwrap() | if last { 0 } else { 0x80 });
+            value >>= 7;
+        }
+        bytes
+    };
+    bytes.extend(leb(length));
+    bytes.extend(leb(name.len()));
+    bytes.extend(name.as_bytes());
+    bytes.extend(contents);
+    bytes
+}

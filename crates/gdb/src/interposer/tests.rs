@@ -72,7 +72,7 @@ const FRAGILE: &[&str] = &[
 #[test]
 fn packets_that_would_end_gdbstubs_session_do_not_reach_it() {
     check(
-        &packets,
+        FRAGILE,
         expect![[r#"
             qCRC:0,10: Unsupported
             qSupported: forward qSupported:multiprocess-
@@ -189,7 +189,7 @@ const ORDINARY: &[&str] = &[
 #[test]
 fn ordinary_packets_pass() {
     check(
-        &packets,
+        ORDINARY,
         expect![[r#"
             ?: Own(StopReason)
             !: forward

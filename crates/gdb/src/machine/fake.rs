@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use debugger::{Frame, HostFrame, InstanceId, ModuleId, Value, ValueType, WasmFrame};
 use frame_table::ModulePc;
+use runtime::{Engine, EngineConfig, Linker, Module, Store};
 
 use super::{Fault, Machine, Referenced, ReturnedCall, ValuePlace};
 
@@ -13,13 +14,22 @@ use super::{Fault, Machine, Referenced, ReturnedCall, ValuePlace};
 #[derive(Clone, Debug)]
 pub(crate) struct Fake {
     pub(crate) frames: Vec<Frame>,
-    pub(crate) requested: Option<(u32, ModulePc)>,
     /// Locals and operands by frame; a missing one is unavailable.
     pub(crate) values: HashMap<(usize, bool, u32), Value>,
     pub(crate) globals: Vec<Value>,
     pub(crate) table: Vec<Value>,
     pub(crate) memory: Vec<u8>,
     pub(crate) returned: Option<ReturnedCall>,
+}
+
+/// The first instance of a store. Only a store can make one.
+fn instance() -> InstanceId {
+    static FIRST: OnceLock<InstanceId> = OnceLock::new();
+    *FIRST.get_or_init(|| {
+        let engine = Engine::new(&EngineConfig::default()).unwrap();
+        let module = Module::new(&engine, b"(module)", "empty").unwrap();
+        InstanceId::new(&mut Store::new(&engine).unwrap(), &module, &Linker::new()).unwrap()
+    })
 }
 
 /// A Wasm frame.
@@ -32,19 +42,20 @@ pub(crate) fn wasm_frame(
 ) -> Frame {
     Frame::Wasm(WasmFrame {
         module: ModuleId(0),
-        instance: InstanceId(0),
+        instance: instance(),
         function,
         pc: ModulePc(pc),
         locals: Arc::from(locals),
         operands: operands.to_vec(),
         depth,
+        call: None,
         activation: 0,
     })
 }
 
 /// A frame of an imported function.
 pub(crate) fn host_frame(function: u32, depth: u64) -> Frame {
-    Frame::Host(HostFrame { name: "env.host".to_owned(), function, module: ModuleId(0), depth })
+    Frame::Host(HostFrame { name: "env.host".to_owned(), function: Some(function), module: ModuleId(0), depth })
 }
 
 impl Fake {
@@ -55,7 +66,6 @@ impl Fake {
         let outer = wasm_frame(1, 0x50, &[ValueType::F64], &[], 0x40);
         Self {
             frames: vec![inner, outer],
-            requested: None,
             values: HashMap::from([
                 ((0, false, 0), Value::I32(-2)),
                 ((0, false, 1), Value::I64(0x1122_3344_5566_7788)),
@@ -74,10 +84,6 @@ impl Fake {
 impl Machine for Fake {
     fn frames(&self) -> &[Frame] {
         &self.frames
-    }
-
-    fn requested_pc(&self) -> Option<(u32, ModulePc)> {
-        self.requested
     }
 
     fn value(&self, place: ValuePlace) -> Result<Value, Fault> {

@@ -250,6 +250,13 @@ impl Module {
         body.contains(&at).then(|| narrow(index) + self.info.imported.functions)
     }
 
+    /// The function that the operator at `pc` calls, if it is a `call`.
+    #[must_use]
+    pub fn direct_callee(&self, pc: ModulePc) -> Option<u32> {
+        let bytes = self.info.bytes.get(usize::try_from(pc.0).ok()?..)?;
+        parse::direct_callee(bytes)
+    }
+
     /// Where the code section's contents are.
     #[must_use]
     pub fn code_section(&self) -> Range<ModulePc> {

@@ -10,8 +10,8 @@ use crate::value::{FuncType, ValueType};
 use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
-    CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations, KnownCustom,
-    Parser, Payload, TableInit, TypeRef, ValType, ValidPayload, Validator, WasmFeatures,
+    BinaryReader, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations, KnownCustom,
+    Operator, OperatorsReader, Parser, Payload, TableInit, TypeRef, ValType, ValidPayload, Validator, WasmFeatures,
 };
 
 /// What this runtime implements beyond the first version of WebAssembly.
@@ -108,6 +108,15 @@ fn read_payload(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error
         _ => {}
     }
     Ok(())
+}
+
+/// The callee of the `call` operator that `bytes` start with.
+pub(super) fn direct_callee(bytes: &[u8]) -> Option<u32> {
+    let mut reader = OperatorsReader::new(BinaryReader::new(bytes, 0));
+    match reader.read().ok()? {
+        Operator::Call { function_index } => Some(function_index),
+        _ => None,
+    }
 }
 
 fn unsupported(offset: usize, what: impl Into<String>) -> Error {

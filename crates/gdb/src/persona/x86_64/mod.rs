@@ -22,7 +22,7 @@ use debugger::Frame;
 use frame_table::ModulePc;
 
 use crate::address_space::{AddressSpace, HOST_FUNCTION, WIDE};
-use crate::frame_image::{frame_pointer, instance_index, module_index, resume_address, stack_pointer};
+use crate::frame_image::{frame_pointer, host_address, instance_index, module_index, resume_address, stack_pointer};
 use crate::int::narrow;
 use crate::machine::{Fault, Machine, ValuePlace};
 use crate::value_bytes;
@@ -109,15 +109,8 @@ impl Persona for X86_64 {
 }
 
 fn instruction_pointer(machine: &dyn Machine) -> u64 {
-    if let Some((module, pc)) = machine.requested_pc()
-        && let Some(address) = SPACE.code(module, pc)
-    {
-        return address;
-    }
     match machine.frames().first() {
-        Some(Frame::Host(frame)) => {
-            SPACE.host_function(module_index(frame.module), frame.function).unwrap_or(SPACE.host())
-        }
+        Some(Frame::Host(frame)) => host_address(SPACE, frame),
         Some(frame) => resume_address(SPACE, frame),
         None => SPACE.host(),
     }

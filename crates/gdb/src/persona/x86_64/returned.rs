@@ -23,20 +23,28 @@ pub(super) enum Returned {
 impl Returned {
     /// What can be shown at this stop; none when that is not known.
     pub(super) fn at(machine: &dyn Machine, space: &AddressSpace) -> Option<Self> {
-        match machine.returned_call() {
+        let call = machine.returned_call();
+        match &call {
             // A call without results left nothing on the stack: what lies there now is not what it returned.
-            Some(call) if call.results == 0 => Self::structure(machine, space, &call),
+            Some(call) if call.has_results == Some(false) => Self::structure(machine, space, call),
+            // Of a function that was called through a pointer it may be either, if it could return a structure.
+            Some(call) if call.has_results.is_none() && Self::pointer(call).is_some() => None,
             _ => Some(Self::Top(machine.value(super::top(machine)?).ok()?)),
+        }
+    }
+
+    /// A call's first argument, if it can be a pointer and is still known.
+    fn pointer(call: &ReturnedCall) -> Option<u64> {
+        match (*call.arguments.first()?)? {
+            Value::I32(pointer) => Some(u64::from(pointer.cast_unsigned())),
+            Value::I64(pointer) => Some(pointer.cast_unsigned()),
+            _ => None,
         }
     }
 
     /// The structure that a call returned through the pointer in its first argument.
     fn structure(machine: &dyn Machine, space: &AddressSpace, call: &ReturnedCall) -> Option<Self> {
-        let address = match call.arguments.first()? {
-            Value::I32(pointer) => u64::from(pointer.cast_unsigned()),
-            Value::I64(pointer) => pointer.cast_unsigned(),
-            _ => return None,
-        };
+        let address = Self::pointer(call)?;
         let shape = call.shape.as_ref().filter(|shape| shape.hidden_pointer)?;
         match &shape.place {
             ReturnPlace::Memory => Some(Self::Address(address)),

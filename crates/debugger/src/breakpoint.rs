@@ -1,0 +1,59 @@
+//! Breakpoints as they were asked for, and the program points that they slipped to.
+
+use frame_table::ModulePc;
+use std::collections::BTreeMap;
+
+/// Requested breakpoints by module, each with the program point where it stops.
+#[derive(Debug, Default)]
+pub(crate) struct Breakpoints {
+    /// (module, requested PC) to the program point.
+    requested: BTreeMap<(usize, ModulePc), ModulePc>,
+}
+
+impl Breakpoints {
+    /// Notes a request. True if its point had none before.
+    pub(crate) fn add(&mut self, module: usize, requested: ModulePc, point: ModulePc) -> bool {
+        let first = !self.stops_at(module, point);
+        self.requested.insert((module, requested), point);
+        first
+    }
+
+    /// Forgets a request. The point is returned if nothing asks for it any more.
+    pub(crate) fn remove(&mut self, module: usize, requested: ModulePc) -> Option<ModulePc> {
+        let point = self.requested.remove(&(module, requested))?;
+        (!self.stops_at(module, point)).then_some(point)
+    }
+
+    /// Whether a request stops at `point`.
+    fn stops_at(&self, module: usize, point: ModulePc) -> bool {
+        self.reported(module, point).is_some()
+    }
+
+    /// The request to report for a stop at `point`: the one for that very PC, else the nearest before it.
+    pub(crate) fn reported(&self, module: usize, point: ModulePc) -> Option<ModulePc> {
+        let before = self.requested.range((module, ModulePc(0))..=(module, point));
+        before.rev().find(|(_, stops_at)| **stops_at == point).map(|((_, requested), _)| *requested)
+    }
+
+    /// All requests.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (usize, ModulePc)> {
+        self.requested.keys().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_reported_as_the_request_that_slipped_to_it() {
+        let mut breakpoints = Breakpoints::default();
+        assert!(breakpoints.add(0, ModulePc(8), ModulePc(10)));
+        assert_eq!(breakpoints.reported(0, ModulePc(10)), Some(ModulePc(8)));
+        assert!(!breakpoints.add(0, ModulePc(10), ModulePc(10)));
+        assert_eq!(breakpoints.reported(0, ModulePc(10)), Some(ModulePc(10)));
+        assert_eq!(breakpoints.reported(1, ModulePc(10)), None);
+        assert_eq!(breakpoints.remove(0, ModulePc(10)), None);
+        assert_eq!(breakpoints.remove(0, ModulePc(8)), Some(ModulePc(10)));
+    }
+}

@@ -1,0 +1,54 @@
+//! What can go wrong between a debugger and its debuggee.
+
+use frame_table::ModulePc;
+use runtime::FrameError;
+use thiserror::Error;
+
+/// Why a request to the debuggee failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The guest runs; only a stopped one can be looked at.
+    #[error("the program is running")]
+    Running,
+    /// The guest is gone.
+    #[error("the program has ended")]
+    Exited,
+    /// There is no such frame.
+    #[error("no frame {0}")]
+    NoFrame(usize),
+    /// The frame is a host function's: it has no Wasm state.
+    #[error("frame {0} is a host function")]
+    HostFrame(usize),
+    /// A value of a frame cannot be had or changed.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// There is no such module.
+    #[error("no module {0}")]
+    NoModule(u32),
+    /// No operator is at or after this PC in any function.
+    #[error("no code at {0}")]
+    NoCode(ModulePc),
+    /// There is no such memory, global or table, or the index is beyond its end.
+    #[error("no such {0}")]
+    NoEntity(&'static str),
+    /// The range is not inside the memory.
+    #[error("memory {memory} has no bytes {start:#x}..{end:#x}")]
+    OutOfMemory {
+        /// Memory index.
+        memory: u32,
+        /// First byte.
+        start: u64,
+        /// Behind the last byte.
+        end: u64,
+    },
+    /// The runtime refused.
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
+    /// A call that the debugger made did not return.
+    #[error("the called function did not return: {0}")]
+    Call(#[from] runtime::Failure),
+    /// The operating system gave no thread.
+    #[error("cannot start the guest's thread: {0}")]
+    Thread(#[source] std::io::Error),
+}

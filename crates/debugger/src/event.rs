@@ -1,0 +1,88 @@
+//! What a debuggee tells its debugger, and what it is told to do.
+
+use crate::ModuleId;
+use frame_table::ModulePc;
+use runtime::{TrapCode, Value};
+use std::ops::Range;
+
+/// Something that a session reports.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The guest stopped and can be looked at.
+    Stopped(Stop),
+    /// The guest is gone. The last event.
+    Exited(Exit),
+}
+
+/// Why the guest stopped.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// It is before its first operator.
+    Start,
+    /// It is at a breakpoint.
+    Breakpoint {
+        /// The module.
+        module: ModuleId,
+        /// The PC that was asked for, which may lie before the operator that it stopped at.
+        pc: ModulePc,
+    },
+    /// It took the step it was asked for.
+    Step,
+    /// Somebody interrupted it.
+    Interrupt {
+        /// It waits in a host function, and will go on waiting.
+        in_host_call: bool,
+    },
+    /// It traps. Resuming it ends it.
+    Trap {
+        /// Why.
+        code: TrapCode,
+        /// The same in words.
+        message: String,
+    },
+    /// A host function failed. Resuming ends it.
+    HostError {
+        /// What the host says.
+        message: String,
+    },
+}
+
+/// How the guest ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Exit {
+    /// With an exit code: that of `proc_exit`, or 0 when the entry function returned.
+    Code(i32),
+    /// An invoked export returned these values.
+    Values(Vec<Value>),
+    /// By a trap.
+    Trapped {
+        /// Why.
+        code: TrapCode,
+        /// The same in words.
+        message: String,
+    },
+    /// A host function failed, or the guest could not be started.
+    HostError(String),
+    /// The debugger ended it.
+    Killed,
+}
+
+/// How a stopped guest goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Until something stops it.
+    Continue,
+    /// One operator, into calls.
+    StepInstruction,
+    /// While the innermost frame stays the same and its operators are in this range of its module: a source line.
+    /// Stops where it left the range, or in the function that it called.
+    StepRange {
+        /// The module.
+        module: ModuleId,
+        /// PCs of the operators.
+        range: Range<ModulePc>,
+    },
+    /// Until the innermost frame has returned to its caller.
+    StepOut,
+}

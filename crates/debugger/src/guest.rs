@@ -1,0 +1,91 @@
+//! What a session runs, and its thread.
+
+use crate::event::Exit;
+use crate::handler::{DebugHandler, Debugger};
+use runtime::{Engine, Failure, FuncHandle, Instance, InterruptHandle, Linker, Module, Store, Value};
+
+/// Where a guest begins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// The export `_start`; of a reactor, `_initialize` and nothing else.
+    Start,
+    /// An exported function with these arguments.
+    Invoke {
+        /// Name of the export.
+        export: String,
+        /// Its arguments, which must fit.
+        arguments: Vec<Value>,
+    },
+}
+
+/// A program to be debugged.
+pub struct Guest {
+    /// How it is compiled. The debug tier is the one that can be stopped.
+    pub engine: Engine,
+    /// The program.
+    pub module: Module,
+    /// What it imports.
+    pub linker: Linker,
+    /// Where it begins.
+    pub entry: Entry,
+    /// Run at once instead of stopping before the first operator.
+    pub run_at_once: bool,
+}
+
+impl Guest {
+    /// Runs the guest on this thread until it ends.
+    pub(crate) fn run(self, handler: impl DebugHandler, ready: impl FnOnce(InterruptHandle)) -> Exit {
+        let mut store = match Store::new(&self.engine) {
+            Ok(store) => store,
+            Err(error) => return Exit::HostError(error.to_string()),
+        };
+        ready(store.interrupt_handle());
+        let _debugger = Debugger::attach(&mut store, handler, !self.run_at_once);
+        let instance = match Instance::new(&mut store, &self.module, &self.linker) {
+            Ok(instance) => instance,
+            Err(runtime::Error::Start(failure)) => return exit_of(failure),
+            Err(error) => return Exit::HostError(error.to_string()),
+        };
+        self.enter(&mut store, instance)
+    }
+
+    fn enter(&self, store: &mut Store, instance: Instance) -> Exit {
+        let initialize = instance.get_func(store, "_initialize");
+        let (function, arguments) = match &self.entry {
+            Entry::Start => match instance.get_func(store, "_start").or(initialize) {
+                Some(function) => (function, Vec::new()),
+                None => return Exit::HostError("the module exports no `_start`; name a function to invoke".into()),
+            },
+            Entry::Invoke { export, arguments } => {
+                // A reactor wants to be initialised before anything else of it is called.
+                if let Some(initialize) = initialize.filter(|_| export != "_initialize")
+                    && let Err(failure) = initialize.call(store, &[])
+                {
+                    return exit_of(failure);
+                }
+                match instance.get_func(store, export) {
+                    Some(function) => (function, arguments.clone()),
+                    None => return Exit::HostError(format!("the module exports no function `{export}`")),
+                }
+            }
+        };
+        self.call(store, function, &arguments)
+    }
+
+    fn call(&self, store: &mut Store, function: FuncHandle, arguments: &[Value]) -> Exit {
+        match (function.call(store, arguments), &self.entry) {
+            (Ok(values), Entry::Invoke { .. }) => Exit::Values(values),
+            (Ok(_), Entry::Start) => Exit::Code(0),
+            (Err(failure), _) => exit_of(failure),
+        }
+    }
+}
+
+fn exit_of(failure: Failure) -> Exit {
+    match failure {
+        Failure::Trap(code) => Exit::Trapped { code, message: format!("wasm trap: {code}") },
+        Failure::Exit(code) => Exit::Code(code),
+        Failure::Killed => Exit::Killed,
+        other => Exit::HostError(other.to_string()),
+    }
+}

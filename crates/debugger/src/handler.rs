@@ -1,0 +1,149 @@
+//! Deciding on the guest's thread: [`DebugHandler`] is told of every stop, with the Wasm frames on the stack, and says
+//! how to go on.
+
+use crate::breakpoint::Breakpoints;
+use crate::event::{Resume, Stop};
+use crate::inspect::Paused;
+use crate::step::{Plan, innermost};
+use crate::ModuleId;
+use runtime::{DebugEvent, DebugHook, Resumption, Store};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+/// What a handler wants done with the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Let it go on.
+    Resume(Resume),
+    /// End it.
+    Kill,
+}
+
+/// Whoever decides what happens at a stop. Cheap to clone: each stop is handled by a clone.
+pub trait DebugHandler: Clone + Send + Sync + 'static {
+    /// The guest stopped. It stays stopped until the future is ready; meanwhile `paused` shows and changes its state.
+    /// The handler may call the guest's functions; stops in such a call are handled by another clone.
+    fn handle(&self, paused: &mut Paused<'_>) -> impl Future<Output = Outcome>;
+}
+
+/// The part of a debugger that lives on the guest's thread: breakpoints, the step under way, the base of the stack.
+#[derive(Clone)]
+pub struct Debugger {
+    state: Arc<Mutex<State>>,
+}
+
+pub(crate) struct State {
+    pub(crate) breakpoints: Breakpoints,
+    plan: Plan,
+    /// Native address from which [`crate::WasmFrame::depth`] counts.
+    pub(crate) stack_base: usize,
+}
+
+impl Debugger {
+    /// Attaches a handler to a store whose guest will run on this thread. With `stop_first` the guest stops before
+    /// its first operator.
+    pub fn attach(store: &mut Store, handler: impl DebugHandler, stop_first: bool) -> Self {
+        let here = 0u8;
+        let plan = if stop_first { Plan::First } else { Plan::Run };
+        let state = State {
+            breakpoints: Breakpoints::default(),
+            plan,
+            // Everything that the guest pushes is below; nothing depends on the exact value.
+            stack_base: (&raw const here).addr() & !15,
+        };
+        let debugger = Self { state: Arc::new(Mutex::new(state)) };
+        store.set_debug_hook(Some(Arc::new(Hook { debugger: debugger.clone(), handler })));
+        store.set_stepping(stop_first);
+        debugger
+    }
+
+    /// For a call that the debugger makes: the step under way, which the called function is no part of.
+    pub(crate) fn suspend_step(&self, store: &mut Store) -> Plan {
+        store.set_stepping(false);
+        std::mem::replace(&mut self.state().plan, Plan::Run)
+    }
+
+    /// Goes back to what [`Debugger::suspend_step`] returned.
+    pub(crate) fn resume_step(&self, store: &mut Store, plan: Plan) {
+        store.set_stepping(plan.steps());
+        self.state().plan = plan;
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Hook<H> {
+    debugger: Debugger,
+    handler: H,
+}
+
+impl<H: DebugHandler> DebugHook for Hook<H> {
+    fn event(&self, store: &mut Store, event: DebugEvent) -> Resumption {
+        let Some(stop) = self.stop_for(store, event) else { return Resumption::Continue };
+        let handler = self.handler.clone();
+        let outcome = {
+            let mut paused = Paused::new(store, self.debugger.clone(), stop);
+            block_on(handler.handle(&mut paused))
+        };
+        match outcome {
+            Outcome::Kill => Resumption::Kill,
+            Outcome::Resume(resume) => {
+                let plan = Plan::new(resume, innermost(store).as_ref());
+                store.set_stepping(plan.steps());
+                self.debugger.state().plan = plan;
+                Resumption::Continue
+            }
+        }
+    }
+}
+
+impl<H> Hook<H> {
+    /// Whether an event stops the guest, and as what.
+    fn stop_for(&self, store: &Store, event: DebugEvent) -> Option<Stop> {
+        match event {
+            DebugEvent::Point { module, pc, breakpoint, interrupted } => {
+                let state = self.debugger.state();
+                if breakpoint {
+                    let pc = state.breakpoints.reported(module, pc).unwrap_or(pc);
+                    return Some(Stop::Breakpoint { module: ModuleId::of(module), pc });
+                }
+                if interrupted {
+                    return Some(Stop::Interrupt { in_host_call: false });
+                }
+                let first = matches!(state.plan, Plan::First);
+                state.plan.is_done(store).then_some(if first { Stop::Start } else { Stop::Step })
+            }
+            DebugEvent::Trap(code) => Some(Stop::Trap { code, message: format!("wasm trap: {code}") }),
+            DebugEvent::HostError(message) => Some(Stop::HostError { message }),
+            DebugEvent::InterruptedInHost => Some(Stop::Interrupt { in_host_call: true }),
+            _ => None,
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Runs a future on this thread. Why not an async runtime's? A handler that calls the guest is entered again on the
+/// same thread, which runtimes forbid.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Looking at a stopped guest, and changing it.
+
+use crate::error::Error;
+use crate::event::Stop;
+use crate::frame::{Frame, HostFrame, WasmFrame};
+use crate::handler::Debugger;
+use crate::ModuleId;
+use frame_table::ModulePc;
+use runtime::{FuncHandle, Instance, Module, Store, Value};
+
+/// A module of the debuggee.
+#[derive(Clone)]
+pub struct LoadedModule {
+    /// Its number.
+    pub id: ModuleId,
+    /// What it is called: the path that it was loaded from.
+    pub name: String,
+    /// The module.
+    pub module: Module,
+    /// Its first instance.
+    pub instance: Option<Instance>,
+}
+
+/// The call before the operator that a frame is at.
+#[derive(Clone, Debug)]
+pub struct LastCall {
+    /// The called function, if the call was direct.
+    pub callee: Option<u32>,
+    /// The arguments; `None` where a result was pushed over one.
+    pub arguments: Vec<Option<Value>>,
+}
+
+/// A stopped guest, with the frames that it had when it stopped. It lives as long as the stop.
+pub struct Paused<'a> {
+    store: &'a mut Store,
+    debugger: Debugger,
+    stop: Stop,
+    raw: Vec<Option<runtime::WasmFrame>>,
+    frames: Vec<Frame>,
+}
+
+impl<'a> Paused<'a> {
+    pub(crate) fn new(store: &'a mut Store, debugger: Debugger, stop: Stop) -> Self {
+        let mut paused = Self { store, debugger, stop, raw: Vec::new(), frames: Vec::new() };
+        paused.find_frames();
+        paused
+    }
+
+    /// Why the guest stopped.
+    #[must_use]
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// All frames of all activations, innermost first.
+    #[must_use]
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    fn find_frames(&mut self) {
+        let base = self.debugger.state().stack_base;
+        let found = self.store.frames();
+        (self.raw, self.frames) = (Vec::new(), Vec::new());
+        for (index, frame) in found.iter().enumerate() {
+            match frame {
+                runtime::Frame::Wasm(frame) => {
+                    let Some(seen) = wasm_frame(frame, base) else { continue };
+                    self.raw.push(Some(frame.clone()));
+                    self.frames.push(Frame::Wasm(seen));
+                }
+                runtime::Frame::Host(name) => {
+                    let Some(runtime::Frame::Wasm(caller)) = found.get(index + 1) else { continue };
+                    let module = self.store.module(caller.module);
+                    let function = module.zip(caller.call).and_then(|(module, call)| module.direct_callee(call));
+                    let depth = depth(base, caller.address()) + u64::from(caller.extent()).next_multiple_of(16) + 16;
+                    let module = ModuleId::of(caller.module);
+                    self.raw.push(None);
+                    self.frames.push(Frame::Host(HostFrame { name: name.clone(), module, function, depth }));
+                }
+                runtime::Frame::Gap => {}
+            }
+        }
+        if let (Stop::Breakpoint { pc, .. }, Some(Frame::Wasm(first))) = (&self.stop, self.frames.first_mut()) {
+            first.pc = *pc;
+        }
+    }
+
+    /// The modules, in the order of their numbers.
+    #[must_use]
+    pub fn modules(&self) -> Vec<LoadedModule> {
+        let instance = |index| self.store.instances().find(|instance| self.store.module_of(*instance) == Some(index));
+        (0..self.store.num_modules())
+            .filter_map(|index| {
+                let module = self.store.module(index)?.clone();
+                let name = module.name().to_owned();
+                Some(LoadedModule { id: ModuleId::of(index), name, module, instance: instance(index) })
+            })
+            .collect()
+    }
+
+    fn frame(&self, frame: usize) -> Result<&runtime::WasmFrame, Error> {
+        let found = self.raw.get(frame).ok_or(Error::NoFrame(frame))?;
+        found.as_ref().ok_or(Error::HostFrame(frame))
+    }
+
+    /// A local of a frame; frame 0 is the innermost.
+    ///
+    /// # Errors
+    /// When there is no such frame or local, or its value is not known.
+    pub fn local(&self, frame: usize, index: u32) -> Result<Value, Error> {
+        Ok(self.frame(frame)?.local(self.store, index)?)
+    }
+
+    /// Changes a local. The program uses the new value when it goes on.
+    ///
+    /// # Errors
+    /// When there is no such frame or local, or it has another type.
+    pub fn set_local(&mut self, frame: usize, index: u32, value: Value) -> Result<(), Error> {
+        let frame = self.frame(frame)?.clone();
+        Ok(frame.set_local(self.store, index, value)?)
+    }
+
+    /// An operand of a frame; operand 0 is the bottom of the stack.
+    ///
+    /// # Errors
+    /// When there is no such frame or operand, or its value is not known.
+    pub fn operand(&self, frame: usize, index: u32) -> Result<Value, Error> {
+        Ok(self.frame(frame)?.operand(self.store, index)?)
+    }
+
+    /// Changes an operand. The program uses the new value when it goes on.
+    ///
+    /// # Errors
+    /// When there is no such frame or operand, it has another type, or it is a constant.
+    pub fn set_operand(&mut self, frame: usize, index: u32, value: Value) -> Result<(), Error> {
+        let frame = self.frame(frame)?.clone();
+        Ok(frame.set_operand(self.store, index, value)?)
+    }
+
+    /// The call right before the operator that a frame is at, with its arguments as they were.
+    #[must_use]
+    pub fn last_call(&self, frame: usize) -> Option<LastCall> {
+        let found = self.frame(frame).ok()?;
+        let (call, arguments) = found.arguments_of_last_call(self.store)?;
+        let callee = self.store.module(found.module)?.direct_callee(call);
+        Some(LastCall { callee, arguments })
+    }
+
+    /// A global of an instance.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn global(&self, instance: Instance, index: u32) -> Result<Value, Error> {
+        self.store.global(instance, index).ok_or(Error::NoEntity("global"))
+    }
+
+    /// Changes a global of an instance.
+    ///
+    /// # Errors
+    /// When there is none of the value's type.
+    pub fn set_global(&mut self, instance: Instance, index: u32, value: Value) -> Result<(), Error> {
+        let set = self.store.set_global(instance, index, value);
+        set.then_some(()).ok_or(Error::NoEntity("global of that type"))
+    }
+
+    /// Bytes that a memory has.
+    ///
+    /// # Errors
+    /// When there is no such memory.
+    pub fn memory_size(&self, instance: Instance, memory: u32) -> Result<u64, Error> {
+        Ok(self.bytes(instance, memory)?.len() as u64)
+    }
+
+    fn bytes(&self, instance: Instance, memory: u32) -> Result<&[u8], Error> {
+        self.store.memory_bytes(instance, memory).ok_or(Error::NoEntity("memory"))
+    }
+
+    /// Reads a memory from `address` on; returns how many bytes there were, fewer at its end.
+    ///
+    /// # Errors
+    /// When there is no such memory.
+    pub fn read_memory(&self, instance: Instance, memory: u32, address: u64, into: &mut [u8]) -> Result<usize, Error> {
+        let bytes = self.bytes(instance, memory)?;
+        let from = usize::try_from(address).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
+        let length = from.len().min(into.len());
+        into[..length].copy_from_slice(&from[..length]);
+        Ok(length)
+    }
+
+    /// Writes to a memory, all bytes or none.
+    ///
+    /// # Errors
+    /// When there is no such memory, or not all of the bytes are in it.
+    pub fn write_memory(&mut self, instance: Instance, memory: u32, address: u64, from: &[u8]) -> Result<(), Error> {
+        let end = address.saturating_add(from.len() as u64);
+        let bytes = self.store.memory_bytes_mut(instance, memory).ok_or(Error::NoEntity("memory"))?;
+        let range = usize::try_from(address).ok().zip(usize::try_from(end).ok());
+        let place = range.and_then(|(start, end)| bytes.get_mut(start..end));
+        place.ok_or(Error::OutOfMemory { memory, start: address, end })?.copy_from_slice(from);
+        Ok(())
+    }
+
+    /// An element of a table.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn table_element(&self, instance: Instance, table: u32, index: u32) -> Result<Value, Error> {
+        self.store.table_element(instance, table, index).ok_or(Error::NoEntity("table element"))
+    }
+
+    /// Which function a reference names; none if it is the host's.
+    #[must_use]
+    pub fn function_of(&self, handle: FuncHandle) -> Option<(Instance, u32)> {
+        self.store.function_of(handle)
+    }
+
+    /// Sets a breakpoint. It stops at the operator at `pc`, or else at the next one in the same function, and is
+    /// reported as `pc`.
+    ///
+    /// # Errors
+    /// When no operator follows.
+    pub fn add_breakpoint(&mut self, module: ModuleId, pc: ModulePc) -> Result<(), Error> {
+        if self.store.module(module.index()).is_none() {
+            return Err(Error::NoModule(module.0));
+        }
+        let point = self.store.program_point(module.index(), pc)?.ok_or(Error::NoCode(pc))?;
+        let first = self.debugger.state().breakpoints.add(module.index(), pc, point);
+        if first {
+            self.store.set_breakpoint(module.index(), point, true);
+        }
+        Ok(())
+    }
+
+    /// Removes a breakpoint.
+    pub fn remove_breakpoint(&mut self, module: ModuleId, pc: ModulePc) {
+        let unused = self.debugger.state().breakpoints.remove(module.index(), pc);
+        if let Some(point) = unused {
+            self.store.set_breakpoint(module.index(), point, false);
+        }
+    }
+
+    /// Removes all breakpoints.
+    pub fn clear_breakpoints(&mut self) {
+        let all: Vec<_> = self.debugger.state().breakpoints.all().collect();
+        for (module, pc) in all {
+            self.remove_breakpoint(ModuleId::of(module), pc);
+        }
+    }
+
+    /// Calls a function of the guest from here. Stops in it are handled like any other.
+    ///
+    /// # Errors
+    /// When it does not return.
+    pub fn call(&mut self, function: FuncHandle, arguments: &[Value]) -> Result<Vec<Value>, Error> {
+        let step = self.debugger.suspend_step(self.store);
+        let results = function.call(self.store, arguments);
+        self.debugger.resume_step(self.store, step);
+        // Frames that were found before are stale now, though they are still there.
+        self.find_frames();
+        Ok(results?)
+    }
+
+    /// An exported function of an instance.
+    #[must_use]
+    pub fn export(&self, instance: Instance, name: &str) -> Option<FuncHandle> {
+        instance.get_func(self.store, name)
+    }
+}
+
+fn depth(base: usize, address: usize) -> u64 {
+    base.saturating_sub(address) as u64
+}
+
+fn wasm_frame(frame: &runtime::WasmFrame, base: usize) -> Option<WasmFrame> {
+    Some(WasmFrame {
+        module: ModuleId::of(frame.module),
+        instance: frame.instance?,
+        function: frame.function,
+        pc: frame.pc,
+        call: frame.call,
+        locals: frame.locals().into(),
+        operands: frame.operands().collect(),
+        depth: depth(base, frame.address()),
+        activation: frame.activation,
+    })
+}

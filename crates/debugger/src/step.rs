@@ -1,0 +1,57 @@
+//! Which program points end a step.
+
+use crate::event::Resume;
+use runtime::{Frame, Store, WasmFrame};
+
+/// What the guest was told to do, and from where.
+#[derive(Clone, Debug)]
+pub(crate) enum Plan {
+    /// Run; only breakpoints, interrupts and traps stop.
+    Run,
+    /// Stop at the first point.
+    First,
+    /// A step of this kind from this frame (its address).
+    Step(Resume, usize),
+}
+
+impl Plan {
+    /// The plan for resuming a store that is stopped in `innermost`.
+    pub(crate) fn new(resume: Resume, innermost: Option<&WasmFrame>) -> Self {
+        match resume {
+            Resume::Continue => Self::Run,
+            step => Self::Step(step, innermost.map_or(usize::MAX, WasmFrame::address)),
+        }
+    }
+
+    /// Whether the hook has to be asked at every point.
+    pub(crate) fn steps(&self) -> bool {
+        !matches!(self, Self::Run)
+    }
+
+    /// Whether arriving at the innermost frame's operator completes the plan.
+    pub(crate) fn is_done(&self, store: &Store) -> bool {
+        let (resume, from) = match self {
+            Self::Run => return false,
+            Self::First => return true,
+            Self::Step(resume, from) => (resume, *from),
+        };
+        let Some(frame) = innermost(store) else { return true };
+        match resume {
+            Resume::Continue => false,
+            Resume::StepInstruction => true,
+            Resume::StepRange { module, range } => {
+                frame.address() != from || frame.module != module.index() || !range.contains(&frame.pc)
+            }
+            // Callers are higher on the stack.
+            Resume::StepOut => frame.address() > from,
+        }
+    }
+}
+
+/// The innermost Wasm frame.
+pub(crate) fn innermost(store: &Store) -> Option<WasmFrame> {
+    store.frames().into_iter().find_map(|frame| match frame {
+        Frame::Wasm(frame) => Some(frame),
+        _ => None,
+    })
+}
