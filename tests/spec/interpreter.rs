@@ -105,9 +105,8 @@ impl Interpreter {
     fn new(mode: Mode) -> Result<Self, Error> {
         let tier = if mode == Mode::Plain { Tier::Run } else { Tier::Debug };
         // At each of its steps the watcher walks the stack, so that the scripts that exhaust it need a short one.
-        let default = EngineConfig::default();
-        let max_stack = if mode == Mode::Stepped { STEPPED_STACK } else { default.max_stack };
-        let engine = Engine::new(EngineConfig { tier, max_stack, ..default })?;
+        let max_stack = if mode == Mode::Stepped { STEPPED_STACK } else { EngineConfig::default().max_stack };
+        let engine = Engine::new(EngineConfig { tier, max_stack })?;
         let mut store = Store::new(&engine)?;
         let mut linker = Linker::new();
         define_spectest(&mut linker, &mut store)?;

@@ -26,8 +26,8 @@ static FOUND: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// What the list says of itself.
 const HEAD: &str = "\
 # Assertions of the suite that fail, as MODE FILE:LINE. `UPDATE_EXPECT=1` writes this list; look at what changed.
-# Each of them wants a module refused that version 3.0 allows: with several memories, or with a longer encoding of
-# the number that names one.
+# Each of them wants a module refused that version 3.0 allows: with several memories, with a number for a memory where
+# 2.0 has a zero byte, or with 64 bits for the size of one.
 ";
 
 /// The least number of scripts that must be found.
