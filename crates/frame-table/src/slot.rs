@@ -97,6 +97,6 @@ mod tests {
         assert_eq!((narrow.local(0), narrow.local(2), narrow.operand(0)), (16, 32, 40));
         let wide = SlotLayout::new(3, true);
         assert_eq!((wide.local(0), wide.operand(0), wide.size(2)), (16, 64, 96));
-        assert!((0..8).all(|i| wide.local(i) % 16 == 0 && wide.operand(i) % 16 == 0));
+        assert!((0..8).all(|i| wide.local(i).is_multiple_of(16) && wide.operand(i).is_multiple_of(16)));
     }
 }

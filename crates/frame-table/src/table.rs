@@ -122,6 +122,12 @@ impl FrameTable {
         &self.points
     }
 
+    /// All calls, by ascending native offset.
+    #[must_use]
+    pub fn calls(&self) -> &[CallSite] {
+        &self.calls
+    }
+
     /// The point at `pc`, or else the next one after it in this function: the *slip* of a breakpoint.
     #[must_use]
     pub fn at_or_after(&self, pc: ModulePc) -> Option<&ProgramPoint> {
@@ -153,7 +159,7 @@ impl FrameTable {
         self.points.get(found)
     }
 
-    /// The call operator at `pc`, if it is one that was compiled as a call.
+    /// The call right before the operator at `next_pc`.
     #[must_use]
     pub fn call_before(&self, next_pc: ModulePc) -> Option<&CallSite> {
         self.calls.iter().find(|call| call.next_pc == next_pc)

@@ -209,7 +209,7 @@ impl Store {
     }
 
     pub(crate) fn add_memory(&mut self, ty: MemoryType) -> Result<usize, Error> {
-        self.memories.push(Box::new(Memory::new(ty)?));
+        self.memories.push(Memory::new(ty)?);
         Ok(self.memories.len() - 1)
     }
 
@@ -343,12 +343,12 @@ impl Store {
 
     pub(crate) fn memory_of(&self, instance: usize, memory: u32) -> Option<&Memory> {
         let index = *self.instances.get(instance)?.memories.get(memory as usize)?;
-        self.memories.get(index).map(|memory| &**memory)
+        self.memories.get(index)
     }
 
     pub(crate) fn memory_of_mut(&mut self, instance: usize, memory: u32) -> Option<&mut Memory> {
         let index = *self.instances.get(instance)?.memories.get(memory as usize)?;
-        self.memories.get_mut(index).map(|memory| &mut **memory)
+        self.memories.get_mut(index)
     }
 
     pub(crate) fn same_memory(&self, instance: usize, one: u32, other: u32) -> bool {

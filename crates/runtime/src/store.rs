@@ -57,7 +57,7 @@ pub struct Store {
     pub(crate) modules: Vec<LoadedModule>,
     pub(crate) instances: Vec<InstanceData>,
     host: Vec<HostFunction>,
-    pub(crate) memories: Vec<Box<Memory>>,
+    pub(crate) memories: Vec<Memory>,
     pub(crate) tables: Vec<Table>,
     pub(crate) globals: Vec<(Box<Global>, crate::GlobalType)>,
     failure: Option<Failure>,

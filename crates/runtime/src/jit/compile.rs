@@ -10,7 +10,7 @@ use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::DebugTag;
 use cranelift_module::{ModuleReloc, ModuleRelocTarget};
-use frame_table::{CallSite, FrameTableParts, ModulePc, ProgramPoint, TextOffset};
+use frame_table::{CallSite, FrameTable, FrameTableParts, ModulePc, ProgramPoint, TextOffset};
 
 /// The code of one function, not yet in executable memory.
 pub(crate) struct Compiled {
@@ -33,6 +33,38 @@ pub(crate) fn compile_function(engine: &Engine, info: &ModuleInfo, index: u32) -
         .compile(&**engine.isa(), &mut ControlPlane::default())
         .map_err(|error| failed(format!("{:?}", error.inner)))?;
     finish(code, translated.points).map_err(failed)
+}
+
+/// What compiling a function gives, for people: its CLIF, its machine code, and the frame table.
+///
+/// # Errors
+/// When the function cannot be compiled.
+pub(crate) fn explain(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<String, Error> {
+    use std::fmt::Write as _;
+    let translated = translate::translate(engine, info, index)?;
+    let failed = |reason: String| Error::Compile { function: index, reason };
+    let mut text = format!("{}", translated.clif);
+    let mut context = Context::for_function(translated.clif);
+    context.set_disasm(true);
+    let code = context
+        .compile(&**engine.isa(), &mut ControlPlane::default())
+        .map_err(|error| failed(format!("{:?}", error.inner)))?;
+    text.push('\n');
+    text.push_str(code.vcode.as_deref().unwrap_or_default());
+    let table = FrameTable::new(finish(code, translated.points).map_err(failed)?.frame);
+    let shape = |shape| {
+        let operands = table.operands(shape);
+        operands.iter().map(|operand| format!(" {}={:?}", operand.ty, operand.place)).collect::<String>()
+    };
+    for point in table.points() {
+        let site = point.site.map_or_else(String::new, |site| format!(" site {site:?}"));
+        // Writing to a string does not fail.
+        let _infallible = writeln!(text, "point {}{site}:{}", point.pc, shape(point.shape));
+    }
+    for call in table.calls() {
+        let _infallible = writeln!(text, "call {} returns to {:?}:{}", call.pc, call.returns_to, shape(call.shape));
+    }
+    Ok(text)
 }
 
 fn finish(code: &CompiledCode, points: Points) -> Result<Compiled, String> {

@@ -10,4 +10,4 @@ mod stub;
 mod thunk;
 
 pub(crate) use code::{CodeMemory, FunctionCode};
-pub(crate) use compile::{Compiled, compile_function};
+pub(crate) use compile::{Compiled, compile_function, explain};

@@ -250,6 +250,14 @@ impl Module {
         body.contains(&at).then(|| narrow(index) + self.info.imported.functions)
     }
 
+    /// What compiling a defined function gives, for people: CLIF, machine code, frame table.
+    ///
+    /// # Errors
+    /// When the function cannot be compiled.
+    pub fn explain(&self, engine: &Engine, function: u32) -> Result<String, Error> {
+        crate::jit::explain(engine, &self.info, function)
+    }
+
     /// The function that the operator at `pc` calls, if it is a `call`.
     #[must_use]
     pub fn direct_callee(&self, pc: ModulePc) -> Option<u32> {

@@ -21,7 +21,8 @@ struct MemoryView {
 /// A linear memory: reserved in full, accessible up to its length, so that it grows in place and accesses behind its
 /// length fault.
 pub(crate) struct Memory {
-    view: MemoryView,
+    /// Boxed, since compiled code keeps its address.
+    view: Box<MemoryView>,
     maximum: u32,
     ty: MemoryType,
 }
@@ -44,7 +45,7 @@ impl Memory {
             return Err(failed("reserve address space for"));
         }
         let maximum = ty.maximum.unwrap_or(MAX_PAGES).min(MAX_PAGES);
-        let view = MemoryView { base: base.expose_provenance(), length: 0 };
+        let view = Box::new(MemoryView { base: base.expose_provenance(), length: 0 });
         let mut memory = Self { view, maximum: maximum.max(ty.minimum), ty };
         if memory.grow(ty.minimum).is_none() {
             return Err(failed("allocate"));
@@ -57,9 +58,9 @@ impl Memory {
         MemoryType { minimum: self.pages(), maximum: self.ty.maximum }
     }
 
-    /// The address of what compiled code sees. It stays where it is: stores keep memories boxed.
+    /// The address of what compiled code sees.
     pub(crate) fn view_address(&self) -> usize {
-        (&raw const self.view).expose_provenance()
+        (&raw const *self.view).expose_provenance()
     }
 
     pub(crate) fn pages(&self) -> u32 {
