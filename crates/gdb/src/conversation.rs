@@ -300,7 +300,7 @@ impl Conversation {
             }
             Own::ReadRegister(number) => reply::register(target, number),
             Own::ReadBinary { address, length } => reply::memory(target, address, length),
-            Own::Search { address, length, pattern } => reply::search(target, address, length, &pattern),
+            Own::Search { address, length, pattern } => reply::search(target, address, length, pattern),
             Own::Read { document, offset, length } => {
                 Ok(reply::read(target, document, offset, length, is_multiprocess))
             }

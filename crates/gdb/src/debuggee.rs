@@ -133,14 +133,7 @@ impl Debuggee {
 
     /// Removes all breakpoints, if the guest is stopped; a running one keeps them.
     pub(crate) fn clear_breakpoints(&mut self) {
-        let breakpoints = &self.breakpoints;
-        let removed = self.session.inspect(|paused| {
-            for &(module, pc) in breakpoints {
-                if let Err(error) = paused.remove_breakpoint(module, pc) {
-                    tracing::debug!(%error, %pc, "a breakpoint was already gone");
-                }
-            }
-        });
+        let removed = self.session.inspect(|paused| paused.clear_breakpoints());
         if removed.is_ok() || self.exit.is_some() {
             self.breakpoints.clear();
         }

@@ -87,7 +87,8 @@ pub(crate) fn resume_address(space: &AddressSpace, frame: &Frame) -> u64 {
 
 /// The address of a host function. One that was called through a table has none of its own and is `<host>`, too.
 pub(crate) fn host_address(space: &AddressSpace, frame: &HostFrame) -> u64 {
-    let function = frame.function.and_then(|function| space.host_function(module_index(frame.module), function));
+    let function =
+        frame.function.and_then(|function| space.host_function(module_index(frame.module), function));
     function.unwrap_or(space.host())
 }
 

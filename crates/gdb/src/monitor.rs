@@ -7,7 +7,7 @@ mod disassemble;
 
 use std::fmt::Write as _;
 
-use debugger::{Frame, InstanceId, Paused, Stop, Value, WasmFrame};
+use debugger::{Frame, Paused, Stop, Value, WasmFrame};
 
 use crate::address_space::AddressSpace;
 use crate::frame_image::module_index;
@@ -105,6 +105,7 @@ fn why(paused: &Paused<'_>) -> String {
         Stop::Trap { code, message } if message.contains(&code.to_string()) => message.clone(),
         Stop::Trap { code, message } => format!("wasm trap: {code}: {message}"),
         Stop::HostError { message } => format!("error of the host: {message}"),
+        other => format!("{other:?}"),
     };
     let mut text = format!("{words}\n");
     if let Some(Frame::Wasm(frame)) = paused.frames().first() {
@@ -115,8 +116,8 @@ fn why(paused: &Paused<'_>) -> String {
 
 /// `func[12] $fib at 0x1a3 in app`.
 fn describe(paused: &Paused<'_>, frame: &WasmFrame) -> String {
-    let module = paused.modules().iter().find(|loaded| loaded.id == frame.module);
-    let name = module.and_then(|loaded| loaded.module.function_name(frame.function));
+    let module = paused.modules().into_iter().find(|loaded| loaded.id == frame.module);
+    let name = module.as_ref().and_then(|loaded| loaded.module.function_name(frame.function));
     let name = name.map_or_else(String::new, |name| format!(" ${name}"));
     let module = module.map_or_else(String::new, |loaded| format!(" in {}", loaded.name));
     format!("func[{}]{name} at {}{module}", frame.function, frame.pc)
@@ -168,11 +169,11 @@ fn locals(paused: &Paused<'_>, number: usize, frame: &WasmFrame) -> String {
     if frame.locals.is_empty() {
         return "  no locals\n".to_owned();
     }
-    let module = paused.modules().iter().find(|loaded| loaded.id == frame.module);
+    let module = paused.modules().into_iter().find(|loaded| loaded.id == frame.module);
     let mut text = String::new();
     for (index, ty) in frame.locals.iter().enumerate() {
         let index = narrow(index);
-        let name = module.and_then(|loaded| loaded.module.local_name(frame.function, index));
+        let name = module.as_ref().and_then(|loaded| loaded.module.local_name(frame.function, index));
         let name = name.map_or_else(String::new, |name| format!(" ${name}"));
         let value = shown(paused.local(number, index));
         line(&mut text, format_args!("  {index}{name} {ty}: {value}"));
@@ -181,8 +182,8 @@ fn locals(paused: &Paused<'_>, number: usize, frame: &WasmFrame) -> String {
 }
 
 fn disassembly(paused: &Paused<'_>, _number: usize, frame: &WasmFrame) -> String {
-    let module = paused.modules().iter().find(|loaded| loaded.id == frame.module);
-    let body = module.and_then(|loaded| Some((loaded, loaded.module.body_range(frame.function)?)));
+    let module = paused.modules().into_iter().find(|loaded| loaded.id == frame.module);
+    let body = module.and_then(|loaded| loaded.module.body_range(frame.function).map(|body| (loaded, body)));
     let Some((loaded, body)) = body else { return "  there is no code\n".to_owned() };
     disassemble::around(loaded.module.bytes(), body, frame.pc)
 }
@@ -203,8 +204,8 @@ fn modules(paused: &Paused<'_>, space: &AddressSpace) -> String {
         };
         place(&format!("code, module PC {}..{}", code.start, code.end), space.code(number, code.start));
         place(&format!("file, {size} bytes"), space.bytecode(number, 0));
-        // One module has one instance, of the same number.
-        let instance = InstanceId(number);
+        let Some(instance) = loaded.instance else { continue };
+        let number = instance.number();
         place("globals", paused.global(instance, 0).ok().and(space.global(number, 0)));
         for memory in 0.. {
             let Ok(size) = paused.memory_size(instance, memory) else { break };

@@ -29,7 +29,7 @@ pub(crate) fn stop(target: &Target<'_>, reason: Reason, is_multiprocess: bool) -
         reply.push_str("swbreak:;");
     }
     let persona = target.persona;
-    let registers = target.look(|machine| {
+    let registers = target.look(move |machine| {
         let value = |&number| Some((number, persona.register(machine, number)?));
         Ok(persona.expedited().iter().filter_map(value).collect::<Vec<_>>())
     });
@@ -50,16 +50,16 @@ pub(crate) fn register(target: &Target<'_>, number: u64) -> Result<Vec<u8>, Faul
     let number = usize::try_from(number).map_err(|_| Fault::Unmapped)?;
     let persona = target.persona;
     let size = *persona.register_sizes().get(number).ok_or(Fault::Unmapped)?;
-    let value = target.look(|machine: &mut dyn Machine| Ok(persona.register(machine, number)))?;
+    let value = target.look(move |machine: &mut dyn Machine| Ok(persona.register(machine, number)))?;
     Ok(value.map_or_else(|| b"xx".repeat(usize::from(size)), |bytes| hex::text(&bytes)))
 }
 
 /// `x`: memory in binary, behind the `b` that newer gdbs want.
 pub(crate) fn memory(target: &Target<'_>, address: u64, length: u64) -> Result<Vec<u8>, Fault> {
-    let mut bytes = vec![0; crate::int::index(length)];
-    let count = if bytes.is_empty() { 0 } else { target.read_memory(address, &mut bytes)? };
     let mut reply = b"b".to_vec();
-    escape(&mut reply, bytes.get(..count).unwrap_or_default());
+    if length > 0 {
+        escape(&mut reply, &target.read_memory(address, crate::int::index(length))?);
+    }
     Ok(reply)
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn search(
     target: &Target<'_>,
     address: u64,
     length: u64,
-    pattern: &[u8],
+    pattern: Vec<u8>,
 ) -> Result<Vec<u8>, Fault> {
     let found = target.search_memory(address, length, pattern)?;
     Ok(found.map_or_else(|| b"0".to_vec(), |address| format!("1,{address:x}").into_bytes()))

@@ -54,6 +54,8 @@ pub(crate) fn of_stop(stop: &Stop) -> Reason {
         Stop::Interrupt { .. } => signal::INT,
         Stop::Trap { code, .. } => of_trap(*code),
         Stop::HostError { .. } => signal::ABRT,
+        // Whatever else stops a guest is no fault of the program.
+        _ => signal::TRAP,
     };
     Reason::Stopped { signal, is_breakpoint }
 }

@@ -15,6 +15,7 @@ mod resume;
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use debugger::{Event, Paused};
 use gdbstub::target::TargetError;
@@ -71,9 +72,9 @@ impl<'d> Target<'d> {
     }
 
     /// Asks the stopped guest something in the debugger's terms.
-    pub(crate) fn inspect<R: Send>(
+    pub(crate) fn inspect<R: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut Paused<'_>) -> R + Send,
+        question: impl FnOnce(&mut Paused<'_>) -> R + Send + 'static,
     ) -> Result<R, Fault> {
         self.debuggee.session.inspect(question).map_err(|error| {
             tracing::debug!(%error, "the guest cannot be asked");
@@ -82,12 +83,12 @@ impl<'d> Target<'d> {
     }
 
     /// Asks the stopped guest something in a persona's terms.
-    pub(crate) fn look<R: Send>(
+    pub(crate) fn look<R: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut dyn Machine) -> Result<R, Fault> + Send,
+        question: impl FnOnce(&mut dyn Machine) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
-        let symbols = &*self.debuggee.symbols;
-        self.inspect(|paused| question(&mut View { paused, symbols }))?
+        let symbols = Arc::clone(&self.debuggee.symbols);
+        self.inspect(move |paused| question(&mut View::new(paused, &symbols)))?
     }
 
     /// The threads of the guest that are alive.

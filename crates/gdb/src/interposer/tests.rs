@@ -212,7 +212,7 @@ fn ordinary_packets_pass() {
             Tp1.1: forward
             D: forward
             D;1: forward D
-            k: Malformed
+            k: Own(Kill)
             c: forward vCont;c
             s: forward vCont;s:1;c
             C0b: forward vCont;C0b:1;c

@@ -26,7 +26,7 @@ pub(crate) struct Fake {
 fn instance() -> InstanceId {
     static FIRST: OnceLock<InstanceId> = OnceLock::new();
     *FIRST.get_or_init(|| {
-        let engine = Engine::new(&EngineConfig::default()).unwrap();
+        let engine = Engine::new(EngineConfig::default()).unwrap();
         let module = Module::new(&engine, b"(module)", "empty").unwrap();
         InstanceId::new(&mut Store::new(&engine).unwrap(), &module, &Linker::new()).unwrap()
     })
@@ -55,7 +55,12 @@ pub(crate) fn wasm_frame(
 
 /// A frame of an imported function.
 pub(crate) fn host_frame(function: u32, depth: u64) -> Frame {
-    Frame::Host(HostFrame { name: "env.host".to_owned(), function: Some(function), module: ModuleId(0), depth })
+    Frame::Host(HostFrame {
+        name: "env.host".to_owned(),
+        function: Some(function),
+        module: ModuleId(0),
+        depth,
+    })
 }
 
 impl Fake {

@@ -25,7 +25,7 @@ impl MultiThreadBase for Target<'_> {
         self.check_thread(thread)?;
         let persona = self.persona;
         registers.0 = self
-            .look(|machine| {
+            .look(move |machine| {
                 let mut bytes = Vec::new();
                 for (number, &size) in persona.register_sizes().iter().enumerate() {
                     match persona.register(machine, number) {
@@ -44,7 +44,7 @@ impl MultiThreadBase for Target<'_> {
         self.check_thread(thread)?;
         let persona = self.persona;
         let bytes: Vec<u8> = registers.0.iter().map(|byte| byte.unwrap_or(0)).collect();
-        self.look(|machine| {
+        self.look(move |machine| {
             let mut rest = &*bytes;
             for (number, &size) in persona.register_sizes().iter().enumerate() {
                 let (value, later) = rest.split_at_checked(usize::from(size)).ok_or(Fault::Fixed)?;
@@ -64,7 +64,8 @@ impl MultiThreadBase for Target<'_> {
 
     fn read_addrs(&mut self, address: u64, data: &mut [u8], thread: Tid) -> TargetResult<usize, Self> {
         self.check_thread(thread)?;
-        self.read_memory(address, data).map_err(refuse)
+        let bytes = self.read_memory(address, data.len()).map_err(refuse)?;
+        Ok(data.iter_mut().zip(bytes).map(|(to, from)| *to = from).count())
     }
 
     fn write_addrs(&mut self, address: u64, data: &[u8], thread: Tid) -> TargetResult<(), Self> {
@@ -96,7 +97,7 @@ impl SingleRegisterAccess<Tid> for Target<'_> {
         self.check_thread(thread)?;
         let persona = self.persona;
         let read =
-            |machine: &mut dyn Machine| persona.register(machine, register.0).ok_or(Fault::Unavailable);
+            move |machine: &mut dyn Machine| persona.register(machine, register.0).ok_or(Fault::Unavailable);
         let value = self.look(read).map_err(refuse)?;
         let target = buffer.get_mut(..value.len()).ok_or(TargetError::NonFatal)?;
         target.copy_from_slice(&value);
@@ -106,7 +107,8 @@ impl SingleRegisterAccess<Tid> for Target<'_> {
     fn write_register(&mut self, thread: Tid, register: Number, value: &[u8]) -> TargetResult<(), Self> {
         self.check_thread(thread)?;
         let persona = self.persona;
-        self.look(|machine| persona.set_register(machine, register.0, value)).map_err(refuse)
+        let value = value.to_vec();
+        self.look(move |machine| persona.set_register(machine, register.0, &value)).map_err(refuse)
     }
 }
 

@@ -25,7 +25,7 @@ impl Target<'_> {
         if self.debuggee.breakpoints.contains(&(module, pc)) {
             return Ok(());
         }
-        self.inspect(|paused| paused.add_breakpoint(module, pc))?.map_err(|error| {
+        self.inspect(move |paused| paused.add_breakpoint(module, pc))?.map_err(|error| {
             tracing::debug!(%error, %pc, "no breakpoint");
             Fault::Unmapped
         })?;
@@ -39,7 +39,7 @@ impl Target<'_> {
             return Ok(());
         }
         let (module, pc) = place;
-        self.inspect(|paused| paused.remove_breakpoint(module, pc))?.map_err(|_| Fault::Unmapped)
+        self.inspect(move |paused| paused.remove_breakpoint(module, pc))
     }
 }
 

@@ -5,10 +5,15 @@ use crate::machine::Fault;
 use crate::memory;
 
 impl Target<'_> {
-    /// Reads; the count is short where something ends.
-    pub(crate) fn read_memory(&self, address: u64, into: &mut [u8]) -> Result<usize, Fault> {
+    /// Reads up to `length` bytes; fewer where something ends.
+    pub(crate) fn read_memory(&self, address: u64, length: usize) -> Result<Vec<u8>, Fault> {
         let space = self.persona.space();
-        self.look(|machine| memory::read(machine, space, address, into))
+        self.look(move |machine| {
+            let mut bytes = vec![0; length];
+            let count = memory::read(machine, space, address, &mut bytes)?;
+            bytes.truncate(count);
+            Ok(bytes)
+        })
     }
 
     /// Writes.
@@ -18,7 +23,8 @@ impl Target<'_> {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.look(|machine| memory::write(machine, space, address, bytes))
+        let bytes = bytes.to_vec();
+        self.look(move |machine| memory::write(machine, space, address, &bytes))
     }
 
     /// Finds a pattern.
@@ -26,9 +32,9 @@ impl Target<'_> {
         &self,
         address: u64,
         length: u64,
-        pattern: &[u8],
+        pattern: Vec<u8>,
     ) -> Result<Option<u64>, Fault> {
         let space = self.persona.space();
-        self.look(|machine| memory::search(machine, space, address, length, pattern))
+        self.look(move |machine| memory::search(machine, space, address, length, &pattern))
     }
 }

@@ -16,7 +16,7 @@ impl MonitorCmd for Target<'_> {
             }
             Ok(Command::Help) => monitor::help(),
             Ok(command) => self
-                .inspect(|paused| command.answer(paused, space))
+                .inspect(move |paused| command.answer(paused, space))
                 .unwrap_or_else(|_| "The program is not stopped.\n".to_owned()),
             Err(complaint) => complaint,
         };

@@ -22,7 +22,9 @@ use debugger::Frame;
 use frame_table::ModulePc;
 
 use crate::address_space::{AddressSpace, HOST_FUNCTION, WIDE};
-use crate::frame_image::{frame_pointer, host_address, instance_index, module_index, resume_address, stack_pointer};
+use crate::frame_image::{
+    frame_pointer, host_address, instance_index, module_index, resume_address, stack_pointer,
+};
 use crate::int::narrow;
 use crate::machine::{Fault, Machine, ValuePlace};
 use crate::value_bytes;

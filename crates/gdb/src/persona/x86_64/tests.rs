@@ -122,7 +122,8 @@ fn a_short_structure_is_dealt_out_to_the_registers_of_its_parts() {
     let shape = |parts: &[RegisterClass]| Some(ReturnPlace::Registers(parts.to_vec()));
     let (low, high) = (Some(0x8786_8584_8382_8180), Some(0x8f8e_8d8c_8b8a_8988));
     let arguments = [Value::I32(0x80)];
-    let machine = after_call(&arguments, Some(false), shape(&[RegisterClass::Integer, RegisterClass::Integer]));
+    let machine =
+        after_call(&arguments, Some(false), shape(&[RegisterClass::Integer, RegisterClass::Integer]));
     assert_eq!(results(&machine), [low, high, None, None]);
     let machine = after_call(&arguments, Some(false), shape(&[RegisterClass::Sse, RegisterClass::Integer]));
     assert_eq!(results(&machine), [high, None, low, None]);
@@ -135,9 +136,16 @@ fn what_a_call_returned_is_never_guessed() {
     let nothing = [None, None, None, None];
     assert_eq!(results(&after_call(&[Value::I32(0x80)], Some(false), None)), nothing, "no debug info");
     assert_eq!(results(&after_call(&[], Some(false), Some(ReturnPlace::Memory))), nothing, "no pointer");
-    assert_eq!(results(&after_call(&[Value::F32(0)], Some(false), Some(ReturnPlace::Memory))), nothing, "no pointer");
-    let unreadable =
-        after_call(&[Value::I32(-1)], Some(false), Some(ReturnPlace::Registers(vec![RegisterClass::Integer])));
+    assert_eq!(
+        results(&after_call(&[Value::F32(0)], Some(false), Some(ReturnPlace::Memory))),
+        nothing,
+        "no pointer"
+    );
+    let unreadable = after_call(
+        &[Value::I32(-1)],
+        Some(false),
+        Some(ReturnPlace::Registers(vec![RegisterClass::Integer])),
+    );
     assert_eq!(results(&unreadable), nothing, "a pointer to nowhere");
     let plain = after_call(&[Value::I32(0x80)], Some(true), None);
     assert_eq!(results(&plain), [Some(0x4142_4344), None, None, None], "a result on the stack");
