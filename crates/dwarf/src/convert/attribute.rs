@@ -77,6 +77,9 @@ impl<'s> Strings<'s> {
         if let Some(&id) = self.known.get(&key) {
             return Ok(id);
         }
+        if self.budget.is_spent() {
+            return Err(TOO_LONG.to_owned());
+        }
         let string = unit.string(offset).map_err(|error| error.to_string())?;
         if !self.budget.spend(string.len()) {
             return Err(TOO_LONG.to_owned());

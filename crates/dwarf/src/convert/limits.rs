@@ -24,10 +24,19 @@ impl Budget {
         Self(AtomicUsize::new(bytes.saturating_mul(TIMES)))
     }
 
-    /// Takes `bytes` out. False if there is not enough left.
+    /// Takes `bytes` out. False, now and for ever, if there is not enough left.
     pub(crate) fn spend(&self, bytes: usize) -> bool {
         let left = |left: usize| left.checked_sub(bytes);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok()
+        let spent = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok();
+        if !spent {
+            self.0.store(0, Ordering::Relaxed);
+        }
+        spent
+    }
+
+    /// Whether nothing is left, so that reading something to learn its length is not worth it.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
     }
 }
 

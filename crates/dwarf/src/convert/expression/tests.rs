@@ -1,7 +1,7 @@
 //! Each rule of the table in the parent module, from bytes to bytes.
 
 use gimli::write::{AttributeValue, DwarfUnit, EndianVec, Sections};
-use gimli::{DwAt, EndianSlice, Format, LittleEndian, SectionId};
+use gimli::{DwAt, EndianSlice, Format, LittleEndian, SectionId, constants as dw};
 
 use super::*;
 use crate::{Machine, Symbol};
