@@ -1,6 +1,6 @@
 //! One operator after the other: what each becomes in the image. The table is in the parent module.
 
-use gimli::write::{Address, Expression};
+use gimli::write::{Address, Expression, UnitEntryId};
 use gimli::{DwOp, UnitOffset, constants as dw};
 
 use super::{Context, Operation, Role, Unsupported};
