@@ -1,1 +1,49 @@
-//! placeholder
+//! The `wasm-gdbserver` program: the command line, the listener, the exit status.
+//!
+//! `args` says what the user wants, `guest` loads it, and then `serve`, `run_command`, `symbols` or `demo` does it.
+//! What this is not: a debugger (`crates/debugger`), or one's protocol (`crates/gdb`).
+#![forbid(unsafe_code)]
+
+pub mod args;
+mod backtrace;
+mod debug_info;
+mod demo;
+mod refusal;
+mod exit;
+mod guest;
+mod invoke;
+mod log;
+mod relay;
+mod run_command;
+mod serve;
+mod symbols;
+mod values;
+mod variables;
+
+use std::process::ExitCode;
+
+use args::{Action, Arguments, LogOptions};
+use guest::Program;
+
+/// Does what the command line says, to the end, and says in one line why it could not.
+#[must_use]
+pub fn main(arguments: Arguments) -> ExitCode {
+    let status = act(arguments.action, &arguments.log).unwrap_or_else(|error| {
+        log::say(&format!("wasm-gdbserver: {error:#}"));
+        exit::FAILED
+    });
+    ExitCode::from(status)
+}
+
+fn act(action: Action, logs: &LogOptions) -> anyhow::Result<u8> {
+    // The first line of a server is promised to be its address: it begins to log after that.
+    if !matches!(action, Action::Serve { .. }) {
+        log::start(logs)?;
+    }
+    match action {
+        Action::Serve { address, options, guest } => serve::serve(&address, options, Program::load(guest)?, logs),
+        Action::Run(guest) => run_command::run(&Program::load(guest)?),
+        Action::Symbols { module, output, debug_file } => symbols::write(&module, &output, debug_file.as_deref()),
+        Action::Demo => demo::play(),
+    }
+}

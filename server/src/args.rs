@@ -1,0 +1,313 @@
+//! The command line, from words to what the user wants.
+//!
+//! Options go before the module. Everything after the module belongs to the guest, even if it looks like an option.
+//!
+//! Why is the address not a positional argument of its own? With `--port=N` (as lldb launches us) it is not there, and
+//! the first word is the module. So the words are sorted here, after clap has taken the options before them.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+/// What the user typed, checked and sorted.
+#[derive(Debug, PartialEq)]
+pub struct Arguments {
+    /// What to do.
+    pub action: Action,
+    /// How much to say, and where.
+    pub log: LogOptions,
+}
+
+/// What to do.
+#[derive(Debug, PartialEq)]
+pub enum Action {
+    /// Serve debuggers.
+    Serve {
+        /// Where to listen.
+        address: ListenAddress,
+        /// What the server does when clients come and go.
+        options: ServeOptions,
+        /// What is debugged.
+        guest: GuestOptions,
+    },
+    /// Run without a debugger.
+    Run(GuestOptions),
+    /// Write the symbol image.
+    Symbols {
+        /// The module file.
+        module: PathBuf,
+        /// The ELF file to write.
+        output: PathBuf,
+        /// A file with the debug info.
+        debug_file: Option<PathBuf>,
+    },
+    /// Debug the program that ships with the server.
+    Demo,
+}
+
+/// A host, empty for loopback only, and a port, 0 for any free one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    /// A name or an address; IPv6 without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// The guest and its world.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GuestOptions {
+    /// The module file.
+    pub module: PathBuf,
+    /// What follows the module on the command line.
+    pub args: Vec<OsString>,
+    /// Host directory and the guest's name of it.
+    pub dirs: Vec<(PathBuf, String)>,
+    /// The guest's whole environment.
+    pub env: Vec<(String, String)>,
+    /// The export to call instead of `_start`.
+    pub invoke: Option<String>,
+    /// A file with the debug info.
+    pub debug_file: Option<PathBuf>,
+}
+
+/// What the server does when clients come and go.
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// Stay when the guest has ended: clients may start it again (gdb: `target extended-remote`, `run ARGS`)
+    #[arg(long, conflicts_with = "once")]
+    pub multi: bool,
+    /// End when the first client leaves
+    #[arg(long)]
+    pub once: bool,
+    /// Let the guest run at once; a debugger may come at any time
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// How much to say, and where.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// Say more: once for the sessions, twice for what goes wrong in them, three times for every packet
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// Say nothing but errors and where the server listens
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Write the log to this file instead of to standard error
+    #[arg(long, value_name = "FILE", global = true)]
+    pub log: Option<PathBuf>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  wasm-gdbserver :1234 app.wasm arg1 arg2      then: gdb -ex 'target remote :1234'
+  wasm-gdbserver run --dir . app.wasm          no debugger; a trap prints a backtrace
+
+A bare :PORT is reachable from this machine only. The protocol has no authentication:
+whoever reaches the port controls the guest.";
+
+#[derive(Parser, Debug)]
+#[command(
+    name = "wasm-gdbserver",
+    version,
+    about = "gdbserver for WebAssembly: stock gdb debugs a Wasm program, with no plugin and no symbol file",
+    override_usage = "wasm-gdbserver [OPTIONS] [HOST]:PORT MODULE [ARGS]...\n       \
+                      wasm-gdbserver [OPTIONS] --port=N MODULE [ARGS]...\n       \
+                      wasm-gdbserver run [OPTIONS] MODULE [ARGS]...\n       \
+                      wasm-gdbserver symbols MODULE -o OUT.elf\n       \
+                      wasm-gdbserver demo",
+    after_help = AFTER_HELP,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    listen: ListenOptions,
+    #[command(flatten)]
+    serve: ServeOptions,
+    #[command(flatten)]
+    guest: GuestFlags,
+    #[command(flatten)]
+    log: LogOptions,
+    /// Where to listen (port 0: any free port), then the module (.wasm or .wat), then the guest's arguments
+    #[arg(value_name = "[HOST]:PORT MODULE ARGS", trailing_var_arg = true)]
+    words: Vec<OsString>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the module without a debugger; on a trap, print a backtrace with variables
+    Run {
+        #[command(flatten)]
+        guest: GuestFlags,
+        /// The module (.wasm or .wat), then the guest's arguments
+        #[arg(value_name = "MODULE ARGS", trailing_var_arg = true, required = true)]
+        words: Vec<OsString>,
+    },
+    /// Write the ELF file that gdb is served, with the module's symbols and debug info
+    Symbols {
+        /// The module (.wasm or .wat)
+        module: PathBuf,
+        /// The ELF file to write
+        #[arg(short, long, value_name = "OUT.elf")]
+        output: PathBuf,
+        /// A file with the debug info, if the module has it not itself
+        #[arg(long, value_name = "FILE")]
+        debug_file: Option<PathBuf>,
+    },
+    /// Debug a small C program that ships with the server: at a terminal by hand, else a scripted session
+    Demo,
+}
+
+#[derive(Args, Debug, Default, PartialEq)]
+struct ListenOptions {
+    /// Where to listen, instead of the first word
+    #[arg(long, short = 'g', value_name = "[HOST]:PORT", group = "address", value_parser = parse_address)]
+    listen: Option<ListenAddress>,
+    /// The port to listen at, on the loopback address, instead of the first word
+    #[arg(long, value_name = "N", group = "address")]
+    port: Option<u16>,
+}
+
+#[derive(Args, Clone, Debug, Default, PartialEq)]
+struct GuestFlags {
+    /// A directory that the guest may use, under its own name or under GUEST
+    #[arg(long, value_name = "HOST[::GUEST]", value_parser = parse_dir)]
+    dir: Vec<(PathBuf, String)>,
+    /// A variable of the guest's environment, which is empty otherwise
+    #[arg(long, value_name = "K=V", value_parser = parse_env)]
+    env: Vec<(String, String)>,
+    /// Call this export instead of `_start`; the arguments are its parameters
+    #[arg(long, value_name = "EXPORT")]
+    invoke: Option<String>,
+    /// A file with the debug info, if the module has it not itself
+    #[arg(long, value_name = "FILE")]
+    debug_file: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Sorts a command line; the first word is the program's own name.
+    ///
+    /// # Errors
+    /// When it is wrong, or asks for help or the version: clap's error knows what to print, and the exit status.
+    pub fn parse<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Self, clap::Error> {
+        let all: Vec<OsString> = words.into_iter().map(Into::into).collect();
+        let parsed = CommandLine::try_parse_from(&all)?;
+        let Some(parsed) = options_after_address(&all, &parsed).transpose()? else { return parsed.sorted() };
+        parsed.sorted()
+    }
+}
+
+/// `OPTIONS ADDRESS OPTIONS MODULE`: parsed again with the address as an option.
+fn options_after_address(all: &[OsString], parsed: &CommandLine) -> Option<Result<CommandLine, clap::Error>> {
+    let [address, next, ..] = parsed.words.as_slice() else { return None };
+    let follows = parsed.command.is_none() && parsed.listen == ListenOptions::default() && is_option(next);
+    if !follows || address.to_str().is_none_or(|word| parse_address(word).is_err()) {
+        return None;
+    }
+    let (before, words) = all.split_at(all.len().checked_sub(parsed.words.len())?);
+    let mut again = before.to_vec();
+    again.extend([OsString::from("--listen"), address.clone()]);
+    again.extend_from_slice(words.get(1..).unwrap_or_default());
+    Some(CommandLine::try_parse_from(again))
+}
+
+fn is_option(word: &OsStr) -> bool {
+    word.as_encoded_bytes().starts_with(b"-") && word.len() > 1
+}
+
+impl CommandLine {
+    fn sorted(self) -> Result<Arguments, clap::Error> {
+        let Self { command, listen, serve, guest, log, words } = self;
+        let Some(command) = command else {
+            let (address, words) = address_and_rest(listen, words)?;
+            let guest = guest.with_words(words, "a module")?;
+            return Ok(Arguments { action: Action::Serve { address, options: serve, guest }, log });
+        };
+        if listen != ListenOptions::default() || serve != ServeOptions::default() || guest != GuestFlags::default() {
+            let text = "options of a subcommand go after its name, and the options of serving go with none";
+            return Err(usage_error(ErrorKind::ArgumentConflict, text));
+        }
+        let action = match command {
+            Command::Run { guest, words } => Action::Run(guest.with_words(words, "a module")?),
+            Command::Symbols { module, output, debug_file } => Action::Symbols { module, output, debug_file },
+            Command::Demo => Action::Demo,
+        };
+        Ok(Arguments { action, log })
+    }
+}
+
+fn usage_error(kind: ErrorKind, text: impl std::fmt::Display) -> clap::Error {
+    CommandLine::command().error(kind, text)
+}
+
+fn address_and_rest(
+    listen: ListenOptions,
+    words: Vec<OsString>,
+) -> Result<(ListenAddress, Vec<OsString>), clap::Error> {
+    if let Some(address) = listen.listen {
+        return Ok((address, words));
+    }
+    if let Some(port) = listen.port {
+        return Ok((ListenAddress { host: String::new(), port }, words));
+    }
+    let mut words = words.into_iter();
+    let Some(first) = words.next() else {
+        let text = "[HOST]:PORT and a module are missing: for example `wasm-gdbserver :1234 app.wasm`";
+        return Err(usage_error(ErrorKind::MissingRequiredArgument, text));
+    };
+    let shown = first.display().to_string();
+    let address = parse_address(&shown).map_err(|reason| {
+        usage_error(ErrorKind::InvalidValue, format!("`{shown}` is not [HOST]:PORT: {reason}"))
+    })?;
+    Ok((address, words.collect()))
+}
+
+impl GuestFlags {
+    fn with_words(self, words: Vec<OsString>, what: &str) -> Result<GuestOptions, clap::Error> {
+        let Self { dir, env, invoke, debug_file } = self;
+        let mut words = words.into_iter();
+        let Some(module) = words.next() else {
+            return Err(usage_error(ErrorKind::MissingRequiredArgument, format!("{what} is missing")));
+        };
+        let (module, args) = (PathBuf::from(module), words.collect());
+        Ok(GuestOptions { module, args, dirs: dir, env, invoke, debug_file })
+    }
+}
+
+/// `[HOST]:PORT`; an IPv6 host is in brackets.
+fn parse_address(text: &str) -> Result<ListenAddress, String> {
+    let (host, port) = text.rsplit_once(':').ok_or("there is no `:`")?;
+    let port = port.parse().map_err(|_| format!("`{port}` is no port (0 to 65535)"))?;
+    let host = match host.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']').ok_or("a `]` is missing")?,
+        None if host.contains(':') => return Err("an IPv6 address needs brackets".to_owned()),
+        None => host,
+    };
+    Ok(ListenAddress { host: host.to_owned(), port })
+}
+
+/// `HOST[::GUEST]`.
+fn parse_dir(text: &str) -> Result<(PathBuf, String), String> {
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    if host.is_empty() || guest.is_empty() {
+        return Err("expected HOST or HOST::GUEST".to_owned());
+    }
+    Ok((PathBuf::from(host), guest.to_owned()))
+}
+
+/// `K=V`.
+fn parse_env(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

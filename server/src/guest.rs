@@ -1,0 +1,210 @@
+//! The program under debug: from a file and options to a guest that can be launched, again and again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use debugger::{Entry, Events, Guest, Session};
+use runtime::{Engine, EngineConfig, ExternType, FuncType, Linker, Module, Tier};
+
+use crate::args::GuestOptions;
+use crate::invoke;
+
+/// The first bytes of a module in the binary format.
+const MAGIC: &[u8] = b"\0asm";
+
+/// A module from a file.
+#[derive(Clone)]
+pub struct ModuleFile {
+    path: PathBuf,
+    engine: Engine,
+    module: Module,
+    /// A file with debug info that the user named.
+    debug_file: Option<Arc<[u8]>>,
+}
+
+/// A program: a module, and how to run it.
+#[derive(Clone)]
+pub struct Program {
+    file: ModuleFile,
+    options: GuestOptions,
+}
+
+impl ModuleFile {
+    /// Loads a module, and the file with its debug info if one is named.
+    ///
+    /// # Errors
+    /// When a file cannot be read or the module is not valid.
+    pub fn load(path: &Path, debug_file: Option<&Path>) -> Result<Self> {
+        let engine = Engine::new(EngineConfig { tier: Tier::Debug, max_stack: MAX_STACK })?;
+        let module = load_module(&engine, path)?;
+        let debug_file = debug_file.map(read).transpose()?.map(Arc::from);
+        Ok(Self { path: path.to_owned(), engine, module, debug_file })
+    }
+
+    /// What the module is called: its path as the user gave it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.module.name()
+    }
+
+    /// The file with the debug info: the one that the user named, or the one that the module names.
+    #[must_use]
+    pub fn debug_file(&self) -> Option<Arc<[u8]>> {
+        if let Some(bytes) = &self.debug_file {
+            return Some(Arc::clone(bytes));
+        }
+        let parsed = dwarf::Module::parse(self.module.bytes()).ok()?;
+        let path = self.path.parent()?.join(parsed.external_debug_info?);
+        match std::fs::read(&path) {
+            Ok(bytes) => Some(Arc::from(bytes)),
+            Err(error) => {
+                tracing::warn!("cannot read the module's debug info in {}: {error}", path.display());
+                None
+            }
+        }
+    }
+
+    /// The module as the symbol image is made from it.
+    ///
+    /// # Errors
+    /// When there is no current directory to make the path absolute.
+    pub fn for_symbols(&self) -> Result<gdb::Program> {
+        let functions = self.module.imports().iter().filter(|import| matches!(import.ty, ExternType::Function(_)));
+        Ok(gdb::Program {
+            path: std::path::absolute(&self.path).context("no current directory")?,
+            module: Arc::clone(self.module.bytes()),
+            debug_file: self.debug_file(),
+            imported_functions: functions.map(|import| format!("{}.{}", import.module, import.name)).collect(),
+        })
+    }
+}
+
+impl Program {
+    /// Loads the module and everything else that its options name.
+    ///
+    /// # Errors
+    /// When a file cannot be read, the module is not valid, or it has not the function that is to be called.
+    pub fn load(options: GuestOptions) -> Result<Self> {
+        let file = ModuleFile::load(&options.module, options.debug_file.as_deref())?;
+        let program = Self { file, options };
+        program.entry(&program.given_words()?)?;
+        Ok(program)
+    }
+
+    /// Its module.
+    #[must_use]
+    pub fn file(&self) -> &ModuleFile {
+        &self.file
+    }
+
+    /// Starts the guest with the arguments of the command line.
+    ///
+    /// # Errors
+    /// As [`Program::launch_with`].
+    pub fn launch(&self, run_at_once: bool) -> Result<(Session, Events)> {
+        self.launch_with(&self.given_words()?, run_at_once)
+    }
+
+    /// Starts the guest with other arguments. What its imports lack is the first event.
+    ///
+    /// # Errors
+    /// When the arguments do not fit, a directory cannot be opened, or there is no thread to be had.
+    pub fn launch_with(&self, words: &[String], run_at_once: bool) -> Result<(Session, Events)> {
+        let entry = self.entry(words)?;
+        let linker = self.linker(words)?;
+        let ModuleFile { engine, module, .. } = self.file.clone();
+        Ok(Session::launch(Guest { engine, module, linker, entry, run_at_once })?)
+    }
+
+    fn given_words(&self) -> Result<Vec<String>> {
+        let word = |word: &std::ffi::OsString| {
+            word.to_str().map(str::to_owned).ok_or_else(|| anyhow!("argument `{}` is not UTF-8", word.display()))
+        };
+        self.options.args.iter().map(word).collect()
+    }
+
+    fn entry(&self, words: &[String]) -> Result<Entry> {
+        let Some(export) = &self.options.invoke else {
+            // Of a reactor, only the initialisation runs.
+            if self.exported("_start").or_else(|| self.exported("_initialize")).is_none() {
+                bail!("{}: there is no exported function `_start`; {}", self.file.name(), self.what_to_invoke());
+            }
+            return Ok(Entry::Start);
+        };
+        let ty = self.exported(export).ok_or_else(|| {
+            anyhow!("{}: there is no exported function `{export}`; {}", self.file.name(), self.what_to_invoke())
+        })?;
+        let arguments = invoke::parse_arguments(export, ty, words)?;
+        Ok(Entry::Invoke { export: export.clone(), arguments })
+    }
+
+    fn exported(&self, name: &str) -> Option<&FuncType> {
+        let (_, function) = self.file.module.exported_functions().find(|(export, _)| *export == name)?;
+        self.file.module.function_type(function)
+    }
+
+    fn what_to_invoke(&self) -> String {
+        let mut names: Vec<&str> = self.file.module.exported_functions().map(|(name, _)| name).take(9).collect();
+        if names.is_empty() {
+            return "it exports no function".to_owned();
+        }
+        if names.len() == 9 {
+            names[8] = "...";
+        }
+        format!("--invoke takes one of: {}", names.join(", "))
+    }
+
+    /// What the guest may import: WASI preview 1, with this process's standard streams.
+    fn linker(&self, words: &[String]) -> Result<Linker> {
+        let mut linker = Linker::new();
+        let own_name = self.options.module.display().to_string();
+        // The words of a function that is invoked are its parameters.
+        let words = if self.options.invoke.is_some() { &[] } else { words };
+        let mut builder = wasi::WasiBuilder::new();
+        builder.args(std::iter::once(own_name.as_str()).chain(words.iter().map(String::as_str)));
+        for (key, value) in &self.options.env {
+            builder.env(key, value);
+        }
+        for (host, guest) in &self.options.dirs {
+            builder.dir(host, guest);
+        }
+        builder.build()?.add_to_linker(&mut linker);
+        Ok(linker)
+    }
+}
+
+/// Bytes of stack for the guest. As much as a native program has by default on Linux.
+const MAX_STACK: usize = 8 << 20;
+
+fn load_module(engine: &Engine, path: &Path) -> Result<Module> {
+    let shown = path.display();
+    let bytes = read(path)?;
+    let is_text = path.extension().is_some_and(|extension| extension == "wat");
+    if !is_text && !bytes.starts_with(MAGIC) && !looks_like_text(&bytes) {
+        bail!("{shown} is not a Wasm module: it does not start with `\\0asm`");
+    }
+    Module::new(engine, &bytes, &shown.to_string()).map_err(|error| match error {
+        runtime::Error::Text(text) => anyhow!("{shown}{}", on_one_line(&text)),
+        other => anyhow!("{shown}: {other}"),
+    })
+}
+
+/// A module in the text format, whatever the file is called.
+fn looks_like_text(bytes: &[u8]) -> bool {
+    let rest = bytes.trim_ascii_start();
+    rest.starts_with(b"(") || rest.starts_with(b";;")
+}
+
+/// `LINE:COLUMN: MESSAGE` from the several lines with which the parser of the text format draws a mistake.
+fn on_one_line(text: &str) -> String {
+    let mut lines = text.lines();
+    let message = lines.next().unwrap_or_default().trim();
+    let place = lines.find_map(|line| line.trim().strip_prefix("-->"));
+    let place = place.and_then(|place| place.trim().strip_prefix("<anon>:"));
+    place.map_or_else(|| format!(": {message}"), |place| format!(":{place}: {message}"))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}

@@ -1,0 +1,314 @@
+//! Serving debuggers: clients in turn, one guest, and who outlives whom.
+//!
+//! | what happens | what the server does |
+//! |---|---|
+//! | a client detaches | the guest runs on; listens for the next client |
+//! | the connection is lost | the guest stays as it was; listens for the next client; `--once`: ends |
+//! | a client kills the guest | ends; `--multi`: listens, a client may start it again |
+//! | the guest ends | ends with the guest's exit code; `--multi`: listens |
+//! | a second client comes | is told that there is one, and refused |
+//! | the guest traps and nobody is expected (`--no-wait`, or detached) | prints a backtrace, ends with 134 |
+//! | Ctrl-C at the server's terminal | stops a running guest for its client; else, or the second time, ends |
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use debugger::{Event, Exit, Resume, Session, Stop};
+use gdb::{Debuggee, Launcher, Outcome};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::args::{ListenAddress, LogOptions, ServeOptions};
+use crate::exit::{INTERRUPTED, KILLED, status};
+use crate::guest::{ModuleFile, Program};
+use crate::log::{self, say};
+use crate::refusal::refuse;
+use crate::relay::{Relay, Watcher, announce};
+use crate::run_command;
+
+/// How long to wait before accepting again when the system has refused to.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What Ctrl-C at the server's terminal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupts {
+    /// See the table above.
+    AreForUs,
+    /// A debugger at the same terminal handles it.
+    AreForTheDebugger,
+}
+
+/// Serves debuggers until it is over; returns the exit status.
+///
+/// # Errors
+/// When the guest cannot be started or the address cannot be listened at.
+pub fn serve(address: &ListenAddress, options: ServeOptions, program: Program, logs: &LogOptions) -> Result<u8> {
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
+        let (relay, watcher) = Relay::new();
+        let (session, first, events) = match start(&program).await? {
+            Started::Stopped(session, first, events) => (session, first, events),
+            Started::Ended(status) => return Ok(status),
+        };
+        let listener = bind(address).await?;
+        let local = listener.local_addr()?;
+        say(&format!("Listening on {local}"));
+        // Not before: the line above is promised to be the first.
+        log::start(logs)?;
+        warn_if_reachable(local);
+        // A guest that runs is not told to have stopped.
+        let first = (!options.no_wait).then_some(first);
+        let events = relay.pass(&session, first, events);
+        let file = program.file().clone();
+        let symbols = file.for_symbols()?;
+        let launcher = options.multi.then(|| Box::new(Again { program, relay }) as Box<dyn Launcher>);
+        let debuggee = Debuggee::new(session.clone(), events, symbols, launcher);
+        if options.no_wait {
+            session.resume(Resume::Continue)?;
+        }
+        let host = Host::new(listener, options, Interrupts::AreForUs, watcher, file)?;
+        host.run(debuggee).await
+    });
+    // A thread may still wait for the guest, which may wait for its input.
+    runtime.shutdown_background();
+    served
+}
+
+/// What the sockets and timers run on.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().context("cannot start threads")
+}
+
+/// A guest after its first event.
+pub enum Started {
+    /// It waits before its first operator.
+    Stopped(Session, Event, debugger::Events),
+    /// It has ended already, with this exit status for the server.
+    Ended(u8),
+}
+
+/// Launches the guest and waits until it stands before its first operator.
+///
+/// # Errors
+/// When it cannot be started, for example for lack of imports.
+pub async fn start(program: &Program) -> Result<Started> {
+    let (session, mut events) = program.launch(false)?;
+    match events.recv().await {
+        Some(event @ Event::Stopped(_)) => Ok(Started::Stopped(session, event, events)),
+        Some(Event::Exited(Exit::HostError(reason))) => bail!("{}: {reason}", program.file().name()),
+        Some(Event::Exited(exit)) => {
+            announce(&exit);
+            Ok(Started::Ended(status(&exit)))
+        }
+        None => bail!("the guest's thread has ended"),
+    }
+}
+
+/// Opens the listener. No host means loopback only.
+///
+/// # Errors
+/// When the address is unknown or in use.
+pub async fn bind(address: &ListenAddress) -> Result<TcpListener> {
+    let port = address.port;
+    let bound = match address.host.as_str() {
+        // `localhost` may mean ::1 as well; what is printed should work everywhere.
+        "" | "localhost" => TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), port)).await,
+        host => TcpListener::bind((host, port)).await,
+    };
+    let shown = if address.host.is_empty() { "127.0.0.1" } else { &address.host };
+    bound.with_context(|| format!("cannot listen on {shown}:{port}"))
+}
+
+fn warn_if_reachable(local: SocketAddr) {
+    if !local.ip().is_loopback() {
+        say("wasm-gdbserver: warning: the protocol has no authentication: whoever can reach this address controls the program");
+    }
+}
+
+/// Starts the program again for a client.
+struct Again {
+    program: Program,
+    relay: Relay,
+}
+
+impl Launcher for Again {
+    fn launch(&mut self, arguments: Vec<String>) -> Result<(Session, debugger::Events), String> {
+        let (session, events) =
+            self.program.launch_with(&arguments, false).map_err(|error| format!("{error:#}"))?;
+        let events = self.relay.pass(&session, None, events);
+        Ok((session, events))
+    }
+}
+
+/// Takes clients, one at a time.
+pub struct Host {
+    /// None when no more clients are taken.
+    listener: Option<TcpListener>,
+    options: ServeOptions,
+    watcher: Watcher,
+    interrupts: Interrupts,
+    interrupted: Signal,
+    /// For a backtrace.
+    file: ModuleFile,
+}
+
+enum Next {
+    Client(TcpStream),
+    Ended(u8),
+}
+
+impl Host {
+    /// What serves clients who come to `listener`. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// When the system does not tell of Ctrl-C.
+    pub fn new(
+        listener: TcpListener,
+        options: ServeOptions,
+        interrupts: Interrupts,
+        watcher: Watcher,
+        file: ModuleFile,
+    ) -> Result<Self> {
+        let interrupted = signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;
+        Ok(Self { listener: Some(listener), options, watcher, interrupts, interrupted, file })
+    }
+
+    /// Serves clients in turn until the guest's end or the user's wish is the end of the server; returns the exit status.
+    ///
+    /// # Errors
+    /// When a client's session cost us the guest.
+    pub async fn run(mut self, mut debuggee: Debuggee) -> Result<u8> {
+        // Whether a client is expected to come for a guest that stops.
+        let mut is_expected = !self.options.no_wait;
+        loop {
+            let stream = match self.next_client(&mut debuggee, is_expected).await {
+                Next::Client(stream) => stream,
+                Next::Ended(status) => return Ok(status),
+            };
+            let Some((returned, outcome)) = self.attend(stream, debuggee).await? else { return Ok(INTERRUPTED) };
+            debuggee = returned;
+            tracing::info!(?outcome, "the client has left");
+            is_expected = !matches!(outcome, Outcome::Detached);
+            match outcome {
+                Outcome::Detached if self.options.once => self.listener = None,
+                Outcome::Detached => {}
+                Outcome::Lost(_) if self.options.once => {
+                    debuggee.session().kill();
+                    return Ok(KILLED);
+                }
+                Outcome::Lost(_) => tracing::info!("lost the client; listening for the next one"),
+                Outcome::Killed | Outcome::Exited(_) if self.options.multi => {}
+                Outcome::Killed => return Ok(KILLED),
+                Outcome::Exited(exit) => return Ok(status(&exit)),
+            }
+        }
+    }
+
+    /// Waits for a client, or for the end.
+    async fn next_client(&mut self, debuggee: &mut Debuggee, is_expected: bool) -> Next {
+        loop {
+            let stays = self.options.multi;
+            tokio::select! {
+                stream = accept(self.listener.as_ref()) => return Next::Client(stream),
+                exit = debuggee.ended(), if !stays || debuggee.exit().is_none() => {
+                    if !stays {
+                        return Next::Ended(status(&exit));
+                    }
+                }
+                session = crashed(&mut self.watcher), if !is_expected => end_crashed(&session, &self.file),
+                () = interrupt(&mut self.interrupted, self.interrupts) => return Next::Ended(INTERRUPTED),
+            }
+        }
+    }
+
+    /// Serves one client, and refuses others meanwhile. None if the user wants to end the server.
+    async fn attend(&mut self, stream: TcpStream, debuggee: Debuggee) -> Result<Option<(Debuggee, Outcome)>> {
+        let peer = stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |peer| peer.to_string());
+        tracing::info!(peer, "a client has come");
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "packets may be delayed");
+        }
+        let session = gdb::serve(stream, debuggee);
+        tokio::pin!(session);
+        let mut was_interrupted = false;
+        loop {
+            tokio::select! {
+                done = &mut session => return Ok(Some(done?)),
+                other = accept(self.listener.as_ref()) => {
+                    tokio::spawn(refuse(other));
+                }
+                () = interrupt(&mut self.interrupted, self.interrupts) => {
+                    let guest = self.watcher.borrow().as_ref().map(|latest| latest.session.clone());
+                    match guest.filter(|guest| !guest.is_stopped() && !was_interrupted) {
+                        Some(guest) => guest.interrupt(),
+                        None => return Ok(None),
+                    }
+                    was_interrupted = true;
+                }
+                changed = self.watcher.changed() => {
+                    // The guest has heeded the interrupt, if there was one. The sender lives in the relay's tasks.
+                    was_interrupted = false;
+                    if changed.is_err() {
+                        return Ok(Some(session.await?));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The next client. Waits for ever without a listener.
+async fn accept(listener: Option<&TcpListener>) -> TcpStream {
+    let Some(listener) = listener else { return std::future::pending().await };
+    loop {
+        let accepted: io::Result<_> = listener.accept().await;
+        match accepted {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a client");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Waits for Ctrl-C, if it is for us.
+async fn interrupt(interrupted: &mut Signal, interrupts: Interrupts) {
+    loop {
+        if interrupted.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        if interrupts == Interrupts::AreForUs {
+            return;
+        }
+    }
+}
+
+/// Waits until the guest stops in a trap or an error of the host.
+async fn crashed(watcher: &mut Watcher) -> Session {
+    loop {
+        let latest = watcher.borrow_and_update().as_ref().map(|latest| (latest.session.clone(), latest.event.clone()));
+        if let Some((session, Some(Event::Stopped(Stop::Trap { .. } | Stop::HostError { .. })))) = latest
+            && session.is_stopped()
+        {
+            return session;
+        }
+        if watcher.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Nobody will look at the guest any more: says what happened, and lets it end.
+fn end_crashed(session: &Session, file: &ModuleFile) {
+    run_command::print_backtrace(session, file);
+    if let Err(error) = session.resume(Resume::Continue) {
+        tracing::debug!(%error, "the guest has ended already");
+    }
+}
