@@ -28,7 +28,7 @@ const OUTER: usize = 10;
 
 /// Describes why the guest stopped and all of its frames. `debug_file` is that of the first module.
 #[must_use]
-pub fn describe(paused: &Paused<'_>, debug_file: Option<&[u8]>) -> String {
+pub(crate) fn describe(paused: &Paused<'_>, debug_file: Option<&[u8]>) -> String {
     let mut out = reason(paused.stop());
     let modules = paused.modules();
     let images: Vec<Option<Vec<u8>>> = modules

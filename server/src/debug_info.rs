@@ -11,20 +11,20 @@ use dwarf::{Layout, Machine, Symbol};
 use frame_table::ModulePc;
 
 /// How the DWARF is read.
-pub type Reader<'a> = EndianSlice<'a, LittleEndian>;
+pub(crate) type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
 /// Where module PC 0 is.
 const CODE: u64 = 0x7e00_0000_0000;
 
 /// Where global 0 is.
-pub const GLOBALS: u64 = 0x7000_0000_0000;
+pub(crate) const GLOBALS: u64 = 0x7000_0000_0000;
 
 /// Where the host is. There is nothing of it in the DWARF.
 const HOST: u64 = 0x7d00_0000_0000;
 
 /// Makes the symbol image of a module. None if that is impossible.
 #[must_use]
-pub fn image(module: &[u8], debug_file: Option<&[u8]>) -> Option<Vec<u8>> {
+pub(crate) fn image(module: &[u8], debug_file: Option<&[u8]>) -> Option<Vec<u8>> {
     let layout = Layout {
         machine: Machine::X86_64,
         code_base: CODE,
@@ -37,33 +37,33 @@ pub fn image(module: &[u8], debug_file: Option<&[u8]>) -> Option<Vec<u8>> {
 
 /// A position in a source file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Position {
+pub(crate) struct Position {
     /// The file as the debug info names it, without the compiler's directory if it lies below that.
-    pub file: String,
+    pub(crate) file: String,
     /// Line, counted from 1; 0 if unknown.
-    pub line: u32,
+    pub(crate) line: u32,
 }
 
 /// A function of the source that an operator belongs to: the one that was compiled, or one inlined into it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SourceFunction {
+pub(crate) struct SourceFunction {
     /// Its name, demangled.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Where in it the operator is, or the call of the next inner function.
-    pub position: Option<Position>,
+    pub(crate) position: Option<Position>,
 }
 
 /// The DWARF of a module.
-pub struct DebugInfo<'a> {
+pub(crate) struct DebugInfo<'a> {
     /// The sections.
-    pub dwarf: Arc<gimli::Dwarf<Reader<'a>>>,
+    pub(crate) dwarf: Arc<gimli::Dwarf<Reader<'a>>>,
     lines: Context<Reader<'a>>,
 }
 
 impl<'a> DebugInfo<'a> {
     /// Reads a symbol image. None if there is no debug info in it.
     #[must_use]
-    pub fn read(image: &'a [u8]) -> Option<Self> {
+    pub(crate) fn read(image: &'a [u8]) -> Option<Self> {
         let section = |id: gimli::SectionId| {
             Ok::<_, gimli::Error>(EndianSlice::new(section(image, id.name()).unwrap_or_default(), LittleEndian))
         };
@@ -74,7 +74,7 @@ impl<'a> DebugInfo<'a> {
 
     /// Functions of the source at an operator, innermost first.
     #[must_use]
-    pub fn functions_at(&self, pc: ModulePc) -> Vec<SourceFunction> {
+    pub(crate) fn functions_at(&self, pc: ModulePc) -> Vec<SourceFunction> {
         let mut found = Vec::new();
         let LookupResult::Output(Ok(mut frames)) = self.lines.find_frames(address(pc)) else { return found };
         while let Ok(Some(frame)) = frames.next() {
@@ -90,7 +90,7 @@ impl<'a> DebugInfo<'a> {
 
 /// The address of an operator in the image.
 #[must_use]
-pub fn address(pc: ModulePc) -> u64 {
+pub(crate) fn address(pc: ModulePc) -> u64 {
     CODE + u64::from(pc.0)
 }
 

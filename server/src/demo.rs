@@ -73,7 +73,7 @@ impl Drop for Folder {
 ///
 /// # Errors
 /// When gdb is not there, or the program cannot be served.
-pub fn play() -> Result<u8> {
+pub(crate) fn play() -> Result<u8> {
     let folder = Folder::new()?;
     folder.write("demo.c", SOURCE.as_bytes())?;
     let module = folder.write("demo.wasm", MODULE)?;

@@ -3,20 +3,20 @@
 use debugger::Exit;
 
 /// A guest that trapped, or whose host failed: as after SIGABRT.
-pub const TRAPPED: u8 = 134;
+pub(crate) const TRAPPED: u8 = 134;
 
 /// A guest that the debugger or the user ended: as after SIGKILL.
-pub const KILLED: u8 = 137;
+pub(crate) const KILLED: u8 = 137;
 
 /// The user ended the server: as after SIGINT.
-pub const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// The server could not do what it was asked for.
-pub const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 
 /// The exit status for a guest's end.
 #[must_use]
-pub fn status(exit: &Exit) -> u8 {
+pub(crate) fn status(exit: &Exit) -> u8 {
     match exit {
         // A process has 8 bits of exit code.
         Exit::Code(code) => code.to_le_bytes()[0],

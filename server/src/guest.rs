@@ -15,7 +15,7 @@ const MAGIC: &[u8] = b"\0asm";
 
 /// A module from a file.
 #[derive(Clone)]
-pub struct ModuleFile {
+pub(crate) struct ModuleFile {
     path: PathBuf,
     engine: Engine,
     module: Module,
@@ -25,7 +25,7 @@ pub struct ModuleFile {
 
 /// A program: a module, and how to run it.
 #[derive(Clone)]
-pub struct Program {
+pub(crate) struct Program {
     file: ModuleFile,
     options: GuestOptions,
 }
@@ -35,7 +35,7 @@ impl ModuleFile {
     ///
     /// # Errors
     /// When a file cannot be read or the module is not valid.
-    pub fn load(path: &Path, debug_file: Option<&Path>) -> Result<Self> {
+    pub(crate) fn load(path: &Path, debug_file: Option<&Path>) -> Result<Self> {
         let engine = Engine::new(EngineConfig { tier: Tier::Debug, max_stack: MAX_STACK })?;
         let module = load_module(&engine, path)?;
         let debug_file = debug_file.map(read).transpose()?.map(Arc::from);
@@ -44,13 +44,13 @@ impl ModuleFile {
 
     /// What the module is called: its path as the user gave it.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.module.name()
     }
 
     /// The file with the debug info: the one that the user named, or the one that the module names.
     #[must_use]
-    pub fn debug_file(&self) -> Option<Arc<[u8]>> {
+    pub(crate) fn debug_file(&self) -> Option<Arc<[u8]>> {
         if let Some(bytes) = &self.debug_file {
             return Some(Arc::clone(bytes));
         }
@@ -69,7 +69,7 @@ impl ModuleFile {
     ///
     /// # Errors
     /// When there is no current directory to make the path absolute.
-    pub fn for_symbols(&self) -> Result<gdb::Program> {
+    pub(crate) fn for_symbols(&self) -> Result<gdb::Program> {
         let functions = self.module.imports().iter().filter(|import| matches!(import.ty, ExternType::Function(_)));
         Ok(gdb::Program {
             path: std::path::absolute(&self.path).context("no current directory")?,
@@ -85,7 +85,7 @@ impl Program {
     ///
     /// # Errors
     /// When a file cannot be read, the module is not valid, or it has not the function that is to be called.
-    pub fn load(options: GuestOptions) -> Result<Self> {
+    pub(crate) fn load(options: GuestOptions) -> Result<Self> {
         let file = ModuleFile::load(&options.module, options.debug_file.as_deref())?;
         let program = Self { file, options };
         program.entry(&program.given_words()?)?;
@@ -94,7 +94,7 @@ impl Program {
 
     /// Its module.
     #[must_use]
-    pub fn file(&self) -> &ModuleFile {
+    pub(crate) fn file(&self) -> &ModuleFile {
         &self.file
     }
 
@@ -102,7 +102,7 @@ impl Program {
     ///
     /// # Errors
     /// As [`Program::launch_with`].
-    pub fn launch(&self, run_at_once: bool) -> Result<(Session, Events)> {
+    pub(crate) fn launch(&self, run_at_once: bool) -> Result<(Session, Events)> {
         self.launch_with(&self.given_words()?, run_at_once)
     }
 
@@ -110,7 +110,7 @@ impl Program {
     ///
     /// # Errors
     /// When the arguments do not fit, a directory cannot be opened, or there is no thread to be had.
-    pub fn launch_with(&self, words: &[String], run_at_once: bool) -> Result<(Session, Events)> {
+    pub(crate) fn launch_with(&self, words: &[String], run_at_once: bool) -> Result<(Session, Events)> {
         let entry = self.entry(words)?;
         let linker = self.linker(words)?;
         let ModuleFile { engine, module, .. } = self.file.clone();

@@ -10,7 +10,7 @@ use runtime::{FuncType, Value, ValueType};
 ///
 /// # Errors
 /// When there are too few or too many words, or one is no value of its type.
-pub fn parse_arguments(export: &str, ty: &FuncType, words: &[String]) -> Result<Vec<Value>> {
+pub(crate) fn parse_arguments(export: &str, ty: &FuncType, words: &[String]) -> Result<Vec<Value>> {
     if words.len() != ty.params().len() {
         let types: Vec<String> = ty.params().iter().map(ValueType::to_string).collect();
         bail!("`{export}` takes {} argument(s) [{}], and {} given", types.len(), types.join(" "), count(words.len()));
@@ -70,7 +70,7 @@ fn unsigned(word: &str) -> Option<u128> {
 
 /// What a function returned, one value on each line.
 #[must_use]
-pub fn describe_results(values: &[Value]) -> String {
+pub(crate) fn describe_results(values: &[Value]) -> String {
     values.iter().map(|value| format!("{value}\n")).collect()
 }
 

@@ -14,7 +14,7 @@ use crate::args::LogOptions;
 ///
 /// # Errors
 /// When the log file cannot be made.
-pub fn start(options: &LogOptions) -> Result<()> {
+pub(crate) fn start(options: &LogOptions) -> Result<()> {
     let level = match (options.quiet, options.verbose) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) => LevelFilter::WARN,
@@ -34,13 +34,13 @@ pub fn start(options: &LogOptions) -> Result<()> {
 }
 
 /// Prints a line that scripts and people may wait for to standard error. A closed one is nobody's problem.
-pub fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut stderr = std::io::stderr().lock();
     let _unheard = writeln!(stderr, "{line}").and_then(|()| stderr.flush());
 }
 
 /// Prints results to standard output, as the guest would.
-pub fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _unheard = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST: usize = 4096;
 
 /// Tells the client why, and hangs up.
-pub async fn refuse(stream: TcpStream) {
+pub(crate) async fn refuse(stream: TcpStream) {
     tracing::info!("refused a client: another one is attached");
     // One that says nothing, or is gone already, needs no answer.
     let _unheard = timeout(PATIENCE, answer(stream)).await;
@@ -63,6 +63,6 @@ mod tests {
         assert!(!has_packet(b"+$qSupported:x"));
         assert!(!has_packet(b"+$qSupported#3"));
         assert!(has_packet(b"+$qSupported#37"));
-        assert_eq!(reply(), "+$E.another debugger is attached#1f");
+        assert_eq!(reply(), "+$E.another debugger is attached#23");
     }
 }

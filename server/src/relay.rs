@@ -12,26 +12,26 @@ use crate::invoke;
 use crate::log::{print, say};
 
 /// The guest of the moment and the last thing that happened to it. `None` before anything did.
-pub struct Latest {
+pub(crate) struct Latest {
     /// The guest.
-    pub session: Session,
+    pub(crate) session: Session,
     /// What happened last.
-    pub event: Option<Event>,
+    pub(crate) event: Option<Event>,
 }
 
 /// Where the latest event is told.
-pub type Watcher = watch::Receiver<Option<Latest>>;
+pub(crate) type Watcher = watch::Receiver<Option<Latest>>;
 
 /// Passes events on.
 #[derive(Clone)]
-pub struct Relay {
+pub(crate) struct Relay {
     latest: watch::Sender<Option<Latest>>,
 }
 
 impl Relay {
     /// A relay, and what watches it.
     #[must_use]
-    pub fn new() -> (Self, Watcher) {
+    pub(crate) fn new() -> (Self, Watcher) {
         let (latest, watcher) = watch::channel(None);
         (Self { latest }, watcher)
     }
@@ -40,7 +40,7 @@ impl Relay {
     ///
     /// Must be called on a tokio runtime.
     #[must_use]
-    pub fn pass(&self, session: &Session, first: Option<Event>, mut events: debugger::Events) -> debugger::Events {
+    pub(crate) fn pass(&self, session: &Session, first: Option<Event>, mut events: debugger::Events) -> debugger::Events {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.latest.send_replace(Some(Latest { session: session.clone(), event: first.clone() }));
         if let Some(first) = first {
@@ -64,7 +64,7 @@ impl Relay {
 }
 
 /// Prints an invoked function's results, or why the guest ended early.
-pub fn announce(exit: &Exit) {
+pub(crate) fn announce(exit: &Exit) {
     match exit {
         Exit::Values(values) => print(&invoke::describe_results(values)),
         Exit::Trapped { message, .. } => say(&format!("wasm-gdbserver: the program ended by a {message}")),

@@ -13,7 +13,7 @@ use crate::relay::announce;
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn run(program: &Program) -> Result<u8> {
+pub(crate) fn run(program: &Program) -> Result<u8> {
     let (session, mut events) = program.launch(true)?;
     let mut has_said_why = false;
     while let Some(event) = events.blocking_recv() {
@@ -39,7 +39,7 @@ pub fn run(program: &Program) -> Result<u8> {
 }
 
 /// Says why a stopped guest stopped, and prints its frames, to standard error.
-pub fn print_backtrace(session: &Session, file: &ModuleFile) {
+pub(crate) fn print_backtrace(session: &Session, file: &ModuleFile) {
     let debug_file = file.debug_file();
     match session.inspect(move |paused| backtrace::describe(paused, debug_file.as_deref())) {
         Ok(text) => say(text.trim_end()),

@@ -33,7 +33,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What Ctrl-C at the server's terminal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interrupts {
+pub(crate) enum Interrupts {
     /// See the table above.
     AreForUs,
     /// A debugger at the same terminal handles it.
@@ -44,7 +44,7 @@ pub enum Interrupts {
 ///
 /// # Errors
 /// When the guest cannot be started or the address cannot be listened at.
-pub fn serve(address: &ListenAddress, options: ServeOptions, program: Program, logs: &LogOptions) -> Result<u8> {
+pub(crate) fn serve(address: &ListenAddress, options: ServeOptions, program: Program, logs: &LogOptions) -> Result<u8> {
     let runtime = runtime()?;
     let served = runtime.block_on(async {
         let (relay, watcher) = Relay::new();
@@ -80,13 +80,13 @@ pub fn serve(address: &ListenAddress, options: ServeOptions, program: Program, l
 ///
 /// # Errors
 /// When the system gives no threads.
-pub fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(2).enable_all().build().context("cannot start threads")
 }
 
 /// A guest after its first event.
-pub enum Started {
+pub(crate) enum Started {
     /// It waits before its first operator.
     Stopped(Session, Event, debugger::Events),
     /// It has ended already, with this exit status for the server.
@@ -97,7 +97,7 @@ pub enum Started {
 ///
 /// # Errors
 /// When it cannot be started, for example for lack of imports.
-pub async fn start(program: &Program) -> Result<Started> {
+pub(crate) async fn start(program: &Program) -> Result<Started> {
     let (session, mut events) = program.launch(false)?;
     match events.recv().await {
         Some(event @ Event::Stopped(_)) => Ok(Started::Stopped(session, event, events)),
@@ -114,7 +114,7 @@ pub async fn start(program: &Program) -> Result<Started> {
 ///
 /// # Errors
 /// When the address is unknown or in use.
-pub async fn bind(address: &ListenAddress) -> Result<TcpListener> {
+pub(crate) async fn bind(address: &ListenAddress) -> Result<TcpListener> {
     let port = address.port;
     let bound = match address.host.as_str() {
         // `localhost` may mean ::1 as well; what is printed should work everywhere.
@@ -147,7 +147,7 @@ impl Launcher for Again {
 }
 
 /// Takes clients, one at a time.
-pub struct Host {
+pub(crate) struct Host {
     /// None when no more clients are taken.
     listener: Option<TcpListener>,
     options: ServeOptions,
@@ -168,7 +168,7 @@ impl Host {
     ///
     /// # Errors
     /// When the system does not tell of Ctrl-C.
-    pub fn new(
+    pub(crate) fn new(
         listener: TcpListener,
         options: ServeOptions,
         interrupts: Interrupts,
@@ -183,7 +183,7 @@ impl Host {
     ///
     /// # Errors
     /// When a client's session cost us the guest.
-    pub async fn run(mut self, mut debuggee: Debuggee) -> Result<u8> {
+    pub(crate) async fn run(mut self, mut debuggee: Debuggee) -> Result<u8> {
         // Whether a client is expected to come for a guest that stops.
         let mut is_expected = !self.options.no_wait;
         loop {

@@ -10,7 +10,7 @@ use crate::guest::ModuleFile;
 ///
 /// # Errors
 /// When the module cannot be loaded or the file cannot be written.
-pub fn write(module: &Path, output: &Path, debug_file: Option<&Path>) -> Result<u8> {
+pub(crate) fn write(module: &Path, output: &Path, debug_file: Option<&Path>) -> Result<u8> {
     let image = ModuleFile::load(module, debug_file)?.for_symbols()?.symbol_image();
     let image = image.with_context(|| module.display().to_string())?;
     tracing::info!("{}", image.report);

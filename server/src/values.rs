@@ -5,7 +5,7 @@ use addr2line::gimli::{self, AttributeValue, UnitOffset, UnitRef};
 use crate::debug_info::Reader;
 
 /// Bytes of a value; `None` where the program keeps them nowhere.
-pub type Bytes = Vec<Option<u8>>;
+pub(crate) type Bytes = Vec<Option<u8>>;
 
 /// Types in types, beyond which `...` is printed.
 const MAX_DEPTH: usize = 4;
@@ -23,18 +23,18 @@ const MAX_SIZE: u64 = 1 << 20;
 const NOWHERE: &str = "<optimized out>";
 
 /// The types of a unit, and the memory that pointers point to.
-pub struct Types<'a, 'd> {
+pub(crate) struct Types<'a, 'd> {
     /// The unit.
-    pub unit: UnitRef<'a, Reader<'d>>,
+    pub(crate) unit: UnitRef<'a, Reader<'d>>,
     /// Reads memory: all of the bytes or none.
-    pub memory: &'a dyn Fn(u64, usize) -> Option<Vec<u8>>,
+    pub(crate) memory: &'a dyn Fn(u64, usize) -> Option<Vec<u8>>,
 }
 
 type Entry<'d> = gimli::DebuggingInformationEntry<Reader<'d>>;
 
 /// An unsigned number of at most 8 bytes.
 #[must_use]
-pub fn unsigned(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn unsigned(bytes: &[u8]) -> Option<u64> {
     let mut value = [0; 8];
     value.get_mut(..bytes.len())?.copy_from_slice(bytes);
     Some(u64::from_le_bytes(value))
@@ -53,7 +53,7 @@ fn known(bytes: &[Option<u8>]) -> Option<Vec<u8>> {
 impl<'d> Types<'_, 'd> {
     /// Bytes of a value of a type. None if the debug info does not say, or if they are absurdly many.
     #[must_use]
-    pub fn size(&self, ty: UnitOffset) -> Option<usize> {
+    pub(crate) fn size(&self, ty: UnitOffset) -> Option<usize> {
         let size = self.size_at(ty, 0).filter(|size| *size <= MAX_SIZE)?;
         usize::try_from(size).ok()
     }
@@ -107,7 +107,7 @@ impl<'d> Types<'_, 'd> {
 
     /// A value in words.
     #[must_use]
-    pub fn show(&self, ty: UnitOffset, bytes: &[Option<u8>]) -> String {
+    pub(crate) fn show(&self, ty: UnitOffset, bytes: &[Option<u8>]) -> String {
         self.show_at(ty, bytes, 0).unwrap_or_else(|| NOWHERE.to_owned())
     }
 

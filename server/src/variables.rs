@@ -23,7 +23,7 @@ const MAX_OPERATIONS: u32 = 10_000;
 const MAX_VARIABLES: usize = 100;
 
 /// What a frame holds.
-pub trait State {
+pub(crate) trait State {
     /// Number of locals and operands.
     fn slots(&self) -> usize;
     /// A local, or after them an operand, filled up with zeros.
@@ -36,17 +36,17 @@ pub trait State {
 
 /// Names and values of one function's variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Variables {
+pub(crate) struct Variables {
     /// In order.
-    pub parameters: Vec<(String, String)>,
+    pub(crate) parameters: Vec<(String, String)>,
     /// Those of enclosing blocks first.
-    pub locals: Vec<(String, String)>,
+    pub(crate) locals: Vec<(String, String)>,
 }
 
 /// The variables in scope at an operator, for each function that it belongs to, innermost first. Empty if nothing is
 /// known of any.
 #[must_use]
-pub fn at(info: &DebugInfo<'_>, pc: ModulePc, state: &dyn State) -> Vec<Variables> {
+pub(crate) fn at(info: &DebugInfo<'_>, pc: ModulePc, state: &dyn State) -> Vec<Variables> {
     let mut headers = info.dwarf.units();
     while let Ok(Some(header)) = headers.next() {
         let Ok(unit) = info.dwarf.unit(header) else { continue };
