@@ -118,6 +118,27 @@ fn modules_without_dwarf_have_symbols() {
     assert!(!output.contains(".debug_info"), "{output}");
 }
 
+/// The text format has debug info too: `wat` can make DWARF 5 that says where the text of each operator is.
+#[test]
+fn text_modules_have_lines_and_locals() {
+    let text = "(module\n  (func $double (export \"double\") (param $n i32) (result i32)\n    local.get $n\n    \
+                i32.const 2\n    i32.mul))\n";
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("double.wat");
+    std::fs::write(&source, text).unwrap();
+    let mut parser = wat::Parser::new();
+    parser.generate_dwarf(wat::GenerateDwarf::Full);
+    let module = parser.parse_file(&source).unwrap();
+    let (path, image) = write_image(directory.path(), &module, None);
+    assert!(image.report.has_debug_info());
+    assert!(verify(&path).contains("No errors."));
+    let output = gdb(&path, &["break double", "info scope double", "list double.wat:4,4", "info line 5"]);
+    assert!(output.contains("double.wat, line 3."), "{output}");
+    assert!(output.contains("Symbol local0 is a complex DWARF expression"), "{output}");
+    assert!(output.contains("4\t    i32.const 2"), "{output}");
+    assert!(output.contains("Line 5 of \""), "{output}");
+}
+
 #[test]
 fn line_tables_only() {
     let directory = tempfile::tempdir().unwrap();

@@ -3,32 +3,53 @@
 //! DWARF counts from the start of the code section's contents. The linker leaves tombstones where code went away:
 //! `0xffffffff` or `0xfffffffe`, and with binaryen `0`, at which no function body starts, because the section
 //! begins with the number of bodies.
+//!
+//! The `wast` crate (`wat` files with debug info) counts from behind that number instead. So do units whose functions
+//! start at bodies only if one counts that way.
 
 use frame_table::ModulePc;
 
 use super::limits::Budget;
 use crate::{Function, Layout, Module};
 
-/// The code of one module.
+/// The code of one module as one unit counts it.
+#[derive(Clone, Copy)]
 pub(crate) struct AddressMap<'m> {
     module: &'m Module<'m>,
-    /// Synthetic address of the start of the code section's contents.
+    /// Where the addresses count from.
+    start: ModulePc,
+    /// Synthetic address of `start`.
     text: u64,
-    /// Length of the code section's contents in bytes.
+    /// Bytes from `start` to the end of the code section.
     length: u64,
     /// For reading lists of addresses.
-    pub(crate) lists: Budget,
+    pub(crate) lists: &'m Budget,
 }
 
 impl<'m> AddressMap<'m> {
-    /// `list_bytes` is how long the sections with lists of addresses are.
-    pub(crate) fn new(module: &'m Module<'m>, layout: &Layout, list_bytes: usize) -> Self {
+    /// `lists` is what may be read of the sections with lists of addresses.
+    pub(crate) fn new(module: &'m Module<'m>, layout: &Layout, lists: &'m Budget) -> Self {
+        let start = ModulePc(module.code.start);
         let length = u64::from(module.code.end.saturating_sub(module.code.start));
-        let lists = Budget::new(list_bytes);
-        Self { module, text: layout.code_address(ModulePc(module.code.start)), length, lists }
+        Self { module, start, text: layout.code_address(start), length, lists }
     }
 
-    /// Synthetic address of the start of the code section's contents.
+    /// The map for a unit one of whose functions starts at `address`.
+    pub(crate) fn for_unit_with(self, address: u64) -> Self {
+        let count = self.module.defined_functions().len();
+        // Bytes of the number in LEB128.
+        let bytes = (usize::BITS - count.leading_zeros()).div_ceil(7).max(1);
+        let behind = Self {
+            start: self.start.offset(bytes),
+            text: self.text.wrapping_add(u64::from(bytes)),
+            length: self.length.saturating_sub(u64::from(bytes)),
+            ..self
+        };
+        let fits = |map: Self| map.function(address).is_some_and(|function| map.body(function).0 == address);
+        if !fits(self) && fits(behind) { behind } else { self }
+    }
+
+    /// The synthetic address of DWARF address 0.
     pub(crate) fn text(&self) -> u64 {
         self.text
     }
@@ -50,7 +71,7 @@ impl<'m> AddressMap<'m> {
 
     /// The function whose body holds a code address.
     pub(crate) fn function(&self, address: u64) -> Option<&'m Function> {
-        let pc = u64::from(self.module.code.start).checked_add(address)?;
+        let pc = u64::from(self.start.0).checked_add(address)?;
         self.module.function_at(ModulePc(u32::try_from(pc).ok()?))
     }
 
@@ -60,14 +81,14 @@ impl<'m> AddressMap<'m> {
     /// declarations. Debuggers look up the line of the function's start.
     pub(crate) fn function_start(&self, address: u64) -> Option<u64> {
         let function = self.function(address)?;
-        let first = u64::from(function.first_operator.0.saturating_sub(self.module.code.start));
+        let first = u64::from(function.first_operator.0.saturating_sub(self.start.0));
         let (start, _) = self.body(function);
         (address == first && start < first).then_some(start)
     }
 
     /// Where a function's body is, as DWARF addresses.
     pub(crate) fn body(&self, function: &Function) -> (u64, u64) {
-        let start = self.module.code.start;
+        let start = self.start.0;
         (
             u64::from(function.body.start.saturating_sub(start)),
             u64::from(function.body.end.saturating_sub(start)),

@@ -15,7 +15,7 @@ use super::expression::{self, Context, Resolve, Role};
 use super::limits::Budget;
 use super::line::Files;
 use super::list::{code_ranges, location_list, range_list};
-use super::survey::Survey;
+use super::survey::{Survey, start_address};
 use crate::report::{Drop, Report};
 use crate::sections::Reader;
 
@@ -23,7 +23,7 @@ const TOO_LONG: &str = "the strings are too long";
 
 /// The unit being read, to look up what expressions refer to.
 pub(crate) struct Resolver<'r, 'a> {
-    pub(crate) survey: &'r Survey<'a>,
+    pub(crate) survey: &'r Survey<'r, 'a>,
     pub(crate) number: usize,
     pub(crate) unit: UnitRef<'r, Reader<'a>>,
 }
@@ -92,7 +92,7 @@ impl<'s> Strings<'s> {
 
 /// What it takes to convert the attributes of one unit.
 pub(crate) struct AttributeConverter<'c, 's, 'a> {
-    pub(crate) survey: &'c Survey<'a>,
+    pub(crate) survey: &'c Survey<'c, 'a>,
     pub(crate) number: usize,
     pub(crate) map: &'c AddressMap<'c>,
     pub(crate) files: Files,
@@ -116,6 +116,7 @@ impl<'a> AttributeConverter<'_, '_, 'a> {
         }
         let value = attribute.value();
         match value {
+            _ if name == dw::DW_AT_low_pc => self.address(name, start_address(unit, attribute)?, is_root),
             AttributeValue::Addr(_) | AttributeValue::DebugAddrIndex(_) => {
                 let address = unit.attr_address(value).ok().flatten()?;
                 self.address(name, address, is_root)

@@ -48,10 +48,11 @@ pub(crate) fn convert<'a>(
     layout: &Layout,
     report: &mut Report,
 ) -> Converted {
-    let map = AddressMap::new(module, layout, debug.list_bytes());
+    let lists = Budget::new(debug.list_bytes());
+    let map = AddressMap::new(module, layout, &lists);
     let mut dwarf = Dwarf::new();
-    let survey = Survey::new(debug, &map, layout.machine, &mut dwarf, report);
-    let shared = Shared { module, layout, map: &map };
+    let survey = Survey::new(debug, map, layout.machine, &mut dwarf, report);
+    let shared = Shared { module, layout };
     let strings = Budget::new(debug.string_bytes());
     let mut tables = Tables {
         units: &mut dwarf.units,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use gimli::write::{Dwarf, LineProgram, Unit, UnitEntryId, UnitId};
 use gimli::{
     Abbreviation, Attribute, DebugInfoOffset, DebugTypeSignature, DwTag, Encoding, EntriesRaw, Format,
-    UnitOffset, UnitType, constants as dw,
+    UnitOffset, UnitRef, UnitType, constants as dw,
 };
 
 use super::address::AddressMap;
@@ -45,26 +45,27 @@ pub(crate) struct Place {
 }
 
 /// One unit with the places of its entries.
-pub(crate) struct SurveyedUnit<'a> {
+pub(crate) struct SurveyedUnit<'m, 'a> {
     pub(crate) source: Source<'a>,
     pub(crate) id: UnitId,
+    pub(crate) map: AddressMap<'m>,
     /// In the order of their offsets. The first is the root.
     pub(crate) places: Vec<Place>,
 }
 
 /// All units.
 #[derive(Default)]
-pub(crate) struct Survey<'a> {
-    pub(crate) units: Vec<SurveyedUnit<'a>>,
+pub(crate) struct Survey<'m, 'a> {
+    pub(crate) units: Vec<SurveyedUnit<'m, 'a>>,
     /// The type that a type unit is for: unit number and offset.
     signatures: HashMap<DebugTypeSignature, (usize, UnitOffset)>,
 }
 
-impl<'a> Survey<'a> {
+impl<'m, 'a> Survey<'m, 'a> {
     /// Surveys all units, and adds a unit with reserved entries to `dwarf` for each.
     pub(crate) fn new(
         debug: &DebugSections<'a>,
-        map: &AddressMap<'_>,
+        map: AddressMap<'m>,
         machine: Machine,
         dwarf: &mut Dwarf,
         report: &mut Report,
@@ -77,8 +78,12 @@ impl<'a> Survey<'a> {
                 version: source.unit.header.version().max(4),
                 address_size: machine.address_size(),
             };
+            let map = match first_function(&source) {
+                Some(address) => map.for_unit_with(address),
+                None => map,
+            };
             let mut unit = Unit::new(encoding, LineProgram::none());
-            let places = match survey_entries(&source, &mut unit, map, report) {
+            let places = match survey_entries(&source, &mut unit, &map, report) {
                 Ok(places) => places,
                 Err(error) => {
                     report.drop(Drop::Unit, error);
@@ -93,7 +98,7 @@ impl<'a> Survey<'a> {
             if let Some((signature, offset)) = signature {
                 survey.signatures.insert(signature, (survey.units.len(), offset));
             }
-            survey.units.push(SurveyedUnit { source, id: dwarf.units.add(unit), places });
+            survey.units.push(SurveyedUnit { source, id: dwarf.units.add(unit), map, places });
         }
         survey
     }
@@ -111,7 +116,7 @@ impl<'a> Survey<'a> {
     /// The place of an entry of any unit that unit `number` can refer to by section offset.
     pub(crate) fn entry_at(&self, number: usize, offset: DebugInfoOffset) -> Option<(UnitId, UnitEntryId)> {
         let origin = self.units.get(number)?.source.origin;
-        let start = |unit: &SurveyedUnit<'_>| unit.source.unit.header.offset().0;
+        let start = |unit: &SurveyedUnit<'_, '_>| unit.source.unit.header.offset().0;
         // Units of one origin stand together, in the order of their offsets.
         let end = self.units.partition_point(|unit| (unit.source.origin, start(unit)) <= (origin, offset.0));
         let found = end.checked_sub(1)?;
@@ -130,6 +135,30 @@ impl<'a> Survey<'a> {
         let places = &self.units.get(number)?.places;
         places.get(places.binary_search_by_key(&offset.0, |place| place.offset.0).ok()?)
     }
+}
+
+/// Where the first function of a unit starts, if the unit's producer is known to count from elsewhere.
+fn first_function(source: &Source<'_>) -> Option<u64> {
+    let unit = source.unit_ref();
+    let mut entries = unit.entries_raw(None).ok()?;
+    let mut entry = gimli::DebuggingInformationEntry::null();
+    entries.read_entry(&mut entry).ok()?;
+    let producer = unit.attr_string(entry.attr_value(dw::DW_AT_producer)?).ok()?;
+    if !producer.starts_with(b"wast ") {
+        return None;
+    }
+    while !entries.is_empty() {
+        let is_function = entries.read_entry(&mut entry).ok()? && entry.tag() == dw::DW_TAG_subprogram;
+        if is_function && let Some(low) = entry.attr(dw::DW_AT_low_pc) {
+            return start_address(unit, low);
+        }
+    }
+    None
+}
+
+/// The value of a `DW_AT_low_pc`. Some producers write it as a number.
+pub(crate) fn start_address<'a>(unit: UnitRef<'_, Reader<'a>>, low: &Attribute<Reader<'a>>) -> Option<u64> {
+    unit.attr_address(low.value()).ok().flatten().or_else(|| low.udata_value())
 }
 
 /// Reserves a place for each entry that goes into the image. Keeps what comes before the first unreadable entry.
@@ -214,8 +243,7 @@ impl<'a> Walk<'_, 'a> {
         let unit = self.source.unit_ref();
         let find = |name| self.attributes.iter().find(|attribute| attribute.name() == name);
         if let Some(low) = find(dw::DW_AT_low_pc) {
-            let address = unit.attr_address(low.value()).ok().flatten();
-            return address.and_then(|address| self.map.code(address)).is_none();
+            return start_address(unit, low).and_then(|address| self.map.code(address)).is_none();
         }
         find(dw::DW_AT_ranges)
             .is_some_and(|ranges| code_ranges(unit, self.map, ranges.value(), false).is_empty())

@@ -10,7 +10,7 @@ use super::attribute::{AttributeConverter, Resolver, Strings};
 use super::expression::Context;
 use super::line::{self, Files, LineStrings};
 use super::list::code_ranges;
-use super::survey::{Place, Survey};
+use super::survey::{Place, Survey, start_address};
 use crate::module::is_main;
 use crate::report::{Drop, Report};
 use crate::returns::{function_return, return_type};
@@ -23,7 +23,6 @@ type Entry<'a> = DebuggingInformationEntry<Reader<'a>>;
 pub(crate) struct Shared<'c> {
     pub(crate) module: &'c Module<'c>,
     pub(crate) layout: &'c Layout,
-    pub(crate) map: &'c AddressMap<'c>,
 }
 
 /// An entry around the current one.
@@ -48,7 +47,7 @@ pub(crate) struct Tables<'t> {
 /// Converts unit `number` of the survey into its place.
 pub(crate) fn convert(
     shared: &Shared<'_>,
-    survey: &Survey<'_>,
+    survey: &Survey<'_, '_>,
     number: usize,
     tables: &mut Tables<'_>,
     report: &mut Report,
@@ -68,7 +67,7 @@ pub(crate) fn convert(
         source.unit.name,
         out.encoding(),
         with_rows,
-        shared.map,
+        &surveyed.map,
         &mut tables.line_strings,
         report,
     );
@@ -79,9 +78,10 @@ pub(crate) fn convert(
     }
 
     let strings = &mut tables.strings;
-    let attributes = AttributeConverter { survey, number, map: shared.map, files, strings, report };
+    let attributes = AttributeConverter { survey, number, map: &surveyed.map, files, strings, report };
     let mut converter = UnitConverter {
         shared,
+        map: &surveyed.map,
         survey,
         number,
         unit: source.unit_ref(),
@@ -99,7 +99,8 @@ pub(crate) fn convert(
 
 struct UnitConverter<'c, 's, 'a> {
     shared: &'c Shared<'c>,
-    survey: &'c Survey<'a>,
+    map: &'c AddressMap<'c>,
+    survey: &'c Survey<'c, 'a>,
     number: usize,
     unit: UnitRef<'c, Reader<'a>>,
     out: &'c mut Unit,
@@ -170,12 +171,12 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
 
     /// The function that the code of an entry is in, if it has code.
     fn function(&self, entry: &Entry<'a>) -> Option<&'c Function> {
-        if let Some(low) = entry.attr_value(dw::DW_AT_low_pc) {
-            return self.shared.map.function(self.unit.attr_address(low).ok().flatten()?);
+        if let Some(low) = entry.attr(dw::DW_AT_low_pc) {
+            return self.map.function(start_address(self.unit, low)?);
         }
         let ranges = entry.attr_value(dw::DW_AT_ranges)?;
-        let (begin, _) = *code_ranges(self.unit, self.shared.map, ranges, false).first()?;
-        self.shared.map.function(begin)
+        let (begin, _) = *code_ranges(self.unit, self.map, ranges, false).first()?;
+        self.map.function(begin)
     }
 
     fn attributes(
@@ -221,7 +222,7 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
         let entry = self.out.get_mut(id);
         if is_root && entry.get(dw::DW_AT_ranges).is_some() {
             // Our lists say themselves what they count from, but gdb complains about a unit that does not.
-            entry.set(dw::DW_AT_low_pc, Value::Address(Address::Constant(self.shared.map.text())));
+            entry.set(dw::DW_AT_low_pc, Value::Address(Address::Constant(self.map.text())));
         }
         if entry.get(dw::DW_AT_low_pc).is_none() {
             entry.delete(dw::DW_AT_high_pc);
