@@ -2,7 +2,7 @@
 //!
 //! The function of wasi-common is not called before poll(2) says that it will not wait, so that a debugger can have the
 //! guest until then. A write is made of pieces for which the room that poll(2) promises is enough, and is whole when
-//! the function returns, as a native write(2) is.
+//! the function returns, as a native write(2) is, up to a limit.
 //!
 //! What can still hold the guest up: opening a named pipe that has no other end, and a terminal that is stopped
 //! (Ctrl-S) in the middle of a piece.
@@ -21,6 +21,9 @@ use wiggle::{GuestError, GuestMemory, GuestPtr};
 /// The size of a piece, in bytes: Linux' `PIPE_BUF`. A pipe that is ready has room for it.
 const PIECE: usize = 4096;
 
+/// How many bytes one call writes at most. Vectors may overlap, so that a list can stand for more than there is memory.
+const LARGEST: usize = 16 << 20;
+
 /// What is waited for.
 #[derive(Clone, Copy)]
 enum Direction {
@@ -32,7 +35,9 @@ impl Context {
     /// `fd_read`.
     pub(crate) fn read(&self, caller: &mut Caller<'_>, args: [i32; 4]) -> Result<Vec<Value>, HostError> {
         let [fd, vectors, count, result] = args;
-        self.wait_until_ready(caller, fd, Direction::Read)?;
+        if self.may_wait(fd) {
+            self.wait_until_ready(caller, fd, Direction::Read)?;
+        }
         self.call(caller, "fd_read", async |wasi, memory| {
             functions::fd_read(wasi, memory, fd, vectors, count, result).await
         })
@@ -103,17 +108,15 @@ impl Context {
         }
     }
 
-    /// Waits until a descriptor can be read from or written to at once, if it is of a kind that may wait.
+    /// Waits until a descriptor can be read from or written to at once.
     fn wait_until_ready(
         &self,
         caller: &mut Caller<'_>,
         fd: i32,
         direction: Direction,
     ) -> Result<(), HostError> {
-        if self.may_wait(fd) {
-            while !self.is_ready(fd, direction) {
-                caller.stop_if_interrupted()?;
-            }
+        while !self.is_ready(fd, direction) {
+            caller.stop_if_interrupted()?;
         }
         Ok(())
     }
@@ -139,9 +142,12 @@ impl Context {
         // The memory that the function sees: a subscription of 48 bytes, an event of 32.
         let polled = self.attempt(now(), &mut [0; 80], async |wasi, memory| {
             memory.write(GuestPtr::new(0), types::Subscription { userdata: 0, u })?;
-            Ok(wasi.poll_oneoff(memory, GuestPtr::new(0), GuestPtr::new(EVENT), 1).await?)
+            match wasi.poll_oneoff(memory, GuestPtr::new(0), GuestPtr::new(EVENT), 1).await {
+                Ok(_) => Ok(()),
+                // Any error that the guest would see is one that the read or write will have as well.
+                Err(error) => error.downcast().map(drop),
+            }
         });
-        // Any other error will be the read's or write's as well.
         !polled.is_err_and(|error| error.is::<StillWaiting>())
     }
 }
@@ -150,13 +156,18 @@ fn fd_of(number: i32) -> Fd {
     Fd::from(number.cast_unsigned())
 }
 
-/// The bytes that a list of vectors stands for.
+/// The bytes that a list of vectors stands for, [`LARGEST`] at most.
 fn gather(memory: &GuestMemory<'_>, vectors: i32, count: i32) -> Result<Vec<u8>, GuestError> {
     let vectors = GuestPtr::<[Ciovec]>::new((vectors.cast_unsigned(), count.cast_unsigned()));
     let mut bytes = Vec::new();
     for vector in vectors.iter() {
         let vector = memory.read(vector?)?;
-        bytes.extend_from_slice(&memory.as_cow(vector.buf.as_array(vector.buf_len))?);
+        let piece = memory.as_cow(vector.buf.as_array(vector.buf_len))?;
+        let room = LARGEST - bytes.len();
+        bytes.extend_from_slice(piece.get(..room).unwrap_or(&piece));
+        if bytes.len() == LARGEST {
+            break;
+        }
     }
     Ok(bytes)
 }

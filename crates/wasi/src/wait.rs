@@ -158,3 +158,6 @@ fn complete(subscription: &mut Subscription<'_>, state: PollFlags) {
         subscription.complete(bytes, hangup);
     }
 }
+
+#[cfg(test)]
+mod tests;

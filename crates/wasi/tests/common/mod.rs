@@ -1,0 +1,90 @@
+//! What the tests share: compiling C, and running a module with WASI.
+
+#![expect(dead_code, reason = "each file of tests uses some of it")]
+
+use runtime::{
+    DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, FuncType, Instance, InterruptHandle, Linker,
+    Module, Resumption, Store, Value,
+};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use wasi::WasiBuilder;
+
+/// Compiles C to a module with clang-19.
+pub(crate) fn compile(source: &Path) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let module = folder.path().join("out.wasm");
+    let mut clang = Command::new("clang-19");
+    clang.args(["--target=wasm32-wasi", "-O1", "-g", "-o"]).arg(&module).arg(source);
+    let install = "apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32";
+    let output = clang.output().unwrap_or_else(|error| panic!("clang-19: {error}; try: {install}"));
+    assert!(output.status.success(), "{}\ntry: {install}", String::from_utf8_lossy(&output.stderr));
+    std::fs::read(module).expect("clang wrote its output")
+}
+
+/// A C program of these tests.
+pub(crate) fn program(name: &str) -> Vec<u8> {
+    compile(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(name))
+}
+
+/// A module that can be run.
+pub(crate) struct Guest {
+    store: Box<Store>,
+    instance: Instance,
+}
+
+impl Guest {
+    /// Instantiates a module; `test.ready`, which it may import, sends on the receiver.
+    pub(crate) fn new(module: &[u8], builder: &WasiBuilder) -> Result<(Self, Receiver<()>), Error> {
+        let engine = Engine::new(EngineConfig::default()).expect("this machine is supported");
+        let module = Module::new(&engine, module, "test")?;
+        let mut store = Store::new(&engine).expect("memory for code");
+        let mut linker = Linker::new();
+        builder.build().expect("all is there").add_to_linker(&mut linker);
+        let (sender, receiver) = channel();
+        linker.define_func("test", "ready", FuncType::new([], []), move |_, _| {
+            // Nobody needs to listen.
+            let _ = sender.send(());
+            Ok(Vec::new())
+        });
+        let instance = Instance::new(&mut store, &module, &linker)?;
+        Ok((Self { store, instance }, receiver))
+    }
+
+    /// Calls `_start`.
+    pub(crate) fn start(&mut self) -> Result<Vec<Value>, Failure> {
+        let start = self.instance.get_func(&self.store, "_start").expect("exported");
+        start.call(&mut self.store, &[])
+    }
+
+    /// Bytes of the memory, after the program.
+    pub(crate) fn memory(&self, at: usize, length: usize) -> Vec<u8> {
+        let memory = self.store.memory_bytes(self.instance, 0).expect("a memory");
+        memory[at..at + length].to_vec()
+    }
+
+    pub(crate) fn interrupt_handle(&self) -> InterruptHandle {
+        self.store.interrupt_handle()
+    }
+
+    /// Has a function told of the stops in host functions; the guest goes on from all others.
+    pub(crate) fn on_stop_in_host(&mut self, act: impl Fn() -> Resumption + Send + Sync + 'static) {
+        self.store.set_debug_hook(Some(Arc::new(Hook(act))));
+    }
+}
+
+struct Hook<F>(F);
+
+impl<F: Fn() -> Resumption + Send + Sync> DebugHook for Hook<F> {
+    fn event(&self, _store: &mut Store, event: DebugEvent) -> Resumption {
+        if event == DebugEvent::InterruptedInHost { (self.0)() } else { Resumption::Continue }
+    }
+}
+
+/// Runs a module from its start to its end.
+pub(crate) fn run(module: &[u8], builder: &WasiBuilder) -> Result<Vec<Value>, Failure> {
+    let (mut guest, _) = Guest::new(module, builder).expect("links");
+    guest.start()
+}
