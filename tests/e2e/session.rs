@@ -60,11 +60,15 @@ pub(crate) fn run(session: &Session, build: Build) -> Result<Arc<(Vec<Step>, Fix
     run.clone().map_err(Failed::from)
 }
 
+/// `expect-test` prints the difference by itself and panics without a word.
+const GOLDEN_DIFFERS: &str = "the golden transcript differs, see above; `just bless` writes it anew";
+
 /// Turns a panic, which is how a check fails, into its message.
 pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
-        text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned())).unwrap_or_default()
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
+        text.unwrap_or_else(|| GOLDEN_DIFFERS.to_owned())
     })
 }
 

@@ -202,7 +202,7 @@ impl Gdb {
         }
         self.ours(&format!("target remote :{port}"), "the start of a program is the system's")
             .has(&format!("Remote debugging using :{port}"))
-            .has("_start (")
+            .has(" in _start")
     }
 
     /// `Ctrl-C`.

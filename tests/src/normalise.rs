@@ -1,7 +1,7 @@
 //! A transcript without what differs from run to run and from machine to machine: addresses, ports, process ids, paths.
 //!
 //! Numbers that a program printed stay: a hexadecimal number is taken for an address only if it has 3 to 12 digits, and
-//! fixtures print none such.
+//! fixtures print none such, or if a symbol follows.
 
 use crate::fixture::Fixture;
 use crate::toolchain;
@@ -30,7 +30,8 @@ fn addresses(text: &str) -> String {
     while let Some(at) = rest.find("0x") {
         let digits = rest[at + 2..].chars().take_while(char::is_ascii_hexdigit).count();
         out.push_str(&rest[..at]);
-        if (3..=12).contains(&digits) {
+        let is_symbol = rest[at + 2 + digits..].starts_with(" <");
+        if (3..=12).contains(&digits) || is_symbol {
             out.push_str("0xADDR");
         } else {
             out.push_str(&rest[at..at + 2 + digits]);

@@ -4,7 +4,7 @@ use anyhow::Result;
 use tests::fixture::Build;
 use tests::rsp::Client;
 
-use super::{Scene, another, stage};
+use super::{Scene, another, spin, stage};
 
 pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "detach_and_attach", native: false, play: detach_and_attach },
@@ -20,8 +20,7 @@ pub(crate) const SCENES: &[Scene] = &[
 fn detach_and_attach(build: Build) -> Result<()> {
     let (mut server, mut gdb) = stage("spin", build, &[], &[])?;
     gdb.connect();
-    gdb.begin("continue");
-    server.stdout.until("spinning\n")?;
+    spin(&mut server, &mut gdb)?;
     gdb.interrupt();
     gdb.complete().has("SIGINT").has("spin (from=6)");
     gdb.go("set var rounds = 1000000000");
@@ -77,8 +76,7 @@ fn killed_while_stopped(build: Build) -> Result<()> {
 fn killed_while_running(build: Build) -> Result<()> {
     let (mut server, mut gdb) = stage("spin", build, &[], &[])?;
     gdb.connect();
-    gdb.begin("continue");
-    server.stdout.until("spinning\n")?;
+    spin(&mut server, &mut gdb)?;
     let mut second = another(&gdb, &server)?;
     gdb.kill();
     second.hidden(&format!("target remote :{}", server.port));
@@ -117,6 +115,8 @@ fn no_wait(build: Build) -> Result<()> {
     let (mut server, mut gdb) = stage("spin", build, &["--no-wait"], &[])?;
     server.stdout.until("spinning\n")?;
     gdb.hidden(&format!("target remote :{}", server.port));
+    gdb.go("tbreak {round}");
+    gdb.go("continue").at("round");
     gdb.go("bt").has("spin (from=6)").has("in main (argc=1").lacks("#2");
     gdb.go("set var stop = 1");
     gdb.go("continue").has("exited normally]");

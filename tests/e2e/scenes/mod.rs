@@ -36,3 +36,13 @@ fn stage(program: &str, build: Build, options: &[&str], args: &[&str]) -> Result
 fn another(gdb: &Gdb, server: &Server) -> Result<Gdb> {
     Gdb::start(gdb.fixture(), gdb.build(), server.port)
 }
+
+/// Leaves `spin.c` running in its loop.
+fn spin(server: &mut Server, gdb: &mut Gdb) -> Result<()> {
+    gdb.go("tbreak {round}");
+    gdb.go("continue").has("spin (from=6)").at("round");
+    server.stdout.until("spinning\n")?;
+    gdb.begin("continue");
+    gdb.says("Continuing.\n");
+    Ok(())
+}

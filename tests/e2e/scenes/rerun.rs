@@ -12,7 +12,7 @@ pub(crate) const SCENES: &[Scene] = &[
 
 fn run_again(build: Build) -> Result<()> {
     let (mut server, mut gdb) = stage("steps", build, &["--multi"], &["3"])?;
-    gdb.go(&format!("target extended-remote :{}", server.port)).has("_start (");
+    gdb.go(&format!("target extended-remote :{}", server.port)).has(" in _start");
     gdb.go("break {main-fib}");
     gdb.go("continue").has("Breakpoint 1, main (argc=2").at("main-fib");
     gdb.go("print n").is("3");

@@ -31,9 +31,9 @@ const MACHINE: &str = "the machine's own";
 
 fn connect(gdb: &mut Gdb) {
     gdb.connect();
-    gdb.ours("bt", "the start of a program is the system's").has("#0 ").has("_start ()");
+    gdb.ours("bt", "the start of a program is the system's").has("#0 ").has("_start");
     gdb.ours("info sharedlibrary", MACHINE).has("No shared libraries loaded at this time.");
-    gdb.ours("info threads", MACHINE).has("* 1 ").has("_start ()");
+    gdb.ours("info threads", MACHINE).has("* 1 ").has("_start");
     gdb.ours("info inferiors", MACHINE).has("* 1 ").has("process ");
     gdb.ours("info program", MACHINE).lacks("not being run");
     gdb.go("break main").has("Breakpoint 1 at").has(": file steps.c, line");
@@ -57,7 +57,7 @@ fn machine(gdb: &mut Gdb) {
     gdb.go("info address main").has("is a function at address 0x");
     gdb.go("info functions fib").has("int fib(int);");
     gdb.go("info variables calls").has("int calls;");
-    gdb.go("info types operation").has("typedef int (*operation)(int, int);");
+    gdb.go("info types operation").has("typedef int (*)(int, int) operation;");
     gdb.go("show architecture").has("i386:x86-64");
     gdb.go("tbreak main").has("Temporary breakpoint 1 at");
     gdb.go("continue").at("main-first");

@@ -54,12 +54,12 @@ pub(crate) const SESSIONS: &[Session] = &[
     trap!("badcall", "badcall", native: false, 134, |gdb| {
         fault(gdb, "SIGILL, Illegal instruction.", "call_bad (place=16777215)", "badcall");
         gdb.go("info locals").has("f = 0xffffff");
-        dies(gdb, "table", "SIGILL");
+        dies(gdb, "undefined element", "SIGILL");
     }),
     trap!("nullcall", "nullcall", native: false, 134, |gdb| {
         fault(gdb, "SIGILL, Illegal instruction.", "call_bad (place=0)", "badcall");
-        gdb.go("print f").is("(int (*volatile)(int)) 0x0");
-        dies(gdb, "null", "SIGILL");
+        gdb.go("print f").is("(int (* volatile)(int)) 0x0");
+        dies(gdb, "uninitialized element", "SIGILL");
     }),
     trap!("wrongcall", "wrongcall", native: false, 134, |gdb| {
         fault(gdb, "SIGILL, Illegal instruction.", "call_wrong ()", "wrongcall");
