@@ -6,8 +6,11 @@ mod garbage;
 mod memory;
 mod stops;
 
+use std::time::Instant;
+
 use anyhow::Result;
 use tests::fixture::{Build, Fixture};
+use tests::process::PATIENCE;
 use tests::rsp::Client;
 use tests::server::Server;
 
@@ -17,11 +20,18 @@ fn serve(program: &str, args: &[&str]) -> Result<Server> {
     Server::start(&Fixture::build(program, build)?, build, &[], args)
 }
 
-/// A client that has greeted the server.
+/// A client that has greeted the server. As long as the server has not noticed that the client before it is gone, it
+/// turns others away, so this tries again.
 fn greeted(server: &Server) -> Result<Client> {
-    let mut client = Client::connect(server.port)?;
-    client.greet()?;
-    Ok(client)
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut client = Client::connect(server.port)?;
+        match client.greet() {
+            Ok(_) => return Ok(client),
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => {}
+        }
+    }
 }
 
 /// The guest is where it was before its first operator, and runs from there to its end.

@@ -60,13 +60,19 @@ impl Client {
         self.send_raw(&framed(body))
     }
 
-    /// Sends a packet and returns the body of the next packet that comes.
+    /// Sends a packet and returns the body of the answer. Output for the console (`O` and digits) is skipped.
     ///
     /// # Errors
     /// If the connection ends, or nothing comes, or the checksum is wrong.
     pub fn ask(&mut self, body: &str) -> Result<String> {
         self.send(body)?;
-        self.receive().with_context(|| format!("no answer to {body:?}"))
+        loop {
+            let answer = self.receive().with_context(|| format!("no answer to {body:?}"))?;
+            let is_output = answer.len() > 1 && answer.starts_with('O') && answer != "OK";
+            if !is_output {
+                return Ok(answer);
+            }
+        }
     }
 
     /// The body of the next packet that comes, with run lengths expanded. Acknowledgements are skipped.
