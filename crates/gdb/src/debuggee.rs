@@ -81,18 +81,29 @@ impl Debuggee {
         self.stop.as_ref()
     }
 
+    /// Waits until the guest stands still: it has stopped, or ended. A guest that was just launched is on its way to
+    /// its first stop; a client that is served before that takes it for one that runs.
+    pub async fn still(&mut self) {
+        self.catch_up();
+        while self.stop.is_none() && self.exit.is_none() {
+            self.note_next().await;
+        }
+    }
+
     /// Waits until the guest ends. For the time when no client is served.
     pub async fn ended(&mut self) -> Exit {
         loop {
             if let Some(exit) = &self.exit {
                 return exit.clone();
             }
-            match self.events.recv().await {
-                Some(event) => self.note(event),
-                // Nobody is left who could report anything.
-                None => self.note(Event::Exited(Exit::Killed)),
-            }
+            self.note_next().await;
         }
+    }
+
+    async fn note_next(&mut self) {
+        // Without a sender nobody is left who could report anything: the guest is gone.
+        let event = self.events.recv().await.unwrap_or(Event::Exited(Exit::Killed));
+        self.note(event);
     }
 
     /// Remembers what happened.

@@ -17,7 +17,7 @@ use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use debugger::{Event, Paused};
+use debugger::Paused;
 use gdbstub::target::TargetError;
 use gdbstub::target::ext::base::BaseOps;
 use gdbstub::target::ext::breakpoints::BreakpointsOps;
@@ -98,21 +98,13 @@ impl<'d> Target<'d> {
 
     /// Waits until the guest has stopped or ended. Returns at once if it has.
     pub(crate) fn wait_for_stop(&mut self) {
-        self.debuggee.catch_up();
-        while self.debuggee.exit().is_none() && self.debuggee.stop().is_none() {
-            let event = self.runtime.block_on(self.debuggee.events.recv());
-            self.debuggee.note(event.unwrap_or(Event::Exited(debugger::Exit::Killed)));
-        }
+        self.runtime.block_on(self.debuggee.still());
     }
 
     /// Ends the guest, and waits until it has ended.
     pub(crate) fn kill(&mut self) {
         self.debuggee.session.kill();
-        self.debuggee.catch_up();
-        while self.debuggee.exit().is_none() {
-            let event = self.runtime.block_on(self.debuggee.events.recv());
-            self.debuggee.note(event.unwrap_or(Event::Exited(debugger::Exit::Killed)));
-        }
+        self.runtime.block_on(self.debuggee.ended());
     }
 
     /// Whether the client may start the program again.

@@ -8,30 +8,35 @@ use crate::guest::{address, guest};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_guest_explains_itself() {
-    let mut client = Client::greeted(guest("sum", Vec::new())).await;
+    let mut client = Client::greeted(guest("sum", Vec::new()).await).await;
     client.ask(&format!("Z0,{},1", address(1, 1, 4))).await;
     client.ask("vCont;c").await;
     expect![[r#"
         breakpoint at module PC 0x8b
         in func[1] $add at 0x8b in program.wat
-    "#]].assert_eq(&client.monitor("why").await);
+    "#]]
+    .assert_eq(&client.monitor("why").await);
     expect![[r#"
         frame 0: func[1] $add at 0x8b in program.wat
           [1] i32: 3 (0x3)
           [0] i32: 2 (0x2)
-    "#]].assert_eq(&client.monitor("stack").await);
+    "#]]
+    .assert_eq(&client.monitor("stack").await);
     expect![[r#"
         frame 0: func[1] $add at 0x8b in program.wat
           0 $a i32: 2 (0x2)
           1 $b i32: 3 (0x3)
-    "#]].assert_eq(&client.monitor("locals").await);
+    "#]]
+    .assert_eq(&client.monitor("locals").await);
     expect![[r#"
         frame 1: func[2] $sum at 0x9b in program.wat
           0 $x i64: 40 (0x28)
-    "#]].assert_eq(&client.monitor("locals 1").await);
+    "#]]
+    .assert_eq(&client.monitor("locals 1").await);
     expect![[r#"
         There is no frame 2; there are 2.
-    "#]].assert_eq(&client.monitor("stack 2").await);
+    "#]]
+    .assert_eq(&client.monitor("stack 2").await);
     expect![[r#"
         frame 0: func[1] $add at 0x8b in program.wat
            0x00086    (func $add (;1;) (type 1) (param $a i32) (param $b i32) (result i32)
@@ -39,7 +44,8 @@ async fn a_stopped_guest_explains_itself() {
            0x00089      local.get $b
         => 0x0008b      i32.add
            0x0008c    )
-    "#]].assert_eq(&client.monitor("disassemble").await);
+    "#]]
+    .assert_eq(&client.monitor("disassemble").await);
     expect![[r#"
         frame 1: func[2] $sum at 0x9b in program.wat
            0x0008e    (func $sum (;2;) (type 2) (result i64)
@@ -52,7 +58,8 @@ async fn a_stopped_guest_explains_itself() {
         => 0x0009b      call $host
            0x0009d      local.get $x
            0x0009f    )
-    "#]].assert_eq(&client.monitor("disassemble 1").await);
+    "#]]
+    .assert_eq(&client.monitor("disassemble 1").await);
     expect![[r#"
         module 0: program.wat, 6 functions (1 imported)
           0x7e0000000084 code, module PC 0x84..0xb7
@@ -60,7 +67,8 @@ async fn a_stopped_guest_explains_itself() {
           0x700000000000 globals
           0x000000000000 memory 0, 0x10000 bytes
           0x710000000000 table 0
-    "#]].assert_eq(&client.monitor("modules").await);
+    "#]]
+    .assert_eq(&client.monitor("modules").await);
     expect![[r#"
         monitor commands (FRAME counts from 0, the innermost):
           help                  this list
@@ -70,20 +78,23 @@ async fn a_stopped_guest_explains_itself() {
           disassemble [FRAME]   the code around a frame's PC as WAT
           modules               the modules that are loaded, and where they are
           exit                  end the program and the session
-    "#]].assert_eq(&client.monitor("help").await);
+    "#]]
+    .assert_eq(&client.monitor("help").await);
     expect![[r#"
         Unknown monitor command `frob`; `monitor help` lists them all.
-    "#]].assert_eq(&client.monitor("frob").await);
+    "#]]
+    .assert_eq(&client.monitor("frob").await);
     client.hang_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_is_told_in_its_own_words() {
-    let mut client = Client::greeted(guest("divide", vec![Value::I32(0)])).await;
+    let mut client = Client::greeted(guest("divide", vec![Value::I32(0)]).await).await;
     client.ask("vCont;c").await;
     expect![[r#"
         wasm trap: integer divide by zero
         in func[3] $divide at 0xa6 in program.wat
-    "#]].assert_eq(&client.monitor("why").await);
+    "#]]
+    .assert_eq(&client.monitor("why").await);
     client.hang_up().await;
 }

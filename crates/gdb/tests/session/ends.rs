@@ -10,7 +10,7 @@ const DIVIDE: u32 = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_detach_the_guest_runs_on() {
-    let mut client = Client::greeted(guest("divide", vec![Value::I32(5)])).await;
+    let mut client = Client::greeted(guest("divide", vec![Value::I32(5)]).await).await;
     assert_eq!(client.ask(&format!("Z0,{},1", address(DIVIDE, 1, 0))).await, "OK");
     assert_eq!(client.ask("D;1").await, "OK");
     let (mut debuggee, outcome) = client.end().await;
@@ -20,7 +20,7 @@ async fn after_a_detach_the_guest_runs_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_client_leaves_a_stopped_guest_for_the_next_one() {
-    let mut client = Client::greeted(guest("divide", vec![Value::I32(5)])).await;
+    let mut client = Client::greeted(guest("divide", vec![Value::I32(5)]).await).await;
     let stop = client.ask("vCont;s:p1.1").await;
     assert_eq!(client.ask(&format!("Z0,{},1", address(DIVIDE, 1, 4))).await, "OK");
     let (debuggee, outcome) = client.hang_up().await;
@@ -34,7 +34,7 @@ async fn a_lost_client_leaves_a_stopped_guest_for_the_next_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_stops_a_guest_that_it_finds_running() {
-    let mut client = Client::greeted(guest("spin", Vec::new())).await;
+    let mut client = Client::greeted(guest("spin", Vec::new()).await).await;
     client.send("vCont;c").await;
     let (debuggee, _) = client.hang_up().await;
     assert!(!debuggee.session().is_stopped(), "it runs on without a client");
@@ -46,7 +46,7 @@ async fn a_client_stops_a_guest_that_it_finds_running() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_never_speaks_does_not_stop_the_guest() {
-    let mut client = Client::greeted(guest("spin", Vec::new())).await;
+    let mut client = Client::greeted(guest("spin", Vec::new()).await).await;
     client.send("vCont;c").await;
     let (debuggee, _) = client.hang_up().await;
     let mut scanner = Client::connect(debuggee);
@@ -58,19 +58,19 @@ async fn a_client_that_never_speaks_does_not_stop_the_guest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_end_the_guest_and_the_session() {
-    let mut client = Client::greeted(guest("spin", Vec::new())).await;
+    let mut client = Client::greeted(guest("spin", Vec::new()).await).await;
     assert_eq!(client.ask("vKill;1").await, "OK");
     let (debuggee, outcome) = client.end().await;
     assert!(matches!(outcome, Outcome::Killed), "{outcome:?}");
     assert_eq!(debuggee.exit(), Some(&debugger::Exit::Killed));
 
-    let mut client = Client::greeted(guest("spin", Vec::new())).await;
+    let mut client = Client::greeted(guest("spin", Vec::new()).await).await;
     client.send("vCont;c").await;
     client.send("k").await;
     let (_, outcome) = client.end().await;
     assert!(matches!(outcome, Outcome::Killed), "{outcome:?}");
 
-    let mut client = Client::greeted(guest("spin", Vec::new())).await;
+    let mut client = Client::greeted(guest("spin", Vec::new()).await).await;
     assert_eq!(client.monitor("exit").await, "The program is ended.\n");
     let (_, outcome) = client.end().await;
     assert!(matches!(outcome, Outcome::Killed), "{outcome:?}");
@@ -78,7 +78,7 @@ async fn kills_end_the_guest_and_the_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_extended_client_starts_the_program_again_and_again() {
-    let mut client = Client::greeted(restartable()).await;
+    let mut client = Client::greeted(restartable().await).await;
     assert_eq!(client.ask("!").await, "OK");
     assert_eq!(client.ask("vCont;c").await, "W00");
     assert_eq!(client.ask("?").await, "W00");
@@ -100,7 +100,7 @@ async fn an_extended_client_starts_the_program_again_and_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_launcher_nothing_is_started() {
-    let mut client = Client::greeted(guest("divide", vec![Value::I32(5)])).await;
+    let mut client = Client::greeted(guest("divide", vec![Value::I32(5)]).await).await;
     assert_eq!(client.ask("vRun;;30").await, "E16", "not in extended mode");
     assert_eq!(client.ask("!").await, "OK");
     assert_eq!(client.ask("vRun;;30").await, "E01");

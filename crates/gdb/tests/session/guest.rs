@@ -73,9 +73,11 @@ fn program() -> Program {
 }
 
 /// A guest that calls this export when it is continued.
-pub(crate) fn guest(export: &str, arguments: Vec<Value>) -> Debuggee {
+pub(crate) async fn guest(export: &str, arguments: Vec<Value>) -> Debuggee {
     let (session, events) = launch_entry(export, arguments);
-    Debuggee::new(session, events, program(), None)
+    let mut debuggee = Debuggee::new(session, events, program(), None);
+    debuggee.still().await;
+    debuggee
 }
 
 /// Starts `divide` with the arguments that the client gives.
@@ -89,7 +91,9 @@ impl Launcher for Divide {
 }
 
 /// A guest that clients may start again, with a number to divide by.
-pub(crate) fn restartable() -> Debuggee {
+pub(crate) async fn restartable() -> Debuggee {
     let (session, events) = launch_entry("divide", vec![Value::I32(5)]);
-    Debuggee::new(session, events, program(), Some(Box::new(Divide)))
+    let mut debuggee = Debuggee::new(session, events, program(), Some(Box::new(Divide)));
+    debuggee.still().await;
+    debuggee
 }

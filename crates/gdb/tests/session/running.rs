@@ -9,7 +9,7 @@ use crate::guest::guest;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endless_loop_is_interrupted() {
-    let mut client = Client::greeted(guest("spin", Vec::new())).await;
+    let mut client = Client::greeted(guest("spin", Vec::new()).await).await;
     client.send("vCont;c").await;
     client.send_raw(b"\x03").await;
     let stop = client.receive().await;
@@ -24,7 +24,7 @@ async fn an_endless_loop_is_interrupted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_guest_answers_no_questions() {
-    let mut client = Client::greeted(guest("spin", Vec::new())).await;
+    let mut client = Client::greeted(guest("spin", Vec::new()).await).await;
     client.send("vCont;c").await;
     for packet in ["?", "g", "m0,4", "vCont;c", "Z0,0,1", "qRcmd,776879"] {
         assert_eq!(client.ask(packet).await, "E01", "{packet}");
@@ -36,7 +36,7 @@ async fn a_running_guest_answers_no_questions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_is_a_signal_and_then_the_end() {
-    let mut client = Client::greeted(guest("divide", vec![Value::I32(0)])).await;
+    let mut client = Client::greeted(guest("divide", vec![Value::I32(0)]).await).await;
     client.ask("vCont;c").await;
     client.ask("vCont;C08:p1.1;c:p1.-1").await;
     client.check(expect![[r#"
@@ -52,7 +52,7 @@ async fn a_trap_is_a_signal_and_then_the_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_returns_has_exited() {
-    let mut client = Client::greeted(guest("divide", vec![Value::I32(5)])).await;
+    let mut client = Client::greeted(guest("divide", vec![Value::I32(5)]).await).await;
     assert_eq!(client.ask("vCont;c").await, "W00");
     let (_, outcome) = client.end().await;
     let Outcome::Exited(exit) = outcome else { panic!("{outcome:?}") };
@@ -61,11 +61,11 @@ async fn a_guest_that_returns_has_exited() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_from_the_client_ends_the_guest_as_it_would_a_process() {
-    let mut client = Client::greeted(guest("spin", Vec::new())).await;
+    let mut client = Client::greeted(guest("spin", Vec::new()).await).await;
     assert_eq!(client.ask("vCont;C0f:p1.1;c").await, "X0f");
     client.end().await;
     // SIGCHLD is ignored by default.
-    let mut client = Client::greeted(guest("divide", vec![Value::I32(5)])).await;
+    let mut client = Client::greeted(guest("divide", vec![Value::I32(5)]).await).await;
     assert_eq!(client.ask("vCont;C14:p1.1;c").await, "W00");
     client.end().await;
 }
