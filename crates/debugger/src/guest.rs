@@ -54,7 +54,11 @@ impl Guest {
         let (function, arguments) = match &self.entry {
             Entry::Start => match instance.get_func(store, "_start").or(initialize) {
                 Some(function) => (function, Vec::new()),
-                None => return Exit::HostError("the module exports no `_start`; name a function to invoke".into()),
+                None => {
+                    return Exit::HostError(
+                        "the module exports no `_start`; name a function to invoke".into(),
+                    );
+                }
             },
             Entry::Invoke { export, arguments } => {
                 // A reactor wants to be initialised before anything else of it is called.

@@ -1,11 +1,11 @@
 //! Deciding on the guest's thread: [`DebugHandler`] is told of every stop, with the Wasm frames on the stack, and says
 //! how to go on.
 
+use crate::ModuleId;
 use crate::breakpoint::Breakpoints;
 use crate::event::{Resume, Stop};
 use crate::inspect::Paused;
 use crate::step::{Plan, innermost};
-use crate::ModuleId;
 use runtime::{DebugEvent, DebugHook, Resumption, Store};
 use std::future::Future;
 use std::pin::pin;

@@ -1,12 +1,12 @@
 //! Looking at a stopped guest, and changing it.
 
+use crate::ModuleId;
 use crate::error::Error;
 use crate::event::Stop;
 use crate::frame::{Frame, HostFrame, WasmFrame};
 use crate::handler::Debugger;
-use crate::ModuleId;
 use frame_table::ModulePc;
-use runtime::{FuncHandle, Instance, Module, Store, Value};
+use runtime::{Callee, FuncHandle, Instance, Module, Store, Value};
 
 /// A module of the debuggee.
 #[derive(Clone)]
@@ -24,10 +24,12 @@ pub struct LoadedModule {
 /// The call before the operator that a frame is at.
 #[derive(Clone, Debug)]
 pub struct LastCall {
-    /// The called function, if the call was direct.
+    /// The called function, if it is of the frame's own instance.
     pub callee: Option<u32>,
     /// The arguments; `None` where a result was pushed over one.
     pub arguments: Vec<Option<Value>>,
+    /// How many results it left on the operand stack.
+    pub results: usize,
 }
 
 /// A stopped guest, with the frames that it had when it stopped. It lives as long as the stop.
@@ -72,8 +74,13 @@ impl<'a> Paused<'a> {
                 runtime::Frame::Host(name) => {
                     let Some(runtime::Frame::Wasm(caller)) = found.get(index + 1) else { continue };
                     let module = self.store.module(caller.module);
-                    let function = module.zip(caller.call).and_then(|(module, call)| module.direct_callee(call));
-                    let depth = depth(base, caller.address()) + u64::from(caller.extent()).next_multiple_of(16) + 16;
+                    let function =
+                        module.zip(caller.call).and_then(|(module, call)| match module.callee(call) {
+                            Some(Callee::Function(function)) => Some(function),
+                            _ => None,
+                        });
+                    let depth =
+                        depth(base, caller.address()) + u64::from(caller.extent()).next_multiple_of(16) + 16;
                     let module = ModuleId::of(caller.module);
                     self.raw.push(None);
                     self.frames.push(Frame::Host(HostFrame { name: name.clone(), module, function, depth }));
@@ -81,7 +88,8 @@ impl<'a> Paused<'a> {
                 runtime::Frame::Gap => {}
             }
         }
-        if let (Stop::Breakpoint { pc, .. }, Some(Frame::Wasm(first))) = (&self.stop, self.frames.first_mut()) {
+        if let (Stop::Breakpoint { pc, .. }, Some(Frame::Wasm(first))) = (&self.stop, self.frames.first_mut())
+        {
             first.pc = *pc;
         }
     }
@@ -89,7 +97,8 @@ impl<'a> Paused<'a> {
     /// The modules, in the order of their numbers.
     #[must_use]
     pub fn modules(&self) -> Vec<LoadedModule> {
-        let instance = |index| self.store.instances().find(|instance| self.store.module_of(*instance) == Some(index));
+        let instance =
+            |index| self.store.instances().find(|instance| self.store.module_of(*instance) == Some(index));
         (0..self.store.num_modules())
             .filter_map(|index| {
                 let module = self.store.module(index)?.clone();
@@ -142,9 +151,27 @@ impl<'a> Paused<'a> {
     #[must_use]
     pub fn last_call(&self, frame: usize) -> Option<LastCall> {
         let found = self.frame(frame).ok()?;
-        let (call, arguments) = found.arguments_of_last_call(self.store)?;
-        let callee = self.store.module(found.module)?.direct_callee(call);
-        Some(LastCall { callee, arguments })
+        let runtime::LastCall { pc, mut arguments, results } = found.last_call(self.store)?;
+        let callee = match self.store.module(found.module)?.callee(pc)? {
+            Callee::Function(function) => Some(function),
+            Callee::Element { table } => {
+                let index = arguments.pop().flatten();
+                index.and_then(|index| self.element_function(found.instance?, table, index))
+            }
+        };
+        Some(LastCall { callee, arguments, results })
+    }
+
+    /// The function in a table's element, if it is of the same instance.
+    fn element_function(&self, instance: Instance, table: u32, index: Value) -> Option<u32> {
+        let Value::I32(index) = index else { return None };
+        let Value::FuncRef(Some(handle)) =
+            self.store.table_element(instance, table, index.cast_unsigned())?
+        else {
+            return None;
+        };
+        let (owner, function) = self.store.function_of(handle)?;
+        (owner == instance).then_some(function)
     }
 
     /// A global of an instance.
@@ -180,7 +207,13 @@ impl<'a> Paused<'a> {
     ///
     /// # Errors
     /// When there is no such memory.
-    pub fn read_memory(&self, instance: Instance, memory: u32, address: u64, into: &mut [u8]) -> Result<usize, Error> {
+    pub fn read_memory(
+        &self,
+        instance: Instance,
+        memory: u32,
+        address: u64,
+        into: &mut [u8],
+    ) -> Result<usize, Error> {
         let bytes = self.bytes(instance, memory)?;
         let from = usize::try_from(address).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
         let length = from.len().min(into.len());
@@ -192,7 +225,13 @@ impl<'a> Paused<'a> {
     ///
     /// # Errors
     /// When there is no such memory, or not all of the bytes are in it.
-    pub fn write_memory(&mut self, instance: Instance, memory: u32, address: u64, from: &[u8]) -> Result<(), Error> {
+    pub fn write_memory(
+        &mut self,
+        instance: Instance,
+        memory: u32,
+        address: u64,
+        from: &[u8],
+    ) -> Result<(), Error> {
         let end = address.saturating_add(from.len() as u64);
         let bytes = self.store.memory_bytes_mut(instance, memory).ok_or(Error::NoEntity("memory"))?;
         let range = usize::try_from(address).ok().zip(usize::try_from(end).ok());

@@ -90,7 +90,10 @@ impl Session {
     ///
     /// # Errors
     /// When the guest is running or gone.
-    pub fn inspect<R: Send + 'static>(&self, f: impl FnOnce(&mut Paused<'_>) -> R + Send + 'static) -> Result<R, Error> {
+    pub fn inspect<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Paused<'_>) -> R + Send + 'static,
+    ) -> Result<R, Error> {
         self.check_stopped()?;
         let (answer, result) = std::sync::mpsc::sync_channel(1);
         let inspection: Inspection = Box::new(move |paused| {

@@ -1,6 +1,8 @@
 //! Sessions driven from outside, on modules in the text format.
 
-use debugger::{Entry, Error, Event, Events, Exit, Frame, Guest, ModuleId, Resume, Session, Stop, TrapCode, Value};
+use debugger::{
+    Entry, Error, Event, Events, Exit, Frame, Guest, ModuleId, Resume, Session, Stop, TrapCode, Value,
+};
 use frame_table::ModulePc;
 use runtime::{Engine, EngineConfig, Linker, Module};
 
@@ -15,7 +17,8 @@ impl Fixture {
         let engine = Engine::new(EngineConfig::default()).expect("this machine is supported");
         let module = Module::new(&engine, wat.as_bytes(), "test.wat").expect("valid");
         let entry = Entry::Invoke { export: export.to_owned(), arguments: arguments.to_vec() };
-        let guest = Guest { engine, module: module.clone(), linker: Linker::new(), entry, run_at_once: false };
+        let guest =
+            Guest { engine, module: module.clone(), linker: Linker::new(), entry, run_at_once: false };
         let (session, events) = Session::launch(guest).expect("a thread");
         Self { session, events, module }
     }
@@ -69,7 +72,10 @@ impl Fixture {
     }
 
     fn break_at(&self, pc: ModulePc) {
-        self.session.inspect(move |paused| paused.add_breakpoint(ModuleId(0), pc)).expect("stopped").expect("code");
+        self.session
+            .inspect(move |paused| paused.add_breakpoint(ModuleId(0), pc))
+            .expect("stopped")
+            .expect("code");
     }
 }
 
@@ -95,14 +101,20 @@ fn breakpoints_show_every_frame_of_a_recursion() {
     fixture.event();
     let pc = fixture.pc(0, 4);
     fixture.break_at(pc);
-    assert_eq!(fixture.resume(Resume::Continue), Event::Stopped(Stop::Breakpoint { module: ModuleId(0), pc }));
+    assert_eq!(
+        fixture.resume(Resume::Continue),
+        Event::Stopped(Stop::Breakpoint { module: ModuleId(0), pc })
+    );
     let after_first_call = fixture.pc(0, 11);
     let locals: Vec<_> = fixture.stack();
-    assert_eq!(locals, [
-        (0, pc, vec![Value::I32(1)]),
-        (0, after_first_call, vec![Value::I32(2)]),
-        (0, after_first_call, vec![Value::I32(3)]),
-    ]);
+    assert_eq!(
+        locals,
+        [
+            (0, pc, vec![Value::I32(1)]),
+            (0, after_first_call, vec![Value::I32(2)]),
+            (0, after_first_call, vec![Value::I32(3)]),
+        ]
+    );
     fixture.session.inspect(|paused| paused.clear_breakpoints()).expect("stopped");
     assert_eq!(fixture.resume(Resume::Continue), Event::Exited(Exit::Values(vec![Value::I32(2)])));
 }
@@ -113,7 +125,10 @@ fn a_breakpoint_between_operators_slips_and_is_reported_where_it_was_asked_for()
     fixture.event();
     let pc = ModulePc(fixture.pc(0, 1).0 + 1);
     fixture.break_at(pc);
-    assert_eq!(fixture.resume(Resume::Continue), Event::Stopped(Stop::Breakpoint { module: ModuleId(0), pc }));
+    assert_eq!(
+        fixture.resume(Resume::Continue),
+        Event::Stopped(Stop::Breakpoint { module: ModuleId(0), pc })
+    );
     assert_eq!(fixture.operands(), [Value::I32(1), Value::I32(2)]);
 }
 
@@ -179,7 +194,10 @@ fn a_trap_shows_the_state_before_the_operator_and_then_ends_the_guest() {
     fixture.event();
     let code = TrapCode::IntegerDivisionByZero;
     let message = "wasm trap: integer divide by zero".to_owned();
-    assert_eq!(fixture.resume(Resume::Continue), Event::Stopped(Stop::Trap { code, message: message.clone() }));
+    assert_eq!(
+        fixture.resume(Resume::Continue),
+        Event::Stopped(Stop::Trap { code, message: message.clone() })
+    );
     assert_eq!(fixture.stack(), [(0, fixture.pc(0, 4), vec![Value::I32(0), Value::I32(9)])]);
     assert_eq!(fixture.operands(), [Value::I32(100), Value::I32(0)]);
     assert_eq!(fixture.resume(Resume::Continue), Event::Exited(Exit::Trapped { code, message }));

@@ -36,8 +36,8 @@ pub(crate) enum ValuePlace {
 /// The call that returned right before the operator at which the guest stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReturnedCall {
-    /// Whether it returned Wasm values; none if that is not known, because the callee is not.
-    pub(crate) has_results: Option<bool>,
+    /// Whether it left Wasm values on the operand stack.
+    pub(crate) has_results: bool,
     /// What it was called with; none inside where an argument is no longer known.
     pub(crate) arguments: Vec<Option<Value>>,
     /// How the callee returns what is not one scalar, and where gdb looks for it; none for others, or when the debug

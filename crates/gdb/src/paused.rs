@@ -100,10 +100,7 @@ impl Machine for View<'_, '_> {
     fn returned_call(&self) -> Option<ReturnedCall> {
         let call = self.paused.last_call(0)?;
         let Some(Frame::Wasm(frame)) = self.paused.frames().first() else { return None };
-        let module = self.module(module_index(frame.module));
-        let callee_type =
-            module.zip(call.callee).and_then(|(loaded, callee)| loaded.module.function_type(callee));
-        let has_results = callee_type.map(|ty| !ty.results().is_empty());
+        let has_results = call.results > 0;
         let shape =
             call.callee.and_then(|callee| self.symbols.function_return(module_index(frame.module), callee));
         Some(ReturnedCall { has_results, arguments: call.arguments, shape })

@@ -122,6 +122,17 @@ pub struct WasmFrame {
     pub activation: u32,
 }
 
+/// The call before the operator that a frame is at.
+#[derive(Clone, Debug)]
+pub struct LastCall {
+    /// The call operator.
+    pub pc: ModulePc,
+    /// What it took from the operand stack, bottom first.
+    pub arguments: Vec<Option<Value>>,
+    /// How many results it left there.
+    pub results: usize,
+}
+
 impl WasmFrame {
     /// Types of the locals, parameters first.
     #[must_use]
@@ -207,12 +218,13 @@ impl WasmFrame {
         written.then_some(()).ok_or(FrameError::Unavailable)
     }
 
-    /// When the frame is at the operator right after a call: the call's operator and its arguments as they were.
+    /// When the frame is at the operator right after a call: that call. For `call_indirect` the last argument is the
+    /// index into the table.
     ///
     /// Arguments stay in the state slot until something is pushed over them, which the results of the call may have
     /// done; those are `None`.
     #[must_use]
-    pub fn arguments_of_last_call(&self, store: &Store) -> Option<(ModulePc, Vec<Option<Value>>)> {
+    pub fn last_call(&self, store: &Store) -> Option<LastCall> {
         self.check(store).ok()?;
         let table = &self.raw.code.frame;
         let call = table.call_before(self.pc)?;
@@ -224,7 +236,7 @@ impl WasmFrame {
             let lost = operand.place == Place::Slot && height < overwritten;
             if lost { None } else { self.operand_value(store, narrow(height), *operand).ok() }
         });
-        Some((call.pc, args.collect()))
+        Some(LastCall { pc: call.pc, arguments: args.collect(), results: overwritten.saturating_sub(kept) })
     }
 }
 
@@ -259,7 +271,9 @@ impl Store {
         let (pc, call, shape) = match raw.position {
             Position::Point => table.by_site(code.offset(raw.pc)).map(|point| (point.pc, None, point.shape)),
             Position::Trap => table.by_trap(code.offset(raw.pc)).map(|point| (point.pc, None, point.shape)),
-            Position::Builtin => table.by_trap(code.offset(raw.pc - 1)).map(|point| (point.pc, None, point.shape)),
+            Position::Builtin => {
+                table.by_trap(code.offset(raw.pc - 1)).map(|point| (point.pc, None, point.shape))
+            }
             Position::Call => {
                 table.by_call(code.offset(raw.pc)).map(|call| (call.next_pc, Some(call.pc), call.shape))
             }
@@ -354,7 +368,8 @@ impl Store {
     /// Arms the functions of the two innermost frames: the one that runs, and the one that it would return to.
     fn arm_around(&mut self) {
         let activations = walk(self);
-        let inner: Vec<RawFrame> = activations.into_iter().flat_map(|activation| activation.frames).take(2).collect();
+        let inner: Vec<RawFrame> =
+            activations.into_iter().flat_map(|activation| activation.frames).take(2).collect();
         let Some(first) = inner.first() else { return };
         if self.debug.armed_around == first.fp {
             return;

@@ -64,6 +64,9 @@ pub enum Error {
 
 impl From<wasmparser::BinaryReaderError> for Error {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Self::Invalid { offset: usize::try_from(error.offset()).unwrap_or(usize::MAX), reason: error.message().to_owned() }
+        Self::Invalid {
+            offset: usize::try_from(error.offset()).unwrap_or(usize::MAX),
+            reason: error.message().to_owned(),
+        }
     }
 }

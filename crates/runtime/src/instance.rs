@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::linker::{Definition, Linker};
 use crate::module::{
-    ConstExpr, ConstOp, ExternIndex, ExternType, GlobalType, Import, MemoryType, Module, ModuleInfo, SegmentMode,
-    TableType, narrow,
+    ConstExpr, ConstOp, ExternIndex, ExternType, GlobalType, Import, MemoryType, Module, ModuleInfo,
+    SegmentMode, TableType, narrow,
 };
 use crate::store::{FuncHandle, Store};
 use crate::trap::{Failure, TrapCode};
@@ -183,7 +183,9 @@ fn fits(actual: &ExternType, wanted: &ExternType) -> bool {
         (ExternType::Table(a), ExternType::Table(w)) => {
             a.element == w.element && sizes((a.minimum, a.maximum), (w.minimum, w.maximum))
         }
-        (ExternType::Memory(a), ExternType::Memory(w)) => sizes((a.minimum, a.maximum), (w.minimum, w.maximum)),
+        (ExternType::Memory(a), ExternType::Memory(w)) => {
+            sizes((a.minimum, a.maximum), (w.minimum, w.maximum))
+        }
         _ => actual == wanted,
     }
 }
@@ -193,7 +195,9 @@ fn describe(ty: &ExternType) -> String {
         ExternType::Function(ty) => format!("a function {ty}"),
         ExternType::Table(ty) => format!("a table of {}", ty.element),
         ExternType::Memory(ty) => format!("a memory of {} pages", ty.minimum),
-        ExternType::Global(ty) => format!("a {} of {}", if ty.mutable { "variable" } else { "constant" }, ty.content),
+        ExternType::Global(ty) => {
+            format!("a {} of {}", if ty.mutable { "variable" } else { "constant" }, ty.content)
+        }
     }
 }
 
@@ -215,7 +219,9 @@ impl Store {
 
     pub(crate) fn add_table(&mut self, ty: TableType, init: u64) -> Result<usize, Error> {
         let table = Table::new(ty, init);
-        self.tables.push(table.ok_or_else(|| Error::Limit(format!("a table of {} elements is too large", ty.minimum)))?);
+        self.tables.push(
+            table.ok_or_else(|| Error::Limit(format!("a table of {} elements is too large", ty.minimum)))?,
+        );
         Ok(self.tables.len() - 1)
     }
 
@@ -230,7 +236,8 @@ impl Store {
         let (module, vmctx, number) = (data.module, data.vmctx.address(), data.number);
         let imported: Vec<_> = data.imported_functions.clone();
         for (index, handle) in (0..).zip(imported) {
-            let address = self.func_ref_address(handle).ok_or_else(|| Error::Limit("a function is gone".into()))?;
+            let address =
+                self.func_ref_address(handle).ok_or_else(|| Error::Limit("a function is gone".into()))?;
             self.instances[instance].vmctx.set_pointer(offsets.imported_function(index), address);
         }
         for defined in 0..narrow(info.bodies.len()) {
@@ -261,7 +268,8 @@ impl Store {
         }
         let mut elements = Vec::new();
         for segment in &info.elements {
-            elements.push(segment.items.iter().map(|item| reference(self.evaluate(instance, item))).collect());
+            elements
+                .push(segment.items.iter().map(|item| reference(self.evaluate(instance, item))).collect());
         }
         self.instances[instance].elements = elements;
         Ok(())
@@ -380,7 +388,8 @@ impl Store {
         let owner = &self.instances[instance];
         let info = Arc::clone(&owner.info);
         let dropped = owner.dropped_data.get(data as usize).copied().unwrap_or(true);
-        let range = info.data.get(data as usize).filter(|_| !dropped).map_or(0..0, |segment| segment.bytes.clone());
+        let range =
+            info.data.get(data as usize).filter(|_| !dropped).map_or(0..0, |segment| segment.bytes.clone());
         let bytes = info.bytes.get(range).ok_or(code)?;
         let bytes = part(bytes, source, length).ok_or(code)?;
         let memory = self.memory_of_mut(instance, memory).ok_or(code)?.bytes_mut();

@@ -17,12 +17,12 @@ mod unwind;
 mod value;
 mod vm;
 
-pub use debug::{DebugEvent, DebugHook, Frame, FrameError, Resumption, WasmFrame};
+pub use debug::{DebugEvent, DebugHook, Frame, FrameError, LastCall, Resumption, WasmFrame};
 pub use engine::{Engine, EngineConfig, Tier};
 pub use error::Error;
 pub use instance::Instance;
 pub use linker::Linker;
-pub use module::{ExternType, GlobalType, Import, MemoryType, Module, TableType};
+pub use module::{Callee, ExternType, GlobalType, Import, MemoryType, Module, TableType};
 pub use store::{Caller, FuncHandle, InterruptHandle, Store};
 pub use trap::{Failure, HostError, TrapCode};
 pub use value::{FuncType, Value, ValueType};

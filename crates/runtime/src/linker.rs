@@ -18,7 +18,10 @@ pub struct Linker {
 /// What an import can be given.
 #[derive(Clone)]
 pub(crate) enum Definition {
-    HostFunction { ty: FuncType, function: Arc<HostFn> },
+    HostFunction {
+        ty: FuncType,
+        function: Arc<HostFn>,
+    },
     Function(FuncHandle),
     /// By index in the store.
     Memory(usize),
@@ -51,7 +54,8 @@ impl Linker {
         for export in &data.info().exports {
             let definition = match export.index {
                 ExternIndex::Function(index) => {
-                    let handle = data.function(index).unwrap_or(FuncHandle { instance: instance.number(), index });
+                    let handle =
+                        data.function(index).unwrap_or(FuncHandle { instance: instance.number(), index });
                     Definition::Function(handle)
                 }
                 ExternIndex::Memory(index) => Definition::Memory(data.memories[index as usize]),
@@ -66,7 +70,13 @@ impl Linker {
     ///
     /// # Errors
     /// When there is no space for it.
-    pub fn define_memory(&mut self, store: &mut Store, module: &str, name: &str, ty: MemoryType) -> Result<(), Error> {
+    pub fn define_memory(
+        &mut self,
+        store: &mut Store,
+        module: &str,
+        name: &str,
+        ty: MemoryType,
+    ) -> Result<(), Error> {
         let index = store.add_memory(ty)?;
         self.define(module, name, Definition::Memory(index));
         Ok(())
@@ -76,14 +86,27 @@ impl Linker {
     ///
     /// # Errors
     /// When it is too large.
-    pub fn define_table(&mut self, store: &mut Store, module: &str, name: &str, ty: TableType) -> Result<(), Error> {
+    pub fn define_table(
+        &mut self,
+        store: &mut Store,
+        module: &str,
+        name: &str,
+        ty: TableType,
+    ) -> Result<(), Error> {
         let index = store.add_table(ty, 0)?;
         self.define(module, name, Definition::Table(index));
         Ok(())
     }
 
     /// Defines a global that belongs to the host.
-    pub fn define_global(&mut self, store: &mut Store, module: &str, name: &str, mutable: bool, value: Value) {
+    pub fn define_global(
+        &mut self,
+        store: &mut Store,
+        module: &str,
+        name: &str,
+        mutable: bool,
+        value: Value,
+    ) {
         let bits = store.bits_of(value);
         let index = store.add_global(GlobalType { content: value.ty(), mutable }, bits);
         self.define(module, name, Definition::Global(index));

@@ -8,7 +8,9 @@ use crate::jit::{CodeMemory, Compiled, FunctionCode, compile_function};
 use crate::module::{Module, narrow};
 use crate::trap::{Failure, HostError, TrapCode};
 use crate::value::{FuncType, Value, ValueType};
-use crate::vm::{FuncRef, Global, Limits, Memory, Table, VmOffsets, func_ref_address, func_ref_from, host_entries};
+use crate::vm::{
+    FuncRef, Global, Limits, Memory, Table, VmOffsets, func_ref_address, func_ref_from, host_entries,
+};
 use frame_table::ModulePc;
 use std::sync::Arc;
 
@@ -233,7 +235,9 @@ impl Store {
         let (engine, info) = (&self.engine, &*info);
         let work = |part: &[u32]| -> Result<Vec<_>, Error> {
             part.iter()
-                .map(|defined| Ok((*defined, compile_function(engine, info, info.imported.functions + defined)?)))
+                .map(|defined| {
+                    Ok((*defined, compile_function(engine, info, info.imported.functions + defined)?))
+                })
                 .collect()
         };
         let compiled = std::thread::scope(|scope| {
@@ -250,7 +254,12 @@ impl Store {
     }
 
     /// A type of host function's thunk and a place among the store's host functions; returns the new index.
-    pub(crate) fn add_host_function(&mut self, name: String, ty: FuncType, function: Arc<HostFn>) -> Result<FuncHandle, Error> {
+    pub(crate) fn add_host_function(
+        &mut self,
+        name: String,
+        ty: FuncType,
+        function: Arc<HostFn>,
+    ) -> Result<FuncHandle, Error> {
         let index = narrow(self.host.len());
         let context = Box::new(HostContext { index });
         let func_ref = Box::new(FuncRef {
@@ -279,7 +288,10 @@ impl Store {
     /// The address that stands for a function in compiled code.
     pub(crate) fn func_ref_address(&self, handle: FuncHandle) -> Option<usize> {
         if handle.instance == FuncRef::HOST {
-            return self.host.get(handle.index as usize).map(|host| (&raw const *host.func_ref).expose_provenance());
+            return self
+                .host
+                .get(handle.index as usize)
+                .map(|host| (&raw const *host.func_ref).expose_provenance());
         }
         func_ref_address(self.instances.get(handle.instance as usize)?, handle.index)
     }

@@ -1,13 +1,14 @@
 //! Running modules in both tiers: results, traps, calls of the host, limits.
 
 use runtime::{
-    Engine, EngineConfig, Failure, FuncType, HostError, Instance, Linker, Module, Store, Tier, TrapCode, Value,
-    ValueType,
+    Engine, EngineConfig, Failure, FuncType, HostError, Instance, Linker, Module, Store, Tier, TrapCode,
+    Value, ValueType,
 };
 
 fn engines() -> [Engine; 2] {
-    [Tier::Debug, Tier::Run]
-        .map(|tier| Engine::new(EngineConfig { tier, ..EngineConfig::default() }).expect("this machine is supported"))
+    [Tier::Debug, Tier::Run].map(|tier| {
+        Engine::new(EngineConfig { tier, ..EngineConfig::default() }).expect("this machine is supported")
+    })
 }
 
 /// Calls `run` of a module in both tiers; the outcomes must agree.

@@ -116,7 +116,13 @@ impl CodeMemory {
         Ok(memory)
     }
 
-    fn publish(&mut self, bytes: &[u8], alignment: u64, relocs: &[ModuleReloc], kind: CodeKind) -> Result<usize, Error> {
+    fn publish(
+        &mut self,
+        bytes: &[u8],
+        alignment: u64,
+        relocs: &[ModuleReloc],
+        kind: CodeKind,
+    ) -> Result<usize, Error> {
         self.publish_with(bytes, alignment, relocs, |_| kind)
     }
 
@@ -127,7 +133,8 @@ impl CodeMemory {
         relocs: &[ModuleReloc],
         kind: impl FnOnce(usize) -> CodeKind,
     ) -> Result<usize, Error> {
-        let failed = |error: cranelift_module::ModuleError| Error::Limit(format!("cannot place code: {error}"));
+        let failed =
+            |error: cranelift_module::ModuleError| Error::Limit(format!("cannot place code: {error}"));
         let jit = self.jit.as_mut().ok_or_else(|| Error::Limit("the store is gone".into()))?;
         let id = jit.declare_anonymous_function(&Signature::new(CallConv::Tail)).map_err(failed)?;
         jit.define_function_bytes(id, alignment, bytes, relocs).map_err(failed)?;
@@ -138,7 +145,12 @@ impl CodeMemory {
     }
 
     /// Puts a compiled function into executable memory.
-    pub(crate) fn publish_function(&mut self, module: usize, function: u32, compiled: Compiled) -> Result<Arc<FunctionCode>, Error> {
+    pub(crate) fn publish_function(
+        &mut self,
+        module: usize,
+        function: u32,
+        compiled: Compiled,
+    ) -> Result<Arc<FunctionCode>, Error> {
         let Compiled { bytes, relocs, alignment, traps, sites, frame } = compiled;
         let frame = FrameTable::new(frame);
         let mut code = None;

@@ -5,10 +5,10 @@ use crate::error::Error;
 use crate::module::{ModuleInfo, narrow};
 use crate::translate::{self, CALL_TAG, Points};
 use crate::trap::TrapCode;
-use cranelift_codegen::ir::{self, ExternalName};
-use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::DebugTag;
+use cranelift_codegen::ir::{self, ExternalName};
+use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_module::{ModuleReloc, ModuleRelocTarget};
 use frame_table::{CallSite, FrameTable, FrameTableParts, ModulePc, ProgramPoint, TextOffset};
 
@@ -62,7 +62,8 @@ pub(crate) fn explain(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<
         let _infallible = writeln!(text, "point {}{site}:{}", point.pc, shape(point.shape));
     }
     for call in table.calls() {
-        let _infallible = writeln!(text, "call {} returns to {:?}:{}", call.pc, call.returns_to, shape(call.shape));
+        let _infallible =
+            writeln!(text, "call {} returns to {:?}:{}", call.pc, call.returns_to, shape(call.shape));
     }
     Ok(text)
 }
@@ -104,8 +105,11 @@ fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, S
         }
         (Some(_), None) => return Err("the code generator gave no frame layout".into()),
     };
-    let mut out: Vec<ProgramPoint> =
-        points.points.iter().map(|point| ProgramPoint { pc: point.pc, site: None, shape: point.shape }).collect();
+    let mut out: Vec<ProgramPoint> = points
+        .points
+        .iter()
+        .map(|point| ProgramPoint { pc: point.pc, site: None, shape: point.shape })
+        .collect();
     let mut calls = Vec::new();
     for list in code.buffer.debug_tags() {
         for tag in list.tags {
@@ -116,7 +120,12 @@ fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, S
                 point.site = Some(at);
             } else {
                 let call = points.calls.get((number & !CALL_TAG) as usize).ok_or("a tag without a call")?;
-                calls.push(CallSite { returns_to: at, pc: call.pc, next_pc: call.next_pc, shape: call.shape });
+                calls.push(CallSite {
+                    returns_to: at,
+                    pc: call.pc,
+                    next_pc: call.next_pc,
+                    shape: call.shape,
+                });
             }
         }
     }

@@ -1,5 +1,8 @@
 //! Arming and disarming program points: a five-byte NOP becomes a call of the breakpoint thunk, and back.
-#![expect(unsafe_code, reason = "writes into code that may be on the stack, under a guard that restores protection")]
+#![expect(
+    unsafe_code,
+    reason = "writes into code that may be on the stack, under a guard that restores protection"
+)]
 
 use std::io;
 
@@ -99,7 +102,8 @@ pub(super) unsafe fn apply(mut edits: Vec<Edit>) -> io::Result<()> {
         let (run, after) = rest.split_at(count);
         let _writable = Unpublished::new(start, end - start)?;
         for edit in run {
-            let at: *mut [u8; CALL_LENGTH] = std::ptr::with_exposed_provenance_mut(edit.returns_to - CALL_LENGTH);
+            let at: *mut [u8; CALL_LENGTH] =
+                std::ptr::with_exposed_provenance_mut(edit.returns_to - CALL_LENGTH);
             // SAFETY: the caller's promise; the page is writable until `_writable` is dropped.
             unsafe { at.write(edit.bytes) };
         }

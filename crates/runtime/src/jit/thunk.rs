@@ -11,7 +11,8 @@ use crate::translate::{builtin_signature, clif_type, native_signature};
 use crate::value::FuncType;
 use crate::vm::Builtin;
 use cranelift_codegen::ir::{
-    self, AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, UserFuncName, Value, types,
+    self, AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, UserFuncName, Value,
+    types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -45,7 +46,12 @@ fn host_signature(params: &[ir::Type], result: Option<ir::Type>) -> Signature {
 }
 
 /// Calls the Rust function at `address`.
-fn call_host(builder: &mut FunctionBuilder<'_>, address: usize, args: &[Value], result: Option<ir::Type>) -> Option<Value> {
+fn call_host(
+    builder: &mut FunctionBuilder<'_>,
+    address: usize,
+    args: &[Value],
+    result: Option<ir::Type>,
+) -> Option<Value> {
     let types: Vec<_> = args.iter().map(|arg| builder.func.dfg.value_type(*arg)).collect();
     let signature = builder.import_signature(host_signature(&types, result));
     let callee = builder.ins().iconst(types::I64, (address as u64).cast_signed());
@@ -84,7 +90,11 @@ pub(super) fn entry(engine: &Engine, ty: &FuncType) -> Result<(Vec<u8>, u64), Er
 pub(super) fn host(engine: &Engine, ty: &FuncType, host: usize) -> Result<(Vec<u8>, u64), Error> {
     build(engine, native_signature(ty), |builder, params| {
         let count = narrow(ty.params().len().max(ty.results().len()).max(1));
-        let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, count * VALUE, 4));
+        let slot = builder.create_sized_stack_slot(StackSlotData::new(
+            StackSlotKind::ExplicitSlot,
+            count * VALUE,
+            4,
+        ));
         let values = builder.ins().stack_addr(types::I64, slot, 0);
         let [context, from, args @ ..] = params else { return };
         for (index, arg) in (0..).zip(args) {

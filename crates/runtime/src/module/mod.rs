@@ -68,6 +68,18 @@ pub struct Import {
     pub ty: ExternType,
 }
 
+/// What a call operator names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callee {
+    /// A function, by index.
+    Function(u32),
+    /// The element of this table that the topmost operand says.
+    Element {
+        /// Table index.
+        table: u32,
+    },
+}
+
 /// The type of an import or export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExternType {
@@ -215,7 +227,9 @@ impl Module {
         if let Some(name) = info.names.functions.get(&function) {
             return Some(name.clone());
         }
-        if let Some(export) = info.exports.iter().find(|export| export.index == ExternIndex::Function(function)) {
+        if let Some(export) =
+            info.exports.iter().find(|export| export.index == ExternIndex::Function(function))
+        {
             return Some(export.name.clone());
         }
         let import = info
@@ -258,11 +272,11 @@ impl Module {
         crate::jit::explain(engine, &self.info, function)
     }
 
-    /// The function that the operator at `pc` calls, if it is a `call`.
+    /// What the operator at `pc` calls, if it is a call.
     #[must_use]
-    pub fn direct_callee(&self, pc: ModulePc) -> Option<u32> {
+    pub fn callee(&self, pc: ModulePc) -> Option<Callee> {
         let bytes = self.info.bytes.get(usize::try_from(pc.0).ok()?..)?;
-        parse::direct_callee(bytes)
+        parse::callee(bytes)
     }
 
     /// Where the code section's contents are.

@@ -1,8 +1,8 @@
 //! Sections into [`ModuleInfo`]. wasmparser validates everything, function bodies included, in the same pass.
 
 use super::{
-    ConstExpr, ConstOp, DataSegment, ElementSegment, Export, ExternIndex, ExternType, GlobalType, Import,
-    MemoryType, ModuleInfo, SegmentMode, TableType,
+    Callee, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, ExternIndex, ExternType, GlobalType,
+    Import, MemoryType, ModuleInfo, SegmentMode, TableType,
 };
 use crate::engine::Engine;
 use crate::error::Error;
@@ -10,8 +10,9 @@ use crate::value::{FuncType, ValueType};
 use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
-    BinaryReader, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations, KnownCustom,
-    Operator, OperatorsReader, Parser, Payload, TableInit, TypeRef, ValType, ValidPayload, Validator, WasmFeatures,
+    BinaryReader, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind,
+    FuncValidatorAllocations, KnownCustom, Operator, OperatorsReader, Parser, Payload, TableInit, TypeRef,
+    ValType, ValidPayload, Validator, WasmFeatures,
 };
 
 /// What this runtime implements beyond the first version of WebAssembly.
@@ -55,7 +56,10 @@ pub(super) fn parse(_engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Mo
 fn read_payload(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error> {
     match payload {
         Payload::Version { encoding: wasmparser::Encoding::Component, range, .. } => {
-            return Err(Error::Unsupported { offset: position(range.start), what: "a component; a core module is needed".into() });
+            return Err(Error::Unsupported {
+                offset: position(range.start),
+                what: "a component; a core module is needed".into(),
+            });
         }
         Payload::TypeSection(section) => read_types(info, section)?,
         Payload::ImportSection(section) => {
@@ -110,11 +114,12 @@ fn read_payload(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error
     Ok(())
 }
 
-/// The callee of the `call` operator that `bytes` start with.
-pub(super) fn direct_callee(bytes: &[u8]) -> Option<u32> {
+/// The callee of the call operator that `bytes` start with.
+pub(super) fn callee(bytes: &[u8]) -> Option<Callee> {
     let mut reader = OperatorsReader::new(BinaryReader::new(bytes, 0));
     match reader.read().ok()? {
-        Operator::Call { function_index } => Some(function_index),
+        Operator::Call { function_index } => Some(Callee::Function(function_index)),
+        Operator::CallIndirect { table_index, .. } => Some(Callee::Element { table: table_index }),
         _ => None,
     }
 }
@@ -159,7 +164,9 @@ fn read_import(info: &mut ModuleInfo, module: &str, name: &str, ty: TypeRef) -> 
             info.functions.push(index);
             info.imported.functions += 1;
             let last = super::narrow(info.functions.len()) - 1;
-            let ty = info.function_type(last).ok_or_else(|| unsupported(0, "an import without a function type"))?;
+            let ty = info
+                .function_type(last)
+                .ok_or_else(|| unsupported(0, "an import without a function type"))?;
             ExternType::Function(ty.clone())
         }
         TypeRef::Table(ty) => {
@@ -259,4 +266,3 @@ fn read_data(info: &mut ModuleInfo, section: wasmparser::DataSectionReader<'_>) 
     }
     Ok(())
 }
-

@@ -14,7 +14,9 @@ impl FunctionTranslator<'_> {
     pub(super) fn call_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::Call { function_index } => self.call(*function_index),
-            Operator::CallIndirect { type_index, table_index } => self.call_indirect(*type_index, *table_index),
+            Operator::CallIndirect { type_index, table_index } => {
+                self.call_indirect(*type_index, *table_index)
+            }
             _ => return false,
         }
         true

@@ -29,9 +29,14 @@ pub(super) struct ControlFrame {
 enum Kind {
     Block,
     /// Branches go to the header.
-    Loop { header: Block },
+    Loop {
+        header: Block,
+    },
     /// The block for `else`, while none was seen; and the parameters, which are needed again there (run tier).
-    If { otherwise: Option<Block>, params: Vec<Value> },
+    If {
+        otherwise: Option<Block>,
+        params: Vec<Value>,
+    },
     /// Opened in dead code: nothing of it is translated.
     Dead,
 }
@@ -98,7 +103,10 @@ impl FunctionTranslator<'_> {
     }
 
     fn internal(&self, reason: &str) -> Error {
-        Error::Compile { function: self.builder.func.name.get_user().map_or(0, |name| name.index), reason: reason.into() }
+        Error::Compile {
+            function: self.builder.func.name.get_user().map_or(0, |name| name.index),
+            reason: reason.into(),
+        }
     }
 
     fn block_type(&self, ty: BlockType) -> (Vec<ValueType>, Vec<ValueType>) {

@@ -11,8 +11,8 @@ use crate::trap::TrapCode;
 use crate::value::ValueType;
 use crate::vm::{Builtin, VmOffsets, offsets};
 use cranelift_codegen::ir::{
-    self, AbiParam, DebugTag, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, Signature, SourceLoc,
-    StackSlotData, StackSlotKind, UserExternalName, UserFuncName, Value, types,
+    self, AbiParam, DebugTag, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, Signature,
+    SourceLoc, StackSlotData, StackSlotKind, UserExternalName, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -60,17 +60,22 @@ pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Resul
     let mut context = FunctionBuilderContext::new();
     let tier = engine.config().tier;
     let mut builder = FunctionBuilder::new(&mut clif, &mut context);
-    let slot = (tier == Tier::Debug).then(|| {
-        builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 0, 4))
-    });
+    let slot = (tier == Tier::Debug)
+        .then(|| builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 0, 4)));
     let entry = builder.create_block();
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
     builder.seal_block(entry);
     let vmctx = builder.block_params(entry)[0];
     let state = State::new(tier, layout, slot, locals.clone(), &mut builder);
-    let points =
-        Points { locals, layout, slot, shapes: StackShapes::default(), points: Vec::new(), calls: Vec::new() };
+    let points = Points {
+        locals,
+        layout,
+        slot,
+        shapes: StackShapes::default(),
+        points: Vec::new(),
+        calls: Vec::new(),
+    };
     let mut translator = FunctionTranslator {
         engine,
         info,

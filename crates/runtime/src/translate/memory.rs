@@ -34,7 +34,9 @@ impl FunctionTranslator<'_> {
             Operator::F32Store { memarg } => self.store(types::F32, memarg),
             Operator::F64Store { memarg } => self.store(types::F64, memarg),
             Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => self.store(types::I8, memarg),
-            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => self.store(types::I16, memarg),
+            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => {
+                self.store(types::I16, memarg)
+            }
             Operator::MemorySize { mem } => {
                 let view = self.memory_view(*mem);
                 let bytes = self.builder.ins().load(types::I64, MemFlagsData::trusted(), view, view::LENGTH);
@@ -56,9 +58,13 @@ impl FunctionTranslator<'_> {
                     self.push(ValueType::I32, old);
                 }
             }
-            Operator::MemoryCopy { dst_mem, src_mem } => self.bulk(Builtin::MemoryCopy, &[*dst_mem, *src_mem], 3),
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                self.bulk(Builtin::MemoryCopy, &[*dst_mem, *src_mem], 3)
+            }
             Operator::MemoryFill { mem } => self.bulk(Builtin::MemoryFill, &[*mem], 3),
-            Operator::MemoryInit { data_index, mem } => self.bulk(Builtin::MemoryInit, &[*mem, *data_index], 3),
+            Operator::MemoryInit { data_index, mem } => {
+                self.bulk(Builtin::MemoryInit, &[*mem, *data_index], 3)
+            }
             Operator::DataDrop { data_index } => self.bulk(Builtin::DataDrop, &[*data_index], 0),
             _ => return false,
         }

@@ -196,10 +196,18 @@ fn conversion(operator: &Operator<'_>) -> Option<Form> {
         Operator::I64ExtendI32U => Form::Convert(I64, |ins, ty, a| ins.uextend(ty, a)),
         Operator::F32DemoteF64 => Form::Convert(F32, |ins, ty, a| ins.fdemote(ty, a)),
         Operator::F64PromoteF32 => Form::Convert(F64, |ins, ty, a| ins.fpromote(ty, a)),
-        Operator::I32TruncF32S | Operator::I32TruncF64S => Form::Convert(I32, |ins, ty, a| ins.fcvt_to_sint(ty, a)),
-        Operator::I32TruncF32U | Operator::I32TruncF64U => Form::Convert(I32, |ins, ty, a| ins.fcvt_to_uint(ty, a)),
-        Operator::I64TruncF32S | Operator::I64TruncF64S => Form::Convert(I64, |ins, ty, a| ins.fcvt_to_sint(ty, a)),
-        Operator::I64TruncF32U | Operator::I64TruncF64U => Form::Convert(I64, |ins, ty, a| ins.fcvt_to_uint(ty, a)),
+        Operator::I32TruncF32S | Operator::I32TruncF64S => {
+            Form::Convert(I32, |ins, ty, a| ins.fcvt_to_sint(ty, a))
+        }
+        Operator::I32TruncF32U | Operator::I32TruncF64U => {
+            Form::Convert(I32, |ins, ty, a| ins.fcvt_to_uint(ty, a))
+        }
+        Operator::I64TruncF32S | Operator::I64TruncF64S => {
+            Form::Convert(I64, |ins, ty, a| ins.fcvt_to_sint(ty, a))
+        }
+        Operator::I64TruncF32U | Operator::I64TruncF64U => {
+            Form::Convert(I64, |ins, ty, a| ins.fcvt_to_uint(ty, a))
+        }
         Operator::I32TruncSatF32S | Operator::I32TruncSatF64S => {
             Form::Convert(I32, |ins, ty, a| ins.fcvt_to_sint_sat(ty, a))
         }

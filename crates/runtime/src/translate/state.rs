@@ -174,8 +174,7 @@ impl State {
     /// The shape of the stack, with `points` as the store of shapes.
     pub(super) fn shape(&mut self, shapes: &mut StackShapes) -> ShapeId {
         let known = self.stack.iter().rposition(|entry| entry.shape.is_some());
-        let mut below =
-            known.and_then(|index| self.stack[index].shape).unwrap_or(StackShapes::EMPTY);
+        let mut below = known.and_then(|index| self.stack[index].shape).unwrap_or(StackShapes::EMPTY);
         for entry in &mut self.stack[known.map_or(0, |index| index + 1)..] {
             below = shapes.push(below, Operand { ty: entry.ty, place: entry.place });
             entry.shape = Some(below);

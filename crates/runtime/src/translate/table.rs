@@ -56,7 +56,9 @@ impl FunctionTranslator<'_> {
                 self.bulk(Builtin::TableCopy, &[*dst_table, *src_table], 3);
             }
             Operator::TableFill { table } => self.bulk(Builtin::TableFill, &[*table], 3),
-            Operator::TableInit { elem_index, table } => self.bulk(Builtin::TableInit, &[*table, *elem_index], 3),
+            Operator::TableInit { elem_index, table } => {
+                self.bulk(Builtin::TableInit, &[*table, *elem_index], 3)
+            }
             Operator::ElemDrop { elem_index } => self.bulk(Builtin::ElemDrop, &[*elem_index], 0),
             _ => return false,
         }

@@ -1,5 +1,8 @@
 //! Values in state slots.
-#![expect(unsafe_code, reason = "reads and writes the stack of the thread that asks, within a frame's state slot")]
+#![expect(
+    unsafe_code,
+    reason = "reads and writes the stack of the thread that asks, within a frame's state slot"
+)]
 
 use super::walk::RawFrame;
 use crate::value::ValueType;

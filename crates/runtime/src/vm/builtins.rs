@@ -74,13 +74,27 @@ extern "C" fn memory_grow(vmctx: usize, pc: usize, fp: usize, memory: u32, pages
 }
 
 /// The part of `bytes` that starts at `start` and is `length` long.
-fn slice<T>(bytes: &[T], start: u32, length: u32, code: TrapCode) -> Result<std::ops::Range<usize>, TrapCode> {
+fn slice<T>(
+    bytes: &[T],
+    start: u32,
+    length: u32,
+    code: TrapCode,
+) -> Result<std::ops::Range<usize>, TrapCode> {
     let (start, length) = (start as usize, length as usize);
     let end = start.checked_add(length).filter(|end| *end <= bytes.len()).ok_or(code)?;
     Ok(start..end)
 }
 
-extern "C" fn memory_copy(vmctx: usize, pc: usize, fp: usize, to: u32, from: u32, at: u32, source: u32, length: u32) {
+extern "C" fn memory_copy(
+    vmctx: usize,
+    pc: usize,
+    fp: usize,
+    to: u32,
+    from: u32,
+    at: u32,
+    source: u32,
+    length: u32,
+) {
     run(Builtin::MemoryCopy, vmctx, pc, fp, |store, instance| {
         let code = TrapCode::MemoryOutOfBounds;
         let source = slice(store.memory_of(instance, from).ok_or(code)?.bytes(), source, length, code)?;
@@ -106,8 +120,19 @@ extern "C" fn memory_fill(vmctx: usize, pc: usize, fp: usize, memory: u32, at: u
     });
 }
 
-extern "C" fn memory_init(vmctx: usize, pc: usize, fp: usize, memory: u32, data: u32, at: u32, source: u32, length: u32) {
-    run(Builtin::MemoryInit, vmctx, pc, fp, |store, instance| store.init_memory(instance, memory, data, at, source, length));
+extern "C" fn memory_init(
+    vmctx: usize,
+    pc: usize,
+    fp: usize,
+    memory: u32,
+    data: u32,
+    at: u32,
+    source: u32,
+    length: u32,
+) {
+    run(Builtin::MemoryInit, vmctx, pc, fp, |store, instance| {
+        store.init_memory(instance, memory, data, at, source, length)
+    });
 }
 
 extern "C" fn data_drop(vmctx: usize, pc: usize, fp: usize, data: u32) {
@@ -123,7 +148,16 @@ extern "C" fn table_grow(vmctx: usize, pc: usize, fp: usize, table: u32, value: 
     })
 }
 
-extern "C" fn table_copy(vmctx: usize, pc: usize, fp: usize, to: u32, from: u32, at: u32, source: u32, length: u32) {
+extern "C" fn table_copy(
+    vmctx: usize,
+    pc: usize,
+    fp: usize,
+    to: u32,
+    from: u32,
+    at: u32,
+    source: u32,
+    length: u32,
+) {
     run(Builtin::TableCopy, vmctx, pc, fp, |store, instance| {
         let code = TrapCode::TableOutOfBounds;
         let from = store.table_of(instance, from).ok_or(code)?.elements();
@@ -145,8 +179,19 @@ extern "C" fn table_fill(vmctx: usize, pc: usize, fp: usize, table: u32, at: u32
     });
 }
 
-extern "C" fn table_init(vmctx: usize, pc: usize, fp: usize, table: u32, elem: u32, at: u32, source: u32, length: u32) {
-    run(Builtin::TableInit, vmctx, pc, fp, |store, instance| store.init_table(instance, table, elem, at, source, length));
+extern "C" fn table_init(
+    vmctx: usize,
+    pc: usize,
+    fp: usize,
+    table: u32,
+    elem: u32,
+    at: u32,
+    source: u32,
+    length: u32,
+) {
+    run(Builtin::TableInit, vmctx, pc, fp, |store, instance| {
+        store.init_table(instance, table, elem, at, source, length)
+    });
 }
 
 extern "C" fn elem_drop(vmctx: usize, pc: usize, fp: usize, elem: u32) {

@@ -28,7 +28,9 @@ pub(super) fn serve<T>(exit: Exit, work: impl FnOnce(&mut Store) -> Result<T, Fa
     }
     // SAFETY: Wasm code of this thread called us, and gets control back when this returns.
     let outcome = match unsafe { current_store() } {
-        Some(store) => catch_unwind(AssertUnwindSafe(|| work(store))).unwrap_or_else(|panic| Err(panicked(&*panic))),
+        Some(store) => {
+            catch_unwind(AssertUnwindSafe(|| work(store))).unwrap_or_else(|panic| Err(panicked(&*panic)))
+        }
         None => Err(Failure::Host("compiled code runs outside of a store".into())),
     };
     match outcome {
@@ -61,7 +63,12 @@ pub(crate) fn trapped(code: TrapCode) -> ! {
 ///
 /// # Safety
 /// Only stubs call this, through `lazy_compile`.
-pub(crate) unsafe extern "C" fn compile_on_first_call(vmctx: usize, defined: u32, pc: usize, fp: usize) -> usize {
+pub(crate) unsafe extern "C" fn compile_on_first_call(
+    vmctx: usize,
+    defined: u32,
+    pc: usize,
+    fp: usize,
+) -> usize {
     // SAFETY: the stub's caller passed its callee's vmctx.
     let instance = unsafe { VmContext::instance_of(vmctx) };
     // A function that Rust calls has no Wasm frame under it: what is on the stack is as the last exit left it.
@@ -75,7 +82,13 @@ fn current_has_code(pc: usize) -> bool {
     unsafe { current_store() }.is_some_and(|store| store.code().function_at(pc).is_some())
 }
 
-extern "C" fn host_function(context: *const HostContext, vmctx: usize, values: *mut u128, pc: usize, fp: usize) {
+extern "C" fn host_function(
+    context: *const HostContext,
+    vmctx: usize,
+    values: *mut u128,
+    pc: usize,
+    fp: usize,
+) {
     // SAFETY: the thunk passes on the context of the function that was called: boxed in the store.
     let index = unsafe { (*context).index };
     // SAFETY: the caller's vmctx; Rust passes the callee's own, which for a host function is its context.

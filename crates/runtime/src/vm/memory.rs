@@ -29,7 +29,8 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn new(ty: MemoryType) -> Result<Self, Error> {
-        let failed = |what: &str| Error::Limit(format!("cannot {what} a memory: {}", std::io::Error::last_os_error()));
+        let failed =
+            |what: &str| Error::Limit(format!("cannot {what} a memory: {}", std::io::Error::last_os_error()));
         // SAFETY: a fresh mapping, nothing is replaced.
         let base = unsafe {
             libc::mmap(

@@ -16,4 +16,6 @@ pub(crate) use entries::{compile_on_first_call, host_entries, trapped};
 pub(crate) use memory::Memory;
 pub(crate) use offsets::VmOffsets;
 pub(crate) use table::Table;
-pub(crate) use vmctx::{FuncRef, Global, Limits, VmContext, func_ref_address, func_ref_at, func_ref_from, instance_of_frame};
+pub(crate) use vmctx::{
+    FuncRef, Global, Limits, VmContext, func_ref_address, func_ref_at, func_ref_from, instance_of_frame,
+};

@@ -1,5 +1,8 @@
 //! The vmctx of an instance, and the other structures that compiled code reads through it.
-#![expect(unsafe_code, reason = "compiled code holds pointers to these structures; raw reads and writes by offset")]
+#![expect(
+    unsafe_code,
+    reason = "compiled code holds pointers to these structures; raw reads and writes by offset"
+)]
 
 use super::offsets;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

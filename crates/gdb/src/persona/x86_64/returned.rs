@@ -26,9 +26,7 @@ impl Returned {
         let call = machine.returned_call();
         match &call {
             // A call without results left nothing on the stack: what lies there now is not what it returned.
-            Some(call) if call.has_results == Some(false) => Self::structure(machine, space, call),
-            // Of a function that was called through a pointer it may be either, if it could return a structure.
-            Some(call) if call.has_results.is_none() && Self::pointer(call).is_some() => None,
+            Some(call) if !call.has_results => Self::structure(machine, space, call),
             _ => Some(Self::Top(machine.value(super::top(machine)?).ok()?)),
         }
     }
