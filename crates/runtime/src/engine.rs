@@ -25,11 +25,13 @@ pub struct EngineConfig {
     /// Bytes of stack that a guest may use before it traps with [`crate::TrapCode::StackOverflow`]. The thread's own
     /// stack is a limit as well.
     pub max_stack: usize,
+    /// Compile for any processor of this architecture instead of the one at hand.
+    pub baseline_processor: bool,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { tier: Tier::Debug, max_stack: 1 << 20 }
+        Self { tier: Tier::Debug, max_stack: 1 << 20, baseline_processor: false }
     }
 }
 
@@ -64,7 +66,7 @@ impl Engine {
         ] {
             flags.set(name, value).map_err(|error| limit(error.to_string()))?;
         }
-        let isa = cranelift_native::builder()
+        let isa = cranelift_native::builder_with_options(!config.baseline_processor)
             .map_err(|reason| limit(reason.to_owned()))?
             .finish(settings::Flags::new(flags))
             .map_err(|error| limit(error.to_string()))?;

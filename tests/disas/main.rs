@@ -1,0 +1,45 @@
+//! What instrumentation emits: each `.wat` here has a golden beside it with the CLIF, the machine code and the frame
+//! table of its function 0, as the debug tier compiles it. `UPDATE_EXPECT=1` writes the goldens.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use runtime::{Engine, EngineConfig, Module};
+use std::path::{Path, PathBuf};
+
+fn main() -> std::process::ExitCode {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("disas");
+    let trials = match sources(&folder) {
+        Ok(sources) if !sources.is_empty() => sources.into_iter().map(trial).collect(),
+        other => vec![Trial::test("sources", move || {
+            Err(format!("no sources in {}: {other:?}", folder.display()).into())
+        })],
+    };
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn sources(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "wat") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn trial(path: PathBuf) -> Trial {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Trial::test(name, move || {
+        let explained = explain(&path).map_err(|error| Failed::from(error.to_string()))?;
+        expect_test::expect_file![path.with_extension("golden")].assert_eq(&explained);
+        Ok(())
+    })
+}
+
+fn explain(path: &Path) -> anyhow::Result<String> {
+    // The features of the processor at hand must not show in the goldens.
+    let engine = Engine::new(EngineConfig { baseline_processor: true, ..EngineConfig::default() })?;
+    let module = Module::new(&engine, &std::fs::read(path)?, "golden")?;
+    Ok(module.explain(&engine, 0)?)
+}
