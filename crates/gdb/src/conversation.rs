@@ -11,14 +11,13 @@
 //! Why a thread? Every question to the guest blocks for as long as the guest's thread needs to answer. That is short,
 //! but it has no place on an async worker. `serve` moves bytes between this thread and the socket.
 
-use debugger::{Event, Exit, Resume};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use debugger::{Exit, Resume};
 
 use crate::Error;
 use crate::debuggee::Debuggee;
 use crate::framer::{Framer, Input};
 use crate::interposer::{self, Dialect, Own, Verdict};
+use crate::link::{Incoming, Link};
 use crate::machine::Fault;
 use crate::packet::{CANNOT, MALFORMED, PACKET_SIZE, PACKET_SLACK, frame};
 use crate::persona::Persona;
@@ -38,35 +37,6 @@ pub enum Outcome {
     Lost(Option<Error>),
     /// The guest ended, and the client was told.
     Exited(Exit),
-}
-
-/// The thread's end of the connection.
-#[derive(Debug)]
-pub(crate) struct Link {
-    pub(crate) runtime: Handle,
-    /// What the client sends, in pieces of any size. Closed when it hangs up.
-    pub(crate) input: mpsc::Receiver<Vec<u8>>,
-    /// What the client is sent.
-    pub(crate) output: mpsc::Sender<Vec<u8>>,
-}
-
-enum Incoming {
-    Bytes(Vec<u8>),
-    Event(Event),
-    Closed,
-}
-
-impl Link {
-    /// Waits for the client or the guest.
-    fn next(&mut self, debuggee: &mut Debuggee) -> Incoming {
-        let Self { runtime, input, .. } = self;
-        runtime.block_on(async {
-            tokio::select! {
-                bytes = input.recv() => bytes.map_or(Incoming::Closed, Incoming::Bytes),
-                Some(event) = debuggee.events.recv() => Incoming::Event(event),
-            }
-        })
-    }
 }
 
 /// Serves one client until the session ends.
@@ -168,18 +138,16 @@ impl Conversation {
     }
 
     fn send(&mut self, framed: Vec<u8>) -> Result<(), Error> {
-        let gone = || Error::Io(std::io::ErrorKind::BrokenPipe.into());
         tracing::trace!(reply = %framed.escape_ascii(), "-->");
         self.last_reply.clone_from(&framed);
-        self.link.output.blocking_send(framed).map_err(|_| gone())
+        self.link.send(framed)
     }
 
     fn acknowledge(&mut self, sign: &[u8]) -> Result<(), Error> {
         if !self.has_acks {
             return Ok(());
         }
-        let gone = || Error::Io(std::io::ErrorKind::BrokenPipe.into());
-        self.link.output.blocking_send(sign.to_vec()).map_err(|_| gone())
+        self.link.send(sign.to_vec())
     }
 
     /// The guest stopped or ended. Tells the client, if it waits for that.

@@ -27,6 +27,7 @@ mod framer;
 mod hex;
 mod int;
 mod interposer;
+mod link;
 mod machine;
 mod memory;
 mod monitor;

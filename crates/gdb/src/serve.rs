@@ -7,8 +7,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::Error;
-use crate::conversation::{Link, Outcome, converse};
+use crate::conversation::{Outcome, converse};
 use crate::debuggee::Debuggee;
+use crate::link::Link;
 use crate::persona::x86_64::X86_64;
 
 /// Bytes read from the stream at once.
