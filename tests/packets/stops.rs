@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use tests::rsp::framed;
 
 use crate::{greeted, serve};
 
@@ -28,6 +29,45 @@ fn a_loop_without_calls_stops_in_time() -> Result<()> {
         assert!(stop.starts_with("T02"), "{stop}");
     }
     assert!(best < INTERRUPT_LIMIT, "the quickest stop took {best:?}");
+    client.send("k")?;
+    server.finish()?;
+    Ok(())
+}
+
+/// A person may press `Ctrl-C` before the guest runs.
+#[test]
+fn an_interrupt_that_comes_with_the_resume_is_not_lost() -> Result<()> {
+    let mut server = serve("spin", &["forever"])?;
+    let mut client = greeted(&server)?;
+    client.send("vCont;c")?;
+    server.stdout.until("spinning\n")?;
+    client.send_raw(&[3])?;
+    assert!(client.receive()?.starts_with("T02"));
+    for round in 0..200 {
+        let both = [framed("vCont;c"), vec![3]].concat();
+        client.send_raw(&both)?;
+        let stop = client.receive().with_context(|| format!("interrupt {round} was lost"))?;
+        assert!(stop.starts_with("T02"), "{stop}");
+    }
+    client.send("k")?;
+    server.finish()?;
+    Ok(())
+}
+
+/// gdb steps off a breakpoint before it continues, and sends `Ctrl-C` when it is pressed: it may arrive between the two.
+#[test]
+fn an_interrupt_that_comes_while_the_guest_stands_stops_it_when_it_runs() -> Result<()> {
+    let mut server = serve("spin", &["forever"])?;
+    let mut client = greeted(&server)?;
+    client.send("vCont;c")?;
+    server.stdout.until("spinning\n")?;
+    client.send_raw(&[3])?;
+    assert!(client.receive()?.starts_with("T02"));
+    client.send_raw(&[3])?;
+    // The server has read what came before this.
+    assert_eq!(client.ask("vMustReplyEmpty")?, "");
+    let stop = client.ask("vCont;c").context("the interrupt was lost")?;
+    assert!(stop.starts_with("T02"), "{stop}");
     client.send("k")?;
     server.finish()?;
     Ok(())

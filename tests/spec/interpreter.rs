@@ -106,7 +106,7 @@ impl Interpreter {
         let tier = if mode == Mode::Plain { Tier::Run } else { Tier::Debug };
         // At each of its steps the watcher walks the stack, so that the scripts that exhaust it need a short one.
         let max_stack = if mode == Mode::Stepped { STEPPED_STACK } else { EngineConfig::default().max_stack };
-        let engine = Engine::new(EngineConfig { tier, max_stack })?;
+        let engine = Engine::new(EngineConfig { tier, max_stack, ..EngineConfig::default() })?;
         let mut store = Store::new(&engine)?;
         let mut linker = Linker::new();
         define_spectest(&mut linker, &mut store)?;

@@ -205,6 +205,16 @@ impl Gdb {
             .has(" in _start")
     }
 
+    /// `target remote`, wherever the program stands.
+    ///
+    /// # Panics
+    /// As [`Gdb::go`].
+    #[track_caller]
+    pub fn attach(&mut self) {
+        let port = self.port;
+        self.ours(&format!("target remote :{port}"), "wherever it stands").has("Remote debugging using :");
+    }
+
     /// `Ctrl-C`.
     ///
     /// # Panics

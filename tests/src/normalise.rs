@@ -7,8 +7,14 @@ use crate::fixture::Fixture;
 use crate::toolchain;
 
 /// Words whose following number is replaced, with what it becomes.
-const NUMBERED: &[(&str, &str)] =
-    &[("process ", "PID"), ("Thread ", "TID"), ("Remote target ", "TID"), (":", "PORT"), ("port ", "PORT")];
+const NUMBERED: &[(&str, &str)] = &[
+    ("with DWARF ", "VERSION"),
+    ("process ", "PID"),
+    ("Thread ", "TID"),
+    ("Remote target ", "TID"),
+    (":", "PORT"),
+    ("port ", "PORT"),
+];
 
 /// The fewest digits of a decimal number after `:` that make it a port: line numbers are shorter.
 const PORT_DIGITS: usize = 5;

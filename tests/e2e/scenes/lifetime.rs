@@ -27,7 +27,7 @@ fn detach_and_attach(build: Build) -> Result<()> {
     gdb.go("detach").has("Detaching from program").has("detached]");
     let mut second = another(&gdb, &server)?;
     gdb.quit();
-    second.hidden(&format!("target remote :{}", server.port));
+    second.attach();
     second.go("bt").has("spin (from=6)").has("in main (argc=1").lacks("#2");
     // It ran on meanwhile.
     second.go("print rounds > 1000000000").is("1");
@@ -62,7 +62,7 @@ fn killed_while_stopped(build: Build) -> Result<()> {
     let stack = gdb.go("bt").has("in main (argc=2").text().to_owned();
     let mut second = another(&gdb, &server)?;
     gdb.kill();
-    second.hidden(&format!("target remote :{}", server.port));
+    second.attach();
     assert_eq!(second.go("bt").text(), stack, "the stack of the stopped program");
     // The first gdb's breakpoint went with it.
     second.go("tbreak {main-report}");
@@ -79,7 +79,7 @@ fn killed_while_running(build: Build) -> Result<()> {
     spin(&mut server, &mut gdb)?;
     let mut second = another(&gdb, &server)?;
     gdb.kill();
-    second.hidden(&format!("target remote :{}", server.port));
+    second.attach();
     second.go("bt").has("spin (from=6)").has("in main (argc=1").lacks("#2");
     second.go("set var stop = 1");
     second.go("continue").has("exited normally]");
@@ -114,7 +114,7 @@ fn quit(build: Build) -> Result<()> {
 fn no_wait(build: Build) -> Result<()> {
     let (mut server, mut gdb) = stage("spin", build, &["--no-wait"], &[])?;
     server.stdout.until("spinning\n")?;
-    gdb.hidden(&format!("target remote :{}", server.port));
+    gdb.attach();
     gdb.go("tbreak {round}");
     gdb.go("continue").at("round");
     gdb.go("bt").has("spin (from=6)").has("in main (argc=1").lacks("#2");

@@ -24,7 +24,7 @@ pub(crate) const SESSIONS: &[Session] = &[
     trap!("oob", "oob", native: true, 134, |gdb| {
         fault(gdb, "SIGSEGV, Segmentation fault.", "read_far (what=0x", "oob");
         gdb.go("print far").has("(volatile int *) 0xfffffff0");
-        gdb.go("info locals").has("far = 0xfffffff0");
+        gdb.ours("info locals", "a variable that is not set yet").has("far = 0xfffffff0");
         gdb.go("up").has("in main (argc=2");
         gdb.go("print record").has("{id = 17, name = 0x").has("\"seventeen\"}");
         dies(gdb, "out of bounds", "SIGSEGV");
@@ -111,9 +111,9 @@ fn stack(gdb: &mut Gdb) {
         .has("in descend (depth=2) at {stack}\n")
         .has("in descend (depth=1) at {stack}\n")
         .has("in main (argc=2");
-    gdb.go("frame function main").has("in main (argc=2");
+    gdb.ours("frame function main", "the depth").has("in main (argc=2");
     gdb.go("print record.id").is("17");
-    gdb.go("down").has("in descend (depth=1)").at("stack");
+    gdb.ours("down", "the depth").has("in descend (depth=1)").at("stack");
     if gdb.is_ours() {
         gdb.ours("monitor why", "our own command");
     }
