@@ -14,26 +14,40 @@ use crate::{Error, Machine, Symbol};
 /// What stands at every code address.
 const FILLER: u8 = 0xcf;
 
-/// A range of code addresses with the functions in it. Its bytes are filler.
-pub(crate) struct CodeSection {
+/// A range of addresses with what is in it.
+pub(crate) struct AddressSection {
     /// Section name.
     pub(crate) name: &'static str,
     /// First address.
     pub(crate) address: u64,
     /// Length in bytes.
     pub(crate) size: u64,
-    /// The functions.
+    /// What it is made of.
+    pub(crate) contents: Contents,
+    /// Symbols that all of the program can name.
     pub(crate) symbols: Vec<Symbol>,
+    /// Symbols that only some of the program can name.
+    pub(crate) local_symbols: Vec<Symbol>,
 }
 
-/// Writes the file: the entry point `entry`, `code` sections as segments, then `debug` sections (name and contents) in their order.
+/// What a section is made of, and so what its symbols are.
+pub(crate) enum Contents {
+    /// Functions. The bytes are filler.
+    Code,
+    /// Variables that start with these bytes, as many as the section's size says.
+    Data(Vec<u8>),
+    /// Objects that start as zero. There are no bytes in the file.
+    Zero { writable: bool },
+}
+
+/// Writes the file: the entry point `entry`, sections with addresses, as segments too, then `debug` sections (name and contents) in their order.
 ///
 /// # Errors
 /// If a size or a string table overflows.
 pub(crate) fn write(
     machine: Machine,
     entry: u64,
-    code: &[CodeSection],
+    sections: &[AddressSection],
     debug: &[(&'static str, Vec<u8>)],
 ) -> Result<Vec<u8>, Error> {
     let (e_machine, is_64) = match machine {
@@ -41,7 +55,7 @@ pub(crate) fn write(
     };
     let mut bytes = Vec::new();
     let mut writer = Writer::new(Endianness::Little, is_64, &mut bytes);
-    let places = Places::reserve(&mut writer, code, debug)?;
+    let places = Places::reserve(&mut writer, sections, debug)?;
 
     // Everything is written in the order in which its place was reserved.
     writer.write_file_header(&FileHeader {
@@ -53,41 +67,41 @@ pub(crate) fn write(
         e_flags: Default::default(),
     })?;
     writer.write_align_program_headers();
-    for (section, place) in code.iter().zip(&places.code) {
-        writer.write_program_header(&segment(section, place.offset));
+    for (section, place) in sections.iter().zip(&places.sections) {
+        writer.write_program_header(&section.segment(place.offset));
     }
-    for section in code {
-        writer.write(&vec![FILLER; usize::try_from(section.size).unwrap_or(usize::MAX)]);
+    for section in sections {
+        match &section.contents {
+            Contents::Code => {
+                writer.write(&vec![FILLER; usize::try_from(section.size).unwrap_or(usize::MAX)]);
+            }
+            Contents::Data(bytes) => writer.write(bytes),
+            Contents::Zero { .. } => {}
+        }
     }
     for (_, contents) in debug {
         writer.write(contents);
     }
     writer.write_null_symbol();
-    for &(name, section, symbol) in &places.symbols {
-        let st_name = writer.string_offset(Some(name));
-        writer.write_symbol(&function(st_name, section, symbol));
+    for place in &places.symbols {
+        let st_name = writer.string_offset(Some(place.name));
+        writer.write_symbol(&place.entry(st_name));
     }
     writer.write_strtab();
     writer.write_shstrtab();
 
     writer.write_null_section_header();
-    for (section, place) in code.iter().zip(&places.code) {
+    for (section, place) in sections.iter().zip(&places.sections) {
         let sh_name = writer.section_name_offset(Some(place.name));
-        let flags = elf::SHF_ALLOC | elf::SHF_EXECINSTR;
-        writer.write_section_header(&progbits(sh_name, flags, section.address, place.offset, section.size));
+        writer.write_section_header(&section.header(sh_name, place.offset));
     }
     for ((_, contents), place) in debug.iter().zip(&places.debug) {
         let sh_name = writer.section_name_offset(Some(place.name));
-        writer.write_section_header(&progbits(
-            sh_name,
-            Default::default(),
-            0,
-            place.offset,
-            length(contents),
-        ));
+        writer.write_section_header(&section_header(sh_name, place.offset, length(contents)));
     }
-    // All symbols are global, so the only local one is the null symbol.
-    writer.write_symtab_section_header(1);
+    let locals = places.symbols.iter().filter(|place| place.is_local).count();
+    // The null symbol is local too.
+    writer.write_symtab_section_header(u32::try_from(locals + 1).unwrap_or(u32::MAX));
     writer.write_strtab_section_header();
     writer.write_shstrtab_section_header();
     drop(writer);
@@ -96,9 +110,19 @@ pub(crate) fn write(
 
 /// Where everything goes in the file.
 struct Places<'e> {
-    code: Vec<SectionPlace>,
+    sections: Vec<SectionPlace>,
     debug: Vec<SectionPlace>,
-    symbols: Vec<(StringId, SectionIndex, &'e Symbol)>,
+    /// The local ones come first.
+    symbols: Vec<SymbolPlace<'e>>,
+}
+
+/// A symbol, the section that it is in, and its name in the table of strings.
+struct SymbolPlace<'e> {
+    name: StringId,
+    section: SectionIndex,
+    is_local: bool,
+    is_function: bool,
+    symbol: &'e Symbol,
 }
 
 /// Where one section is in the file, and its name in the table of section names.
@@ -111,11 +135,11 @@ struct SectionPlace {
 impl<'e> Places<'e> {
     fn reserve(
         writer: &mut Writer<'e>,
-        code: &'e [CodeSection],
+        sections: &'e [AddressSection],
         debug: &'e [(&'static str, Vec<u8>)],
     ) -> Result<Self, Error> {
         writer.reserve_file_header();
-        writer.reserve_program_headers(u32::try_from(code.len()).unwrap_or(u32::MAX));
+        writer.reserve_program_headers(u32::try_from(sections.len()).unwrap_or(u32::MAX));
         writer.reserve_null_section_index();
         let mut section = |name: &'static str, size| SectionPlace {
             index: writer.reserve_section_index(),
@@ -123,15 +147,23 @@ impl<'e> Places<'e> {
             offset: writer.reserve(size, 1),
         };
         let mut places = Self {
-            code: code.iter().map(|code| section(code.name, code.size)).collect(),
+            sections: sections.iter().map(|part| section(part.name, part.file_size())).collect(),
             debug: debug.iter().map(|(name, contents)| section(name, length(contents))).collect(),
             symbols: Vec::new(),
         };
         writer.reserve_null_symbol_index();
-        for (section, place) in code.iter().zip(&places.code) {
-            for symbol in &section.symbols {
-                writer.reserve_symbol_index(Some(place.index));
-                places.symbols.push((writer.add_string(symbol.name.as_bytes()), place.index, symbol));
+        for is_local in [true, false] {
+            for (section, place) in sections.iter().zip(&places.sections) {
+                for symbol in if is_local { &section.local_symbols } else { &section.symbols } {
+                    writer.reserve_symbol_index(Some(place.index));
+                    places.symbols.push(SymbolPlace {
+                        name: writer.add_string(symbol.name.as_bytes()),
+                        section: place.index,
+                        is_local,
+                        is_function: section.is_code(),
+                        symbol,
+                    });
+                }
             }
         }
         writer.reserve_symtab_section_index();
@@ -149,43 +181,73 @@ fn length(contents: &[u8]) -> u64 {
     u64::try_from(contents.len()).unwrap_or(u64::MAX)
 }
 
-fn segment(section: &CodeSection, p_offset: u64) -> ProgramHeader {
-    ProgramHeader {
-        p_type: elf::PT_LOAD,
-        p_flags: elf::PF_R | elf::PF_X,
-        p_offset,
-        p_vaddr: section.address,
-        p_paddr: section.address,
-        p_filesz: section.size,
-        p_memsz: section.size,
-        p_align: 1,
+impl SymbolPlace<'_> {
+    fn entry(&self, st_name: u32) -> Sym {
+        let binding = if self.is_local { elf::STB_LOCAL } else { elf::STB_GLOBAL };
+        let kind = if self.is_function { elf::STT_FUNC } else { elf::STT_OBJECT };
+        Sym {
+            section: Some(self.section.0),
+            st_name,
+            st_info: elf::SymbolInfo::new(binding, kind),
+            st_other: Default::default(),
+            st_shndx: elf::SHN_UNDEF,
+            st_value: self.symbol.address,
+            st_size: self.symbol.size,
+        }
     }
 }
 
-fn function(st_name: u32, section: SectionIndex, symbol: &Symbol) -> Sym {
-    Sym {
-        section: Some(section.0),
-        st_name,
-        st_info: elf::SymbolInfo::new(elf::STB_GLOBAL, elf::STT_FUNC),
-        st_other: Default::default(),
-        st_shndx: elf::SHN_UNDEF,
-        st_value: symbol.address,
-        st_size: symbol.size,
+impl AddressSection {
+    fn is_code(&self) -> bool {
+        matches!(self.contents, Contents::Code)
+    }
+
+    /// Bytes in the file.
+    fn file_size(&self) -> u64 {
+        match &self.contents {
+            Contents::Code => self.size,
+            Contents::Data(bytes) => length(bytes),
+            Contents::Zero { .. } => 0,
+        }
+    }
+
+    fn segment(&self, p_offset: u64) -> ProgramHeader {
+        let p_flags = match self.contents {
+            Contents::Code => elf::PF_R | elf::PF_X,
+            Contents::Data(_) | Contents::Zero { writable: true } => elf::PF_R | elf::PF_W,
+            Contents::Zero { writable: false } => elf::PF_R,
+        };
+        ProgramHeader {
+            p_type: elf::PT_LOAD,
+            p_flags,
+            p_offset,
+            p_vaddr: self.address,
+            p_paddr: self.address,
+            p_filesz: self.file_size(),
+            p_memsz: self.size,
+            p_align: 1,
+        }
+    }
+
+    fn header(&self, sh_name: u32, sh_offset: u64) -> SectionHeader {
+        let (sh_type, sh_flags) = match self.contents {
+            Contents::Code => (elf::SHT_PROGBITS, elf::SHF_ALLOC | elf::SHF_EXECINSTR),
+            Contents::Data(_) => (elf::SHT_PROGBITS, elf::SHF_ALLOC | elf::SHF_WRITE),
+            Contents::Zero { writable: true } => (elf::SHT_NOBITS, elf::SHF_ALLOC | elf::SHF_WRITE),
+            Contents::Zero { writable: false } => (elf::SHT_NOBITS, elf::SHF_ALLOC),
+        };
+        let header = section_header(sh_name, sh_offset, self.size);
+        SectionHeader { sh_type, sh_flags, sh_addr: self.address, ..header }
     }
 }
 
-fn progbits(
-    sh_name: u32,
-    sh_flags: elf::SectionFlags,
-    sh_addr: u64,
-    sh_offset: u64,
-    sh_size: u64,
-) -> SectionHeader {
+/// The header of a section without an address.
+fn section_header(sh_name: u32, sh_offset: u64, sh_size: u64) -> SectionHeader {
     SectionHeader {
         sh_name,
         sh_type: elf::SHT_PROGBITS,
-        sh_flags,
-        sh_addr,
+        sh_flags: Default::default(),
+        sh_addr: 0,
         sh_offset,
         sh_size,
         sh_link: 0,

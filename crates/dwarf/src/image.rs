@@ -1,13 +1,15 @@
 //! From a module to its symbol image: the driver.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use frame_table::ModulePc;
 
-use crate::elf::{self, CodeSection};
+use crate::convert::SourceExists;
+use crate::elf::{self, AddressSection, Contents};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
-use crate::{Error, FunctionReturn, Layout, Module, Symbol, convert, frame_info};
+use crate::{Error, FunctionReturn, Layout, Module, Symbol, convert, data, frame_info};
 
 /// Host functions further apart do not fit one section.
 const MAX_HOST_REGION: u64 = 1 << 24;
@@ -32,6 +34,32 @@ pub struct SymbolImage {
 /// If the module is malformed, or the layout does not fit an ELF file. Malformed debug info is not an error: what
 /// cannot be used is left out and reported.
 pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -> Result<SymbolImage, Error> {
+    make(module, debug_file, layout, None)
+}
+
+/// Makes the symbol image of a module as [`symbol_image`] does, for a debugger that steps over libraries.
+///
+/// `source_exists` says whether a source file is there. If the sources of some units are, the units in C, C++ or
+/// assembler whose sources are not have no lines in the image ([`Report::units_without_lines`]). The paths are as the
+/// debug info has them: a relative one is relative to where the debugger would look for it.
+///
+/// # Errors
+/// As [`symbol_image`].
+pub fn symbol_image_of_sources(
+    module: &[u8],
+    debug_file: Option<&[u8]>,
+    layout: &Layout,
+    source_exists: &dyn Fn(&Path) -> bool,
+) -> Result<SymbolImage, Error> {
+    make(module, debug_file, layout, Some(source_exists))
+}
+
+fn make(
+    module: &[u8],
+    debug_file: Option<&[u8]>,
+    layout: &Layout,
+    source_exists: Option<SourceExists<'_>>,
+) -> Result<SymbolImage, Error> {
     let module = Module::parse(module)?;
     let mut report = Report::default();
     let debug_file = match debug_file.map(Module::parse) {
@@ -43,42 +71,43 @@ pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -
         }
     };
 
-    let mut code = Vec::new();
+    let mut allocated = Vec::new();
     let mut unwindable = Vec::new();
     if !module.code.is_empty() {
         let text = text_section(&module, layout)?;
         unwindable.push((text.address, text.size));
-        code.push(text);
+        allocated.push(text);
     }
     unwindable.extend(layout.host_functions.iter().map(|function| (function.address, function.size)));
-    code.push(host_section(layout)?);
+    allocated.push(host_section(layout)?);
 
     let frame = frame_info::debug_frame(layout, &unwindable).map_err(|_| Error::Address(layout.code_base))?;
     let mut debug = vec![(".debug_frame", frame)];
     let sections = DebugSections::find(&module, debug_file.as_ref(), &mut report);
-    let converted = convert::convert(&sections, &module, layout, &mut report);
+    let converted = convert::convert(&sections, &module, layout, source_exists, &mut report);
     debug.extend(converted.sections);
-    let elf = elf::write(layout.machine, entry_point(&module, layout), &code, &debug)?;
+    allocated.extend(data::sections(&module, converted.variables, layout));
+    let elf = elf::write(layout.machine, entry_point(&module, layout), &allocated, &debug)?;
     tracing::debug!(%report, "symbol image of {} bytes", elf.len());
     Ok(SymbolImage { elf, returns: converted.returns, report })
 }
 
-fn text_section(module: &Module<'_>, layout: &Layout) -> Result<CodeSection, Error> {
-    let main = module.renamed_main().map(|function| function.index);
+fn text_section(module: &Module<'_>, layout: &Layout) -> Result<AddressSection, Error> {
     let symbol = |function: &crate::Function| Symbol {
-        // Debuggers end a backtrace at the function that is called `main`.
-        name: if Some(function.index) == main { "main".to_owned() } else { function.name.clone() },
+        name: module.symbol_name(function),
         address: layout.code_address(ModulePc(function.body.start)),
         size: u64::from(function.body.end.saturating_sub(function.body.start)),
     };
     let size = u64::from(module.code.end.saturating_sub(module.code.start));
     let address = layout.code_address(ModulePc(module.code.start));
     check(layout, address, size)?;
-    Ok(CodeSection {
+    Ok(AddressSection {
         name: ".text",
         address,
         size,
+        contents: Contents::Code,
         symbols: module.defined_functions().iter().map(symbol).collect(),
+        local_symbols: Vec::new(),
     })
 }
 
@@ -89,7 +118,7 @@ fn entry_point(module: &Module<'_>, layout: &Layout) -> u64 {
 }
 
 /// The section of all host functions, `<host>` among them.
-fn host_section(layout: &Layout) -> Result<CodeSection, Error> {
+fn host_section(layout: &Layout) -> Result<AddressSection, Error> {
     let symbols: Vec<Symbol> =
         layout.host_functions.iter().chain(std::iter::once(&layout.host)).cloned().collect();
     let start = symbols.iter().map(|symbol| symbol.address).min().unwrap_or_default();
@@ -100,7 +129,14 @@ fn host_section(layout: &Layout) -> Result<CodeSection, Error> {
         return Err(Error::Address(end));
     }
     check(layout, start, size)?;
-    Ok(CodeSection { name: ".text.host", address: start, size, symbols })
+    Ok(AddressSection {
+        name: ".text.host",
+        address: start,
+        size,
+        contents: Contents::Code,
+        symbols,
+        local_symbols: Vec::new(),
+    })
 }
 
 fn check(layout: &Layout, address: u64, size: u64) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 //!
 //! A stock debugger knows no Wasm. It does know ELF files, so this crate makes one from a module: the functions
 //! as symbols, the code as filler bytes, one unwind rule, and the module's DWARF with addresses and variable
-//! locations changed to what a persona shows ([`Layout`]).
+//! locations changed to what a persona shows ([`Layout`]). Variables and the functions in the table are symbols too.
 //!
 //! ```text
 //!   module.wasm ──> Module ──────────────┬──> elf ──> SymbolImage
@@ -14,18 +14,20 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod convert;
+mod data;
 mod elf;
 mod error;
 mod frame_info;
 mod image;
 mod layout;
+mod memory;
 mod module;
 mod report;
 mod returns;
 mod sections;
 
 pub use error::Error;
-pub use image::{SymbolImage, symbol_image};
+pub use image::{SymbolImage, symbol_image, symbol_image_of_sources};
 pub use layout::{Layout, Machine, Symbol};
 pub use module::{Function, Module, ValueType};
 pub use report::{Drop, Report};

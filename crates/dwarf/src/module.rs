@@ -13,6 +13,7 @@ use wasmparser::{
 };
 
 use crate::Error;
+use crate::memory::Memory;
 
 /// The type of a Wasm value, as far as its size matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,10 @@ pub struct Module<'a> {
     pub custom_sections: Vec<(&'a str, &'a [u8])>,
     /// The file named by the custom section `external_debug_info`, if there is one.
     pub external_debug_info: Option<&'a str>,
+    /// What is in memory and table at first.
+    pub(crate) memory: Memory<'a>,
+    /// The function that is the program's `main`, if none has that very name.
+    renamed_main: Option<u32>,
 }
 
 impl From<ValType> for ValueType {
@@ -141,13 +146,18 @@ impl<'a> Module<'a> {
         self.functions.get(imports..).unwrap_or_default()
     }
 
-    /// The function that is the program's `main`, if none has that very name.
-    pub(crate) fn renamed_main(&self) -> Option<&Function> {
+    /// Index of the function that is the program's `main`, if none has that very name.
+    fn find_renamed_main(&self) -> Option<u32> {
         let find = |name: &str| self.defined_functions().iter().find(|function| function.name == name);
         if find("main").is_some() {
             return None;
         }
-        MAIN.iter().find_map(|name| find(name))
+        MAIN.iter().find_map(|name| find(name)).map(|main| main.index)
+    }
+
+    /// What debuggers are told that a function is called: they end a backtrace at the function that is called `main`.
+    pub(crate) fn symbol_name(&self, function: &Function) -> String {
+        if self.renamed_main == Some(function.index) { "main".to_owned() } else { function.name.clone() }
     }
 
     /// The function whose body holds a module PC.
@@ -174,6 +184,7 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn payload(&mut self, payload: Payload<'a>) -> Result<(), Error> {
+        self.module.memory.read(&payload);
         match payload {
             Payload::Version { encoding: wasmparser::Encoding::Component, .. } => {
                 return Err(Error::Component);
@@ -316,6 +327,7 @@ impl<'a> Reading<'a> {
                 function.name = function.name.replace('\0', "\u{fffd}");
             }
         }
+        self.module.renamed_main = self.module.find_renamed_main();
         self.module
     }
 }

@@ -34,6 +34,8 @@ pub struct Report {
     pub entries: u64,
     /// Expressions in the image, entries of location lists included.
     pub expressions: u64,
+    /// Units that lost their lines, because their sources are not there.
+    pub units_without_lines: u64,
     /// Subprograms left out because the linker removed their code.
     pub dead_functions: u64,
     /// How often something was dropped, and why.
@@ -54,9 +56,9 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { units, entries, expressions, dead_functions, dropped } = self;
+        let Self { units, entries, expressions, units_without_lines, dead_functions, dropped } = self;
         write!(f, "{units} units, {entries} entries, {expressions} expressions, ")?;
-        write!(f, "{dead_functions} dead functions")?;
+        write!(f, "{dead_functions} dead functions, {units_without_lines} units without their lines")?;
         for ((what, reason), count) in dropped {
             write!(f, "\ndropped {count} x {what:?}: {reason}")?;
         }

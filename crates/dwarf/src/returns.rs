@@ -126,6 +126,11 @@ fn number(entry: &Entry<'_>, name: gimli::DwAt) -> Option<u64> {
     entry.attr(name)?.udata_value()
 }
 
+/// The size of a type in bytes.
+pub(crate) fn type_size(unit: UnitRef<'_, Reader<'_>>, ty: UnitOffset) -> Option<u64> {
+    size(unit, &strip(unit, ty)?.1)
+}
+
 /// The size of a stripped type in bytes.
 fn size(unit: UnitRef<'_, Reader<'_>>, entry: &Entry<'_>) -> Option<u64> {
     if let Some(size) = number(entry, dw::DW_AT_byte_size) {

@@ -67,6 +67,16 @@ impl<'a> DebugSections<'a> {
         self.main.debug_str.reader().len().saturating_add(line).saturating_add(split)
     }
 
+    /// Bytes of all units.
+    pub(crate) fn info_bytes(&self) -> usize {
+        let split = match &self.split {
+            Split::None => 0,
+            Split::Object(object) => object.debug_info.reader().len(),
+            Split::Package(package) => package.debug_info.reader().len(),
+        };
+        self.main.debug_info.reader().len().saturating_add(split)
+    }
+
     /// Bytes of all lists of addresses that attributes can refer to by offset.
     pub(crate) fn list_bytes(&self) -> usize {
         self.list_bytes

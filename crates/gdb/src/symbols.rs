@@ -1,7 +1,7 @@
 //! The symbol image that the client reads as the guest's executable file: made once, and only when somebody wants it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use dwarf::FunctionReturn;
@@ -23,7 +23,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// The symbol image that clients are served, to be kept as a file.
+    /// The symbol image that clients are served, to be kept as a file. Code of libraries whose sources are not on this
+    /// machine has no lines in it, if other sources are.
     ///
     /// # Errors
     /// If the module is malformed. Debug info that cannot be used is left out, and reported in the image.
@@ -33,7 +34,10 @@ impl Program {
 
     fn image_for(&self, persona: &dyn Persona) -> Result<dwarf::SymbolImage, dwarf::Error> {
         let layout = persona.symbol_layout(0, 0, &self.imported_functions);
-        dwarf::symbol_image(&self.module, self.debug_file.as_deref(), &layout)
+        // A debugger looks for relative paths in its current directory; next to the module is the closest to that.
+        let directory = self.path.parent().unwrap_or(Path::new(""));
+        let source_exists = |source: &Path| directory.join(source).is_file();
+        dwarf::symbol_image_of_sources(&self.module, self.debug_file.as_deref(), &layout, &source_exists)
     }
 }
 

@@ -10,17 +10,22 @@
 mod address;
 mod attribute;
 mod expression;
+mod library;
 mod limits;
 mod line;
 mod list;
 mod sources;
 mod survey;
 mod unit;
+mod variable;
 
 use std::collections::{BTreeMap, HashSet};
 
 use gimli::LittleEndian;
 use gimli::write::{Dwarf, EndianVec, Sections};
+
+pub(crate) use self::library::SourceExists;
+pub(crate) use self::variable::StaticVariable;
 
 use self::address::AddressMap;
 use self::attribute::Strings;
@@ -39,32 +44,37 @@ pub(crate) struct Converted {
     pub(crate) sections: Vec<(&'static str, Vec<u8>)>,
     /// How functions return structures, by function index.
     pub(crate) returns: BTreeMap<u32, FunctionReturn>,
+    /// Variables at one address each.
+    pub(crate) variables: Vec<StaticVariable>,
 }
 
-/// Converts all debug sections.
+/// Converts all debug sections. Without `source_exists`, all units keep their lines.
 pub(crate) fn convert<'a>(
     debug: &DebugSections<'a>,
     module: &Module<'_>,
     layout: &Layout,
+    source_exists: Option<SourceExists<'_>>,
     report: &mut Report,
 ) -> Converted {
     let lists = Budget::new(debug.list_bytes());
     let map = AddressMap::new(module, layout, &lists);
     let mut dwarf = Dwarf::new();
-    let survey = Survey::new(debug, map, layout.machine, &mut dwarf, report);
-    let shared = Shared { module, layout };
+    let survey = Survey::new(debug, map, layout.machine, source_exists, &mut dwarf, report);
     let strings = Budget::new(debug.string_bytes());
+    let names = Budget::new(debug.string_bytes().saturating_add(debug.info_bytes()));
+    let shared = Shared { module, layout, names: &names };
     let mut tables = Tables {
         units: &mut dwarf.units,
         strings: Strings::new(&mut dwarf.strings, &strings),
         line_strings: LineStrings { table: &mut dwarf.line_strings, budget: &strings },
         line_tables: HashSet::new(),
         returns: BTreeMap::new(),
+        variables: Vec::new(),
     };
     for number in 0..survey.units.len() {
         unit::convert(&shared, &survey, number, &mut tables, report);
     }
-    let returns = tables.returns;
+    let Tables { returns, variables, .. } = tables;
     let mut sections = Sections::new(EndianVec::new(LittleEndian));
     if let Err(error) = dwarf.write(&mut sections) {
         report.drop(Drop::DebugInfo, error);
@@ -80,7 +90,7 @@ pub(crate) fn convert<'a>(
         Ok::<_, std::convert::Infallible>(())
     });
     match collected {
-        Ok(()) => Converted { sections: named, returns },
+        Ok(()) => Converted { sections: named, returns, variables },
         Err(never) => match never {},
     }
 }

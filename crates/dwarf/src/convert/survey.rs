@@ -12,6 +12,7 @@ use gimli::{
 };
 
 use super::address::AddressMap;
+use super::library::{self, SourceExists};
 use super::list::code_ranges;
 use super::sources::{Source, sources};
 use crate::Machine;
@@ -49,6 +50,8 @@ pub(crate) struct SurveyedUnit<'m, 'a> {
     pub(crate) source: Source<'a>,
     pub(crate) id: UnitId,
     pub(crate) map: AddressMap<'m>,
+    /// Whether it loses its lines.
+    pub(crate) without_lines: bool,
     /// In the order of their offsets. The first is the root.
     pub(crate) places: Vec<Place>,
 }
@@ -67,11 +70,16 @@ impl<'m, 'a> Survey<'m, 'a> {
         debug: &DebugSections<'a>,
         map: AddressMap<'m>,
         machine: Machine,
+        source_exists: Option<SourceExists<'_>>,
         dwarf: &mut Dwarf,
         report: &mut Report,
     ) -> Self {
         let mut survey = Self::default();
-        for source in sources(debug, report) {
+        let sources = sources(debug, report);
+        let without_lines =
+            source_exists.map(|exists| library::without_lines(&sources, exists)).unwrap_or_default();
+        let without_lines = without_lines.into_iter().chain(std::iter::repeat(false));
+        for (source, without_lines) in sources.into_iter().zip(without_lines) {
             let encoding = Encoding {
                 format: Format::Dwarf32,
                 // Versions 2 and 3 have no form of their own for expressions and section offsets.
@@ -98,7 +106,8 @@ impl<'m, 'a> Survey<'m, 'a> {
             if let Some((signature, offset)) = signature {
                 survey.signatures.insert(signature, (survey.units.len(), offset));
             }
-            survey.units.push(SurveyedUnit { source, id: dwarf.units.add(unit), map, places });
+            let id = dwarf.units.add(unit);
+            survey.units.push(SurveyedUnit { source, id, map, without_lines, places });
         }
         survey
     }

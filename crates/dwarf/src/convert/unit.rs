@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 
 use gimli::write::{Address, AttributeValue as Value, Unit, UnitEntryId, UnitTable};
-use gimli::{DebuggingInformationEntry, DwTag, UnitRef, UnitType, constants as dw};
+use gimli::{DebuggingInformationEntry, DwTag, UnitOffset, UnitRef, UnitType, constants as dw};
 
 use super::address::AddressMap;
 use super::attribute::{AttributeConverter, Resolver, Strings};
 use super::expression::Context;
+use super::limits::Budget;
 use super::line::{self, Files, LineStrings};
 use super::list::code_ranges;
 use super::survey::{Place, Survey, start_address};
+use super::variable::{StaticVariable, static_variable};
 use crate::module::is_main;
 use crate::report::{Drop, Report};
 use crate::returns::{function_return, return_type};
@@ -23,6 +25,8 @@ type Entry<'a> = DebuggingInformationEntry<Reader<'a>>;
 pub(crate) struct Shared<'c> {
     pub(crate) module: &'c Module<'c>,
     pub(crate) layout: &'c Layout,
+    /// For reading names of variables.
+    pub(crate) names: &'c Budget,
 }
 
 /// An entry around the current one.
@@ -31,6 +35,8 @@ struct Scope<'c> {
     id: UnitEntryId,
     /// The Wasm function that its code is in.
     function: Option<&'c Function>,
+    /// Where the entry of the function around it is.
+    subprogram: Option<UnitOffset>,
 }
 
 /// What all units of the image add to.
@@ -42,6 +48,8 @@ pub(crate) struct Tables<'t> {
     pub(crate) line_tables: HashSet<usize>,
     /// How functions return structures, by function index.
     pub(crate) returns: BTreeMap<u32, FunctionReturn>,
+    /// Variables at one address each.
+    pub(crate) variables: Vec<StaticVariable>,
 }
 
 /// Converts unit `number` of the survey into its place.
@@ -61,7 +69,9 @@ pub(crate) fn convert(
         UnitType::Type { .. } | UnitType::SplitType { .. } | UnitType::Partial
     );
     let table = with_table.line_program.as_ref().map(|program| program.header().offset());
-    let with_rows = is_code_unit && table.is_some_and(|offset| tables.line_tables.insert(offset.0));
+    let with_rows = is_code_unit
+        && !surveyed.without_lines
+        && table.is_some_and(|offset| tables.line_tables.insert(offset.0));
     let table = line::convert(
         with_table,
         source.unit.name,
@@ -88,12 +98,14 @@ pub(crate) fn convert(
         out,
         attributes,
         returns: &mut tables.returns,
+        variables: &mut tables.variables,
         scopes: Vec::new(),
     };
     let done = converter.entries(&surveyed.places);
     converter.fill(surveyed.places.get(done..).unwrap_or_default());
     converter.finish_root();
     report.units += 1;
+    report.units_without_lines += u64::from(surveyed.without_lines);
     report.entries += u64::try_from(surveyed.places.len()).unwrap_or(u64::MAX);
 }
 
@@ -106,6 +118,7 @@ struct UnitConverter<'c, 's, 'a> {
     out: &'c mut Unit,
     attributes: AttributeConverter<'c, 's, 'a>,
     returns: &'c mut BTreeMap<u32, FunctionReturn>,
+    variables: &'c mut Vec<StaticVariable>,
     /// From the root to the parent of the current entry.
     scopes: Vec<Scope<'c>>,
 }
@@ -146,6 +159,10 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
         }
         let parent = self.scopes.last();
         let function = self.function(entry).or(parent.and_then(|scope| scope.function));
+        let subprogram = match entry.tag() {
+            dw::DW_TAG_subprogram => Some(entry.offset()),
+            _ => parent.and_then(|scope| scope.subprogram),
+        };
         if !is_root {
             let parent = parent.map_or(self.out.root(), |scope| scope.id);
             self.out.add_reserved(id, parent, entry.tag());
@@ -158,6 +175,10 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
         {
             self.returns.insert(function.index, found);
         }
+        if entry.tag() == dw::DW_TAG_variable {
+            let Shared { module, names, .. } = self.shared;
+            self.variables.extend(static_variable(self.unit, entry, subprogram, module, names));
+        }
         if is_root {
             self.skeleton_attributes(id);
         }
@@ -165,7 +186,7 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
         let sibling = entry.has_attr(dw::DW_AT_sibling);
         self.out.get_mut(id).set_sibling(sibling);
         if entry.has_children() || is_root {
-            self.scopes.push(Scope { depth, id, function });
+            self.scopes.push(Scope { depth, id, function, subprogram });
         }
     }
 

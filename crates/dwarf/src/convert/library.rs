@@ -1,0 +1,78 @@
+//! Which units lose their lines: those of libraries whose sources are not there.
+//!
+//! The C library of a native program has no line table, so debuggers step over its functions. The one of WASI has, and
+//! they would step into functions that they cannot show. When some sources of a program are there, the units whose
+//! sources are not are taken for libraries, and lose their lines. When none is there, nothing is known.
+//!
+//! Only units of C, C++ and assembler: the libraries of other languages have their lines in native programs too.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use gimli::{AttributeValue, DebuggingInformationEntry, constants as dw};
+
+use super::sources::Source;
+
+/// Longer names are no paths.
+const MAX_PATH: usize = 4096;
+
+/// Whether the source file at a path is there. Relative paths are relative to where the debugger looks for them.
+pub(crate) type SourceExists<'p> = &'p dyn Fn(&Path) -> bool;
+
+/// For each of `sources`, in their order, whether it loses its lines.
+pub(crate) fn without_lines(sources: &[Source<'_>], exists: SourceExists<'_>) -> Vec<bool> {
+    let mut known: HashMap<PathBuf, bool> = HashMap::new();
+    let mut is_there = |path: PathBuf| match known.get(&path) {
+        Some(&there) => there,
+        None => {
+            let there = exists(&path);
+            known.insert(path, there);
+            there
+        }
+    };
+    // A unit without a name is in no known file, so it is not in a missing one.
+    let there: Vec<Option<bool>> =
+        sources.iter().map(|source| Some(is_there(primary_source(source)?))).collect();
+    let any = there.contains(&Some(true));
+    let pairs = sources.iter().zip(there);
+    pairs.map(|(source, there)| any && there == Some(false) && is_c_like(source)).collect()
+}
+
+/// The file that was compiled.
+fn primary_source(source: &Source<'_>) -> Option<PathBuf> {
+    let skeleton = source.skeleton.as_ref().map(|skeleton| &skeleton.unit);
+    let name = source.unit.name.or_else(|| skeleton?.name).filter(|name| name.len() <= MAX_PATH)?;
+    let name = name.to_string_lossy();
+    // rustc appends the name of its part of the crate.
+    let name = name.split_once("/@/").map_or(&*name, |parts| parts.0);
+    let directory = source.unit.comp_dir.or_else(|| skeleton?.comp_dir).unwrap_or_default();
+    if directory.len() > MAX_PATH {
+        return None;
+    }
+    Some(Path::new(&*directory.to_string_lossy()).join(name))
+}
+
+fn is_c_like(source: &Source<'_>) -> bool {
+    let mut root = DebuggingInformationEntry::null();
+    let read = source.unit_ref().entries_raw(None).and_then(|mut entries| entries.read_entry(&mut root));
+    let language = match (read, root.attr_value(dw::DW_AT_language)) {
+        (Ok(true), Some(AttributeValue::Language(language))) => language,
+        _ => return false,
+    };
+    matches!(
+        language,
+        dw::DW_LANG_C89
+            | dw::DW_LANG_C
+            | dw::DW_LANG_C99
+            | dw::DW_LANG_C11
+            | dw::DW_LANG_C17
+            | dw::DW_LANG_C_plus_plus
+            | dw::DW_LANG_C_plus_plus_03
+            | dw::DW_LANG_C_plus_plus_11
+            | dw::DW_LANG_C_plus_plus_14
+            | dw::DW_LANG_C_plus_plus_17
+            | dw::DW_LANG_C_plus_plus_20
+            | dw::DW_LANG_Mips_Assembler
+            | dw::DW_LANG_SUN_Assembler
+    )
+}
