@@ -74,6 +74,9 @@ struct Conversation {
     has_begun: bool,
     /// The client waits for a stop reply.
     is_running: bool,
+    /// An interrupt came while the guest stood: it stops the guest when it next runs, as a pending signal would. gdb
+    /// sends one between two resumptions when it steps off a breakpoint and the user presses `Ctrl-C`.
+    has_interrupt: bool,
 }
 
 impl Conversation {
@@ -89,6 +92,7 @@ impl Conversation {
             is_multiprocess: false,
             has_begun: false,
             is_running: false,
+            has_interrupt: false,
         }
     }
 
@@ -207,6 +211,8 @@ impl Conversation {
             Input::Interrupt => {
                 if self.is_running {
                     target.debuggee.session.interrupt();
+                } else {
+                    self.has_interrupt = true;
                 }
                 Ok(None)
             }
@@ -305,6 +311,9 @@ impl Conversation {
             };
         }
         self.is_running = outcome.is_running;
+        if self.is_running && std::mem::take(&mut self.has_interrupt) {
+            target.debuggee.session.interrupt();
+        }
         let replies = match body {
             _ if outcome.replies.is_empty() => Vec::new(),
             _ if body.starts_with(b"qSupported") => {

@@ -15,9 +15,10 @@ async fn an_endless_loop_is_interrupted() {
     let stop = client.receive().await;
     assert!(stop.starts_with("T02thread:p01.01;06:"), "{stop}");
     assert_eq!(client.ask("?").await, stop);
-    // An interrupt of a stopped guest is one that came too late.
+    // An interrupt of a stopped guest is pending until it runs.
     client.send_raw(b"\x03").await;
     assert_eq!(client.ask("?").await, stop);
+    assert!(client.ask("vCont;c").await.starts_with("T02"));
     let (_, outcome) = client.hang_up().await;
     assert!(matches!(outcome, Outcome::Lost(None)), "{outcome:?}");
 }
