@@ -102,6 +102,8 @@ pub struct LogOptions {
 }
 
 const AFTER_HELP: &str = "\
+MODULE is a .wasm or a .wat file. Port 0 picks a free one. What follows MODULE belongs to the guest.
+
 Examples:
   wasm-gdbserver :1234 app.wasm arg1 arg2      then: gdb -ex 'target remote :1234'
   wasm-gdbserver run --dir . app.wasm          no debugger; a trap prints a backtrace
@@ -134,19 +136,20 @@ struct CommandLine {
     guest: GuestFlags,
     #[command(flatten)]
     log: LogOptions,
-    /// Where to listen (port 0: any free port), then the module (.wasm or .wat), then the guest's arguments
-    #[arg(value_name = "[HOST]:PORT MODULE ARGS", trailing_var_arg = true)]
+    /// [HOST]:PORT, module, arguments. The usage line says it better.
+    #[arg(hide = true, trailing_var_arg = true)]
     words: Vec<OsString>,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run the module without a debugger; on a trap, print a backtrace with variables
+    #[command(override_usage = "wasm-gdbserver run [OPTIONS] MODULE [ARGS]...")]
     Run {
         #[command(flatten)]
         guest: GuestFlags,
-        /// The module (.wasm or .wat), then the guest's arguments
-        #[arg(value_name = "MODULE ARGS", trailing_var_arg = true, required = true)]
+        /// Module and arguments, as above.
+        #[arg(hide = true, trailing_var_arg = true)]
         words: Vec<OsString>,
     },
     /// Write the ELF file that gdb is served, with the module's symbols and debug info
@@ -229,7 +232,10 @@ impl CommandLine {
             let guest = guest.with_words(words, "a module")?;
             return Ok(Arguments { action: Action::Serve { address, options: serve, guest }, log });
         };
-        if listen != ListenOptions::default() || serve != ServeOptions::default() || guest != GuestFlags::default() {
+        if listen != ListenOptions::default()
+            || serve != ServeOptions::default()
+            || guest != GuestFlags::default()
+        {
             let text = "options of a subcommand go after its name, and the options of serving go with none";
             return Err(usage_error(ErrorKind::ArgumentConflict, text));
         }

@@ -104,7 +104,8 @@ impl Writer<'_, '_> {
         let state = FrameState { paused: self.paused, index, frame };
         let debug_info = symbols.debug_info.as_ref();
         let functions = debug_info.map(|info| info.functions_at(pc)).unwrap_or_default();
-        let mut variables = debug_info.map(|info| variables::at(info, pc, &state)).unwrap_or_default().into_iter();
+        let mut variables =
+            debug_info.map(|info| variables::at(info, pc, &state)).unwrap_or_default().into_iter();
         if functions.is_empty() {
             let name = symbols.module.function_name(frame.function);
             let name = name.unwrap_or_else(|| format!("func[{}]", frame.function));

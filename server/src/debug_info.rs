@@ -65,7 +65,10 @@ impl<'a> DebugInfo<'a> {
     #[must_use]
     pub(crate) fn read(image: &'a [u8]) -> Option<Self> {
         let section = |id: gimli::SectionId| {
-            Ok::<_, gimli::Error>(EndianSlice::new(section(image, id.name()).unwrap_or_default(), LittleEndian))
+            Ok::<_, gimli::Error>(EndianSlice::new(
+                section(image, id.name()).unwrap_or_default(),
+                LittleEndian,
+            ))
         };
         let dwarf = Arc::new(gimli::Dwarf::load(section).ok()?);
         let lines = Context::from_arc_dwarf(Arc::clone(&dwarf)).ok()?;
@@ -78,7 +81,11 @@ impl<'a> DebugInfo<'a> {
         let mut found = Vec::new();
         let LookupResult::Output(Ok(mut frames)) = self.lines.find_frames(address(pc)) else { return found };
         while let Ok(Some(frame)) = frames.next() {
-            let name = frame.function.as_ref().and_then(|name| name.demangle().ok()).map(std::borrow::Cow::into_owned);
+            let name = frame
+                .function
+                .as_ref()
+                .and_then(|name| name.demangle().ok())
+                .map(std::borrow::Cow::into_owned);
             let position = frame.location.and_then(|location| {
                 Some(Position { file: location.file?.to_owned(), line: location.line.unwrap_or_default() })
             });

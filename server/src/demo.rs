@@ -22,27 +22,27 @@ const SCRIPT: &[&str] = &[
     "break apply",
     "continue",
     "bt",
-    "info args",
-    "print *account",
     "print *entry",
     "next",
     "next",
-    "print account->balance",
+    "print *account",
     "finish",
     "delete",
+    "tbreak demo.c:47",
+    "continue",
+    "info locals",
+    "step",
     "break after if years == 0",
     "continue",
     "bt",
-    "up",
-    "info locals",
-    "down",
     "finish",
     "delete",
     "continue",
 ];
 
 /// Settings that keep a scripted session free of questions and of the terminal's width.
-const UNATTENDED: &[&str] = &["set confirm off", "set pagination off", "set width 0", "set style enabled off"];
+const UNATTENDED: &[&str] =
+    &["set confirm off", "set pagination off", "set width 0", "set style enabled off"];
 
 /// A folder that goes when its owner does.
 struct Folder(PathBuf);

@@ -36,7 +36,8 @@ impl ModuleFile {
     /// # Errors
     /// When a file cannot be read or the module is not valid.
     pub(crate) fn load(path: &Path, debug_file: Option<&Path>) -> Result<Self> {
-        let engine = Engine::new(EngineConfig { tier: Tier::Debug, max_stack: MAX_STACK })?;
+        let engine =
+            Engine::new(EngineConfig { tier: Tier::Debug, max_stack: MAX_STACK, ..EngineConfig::default() })?;
         let module = load_module(&engine, path)?;
         let debug_file = debug_file.map(read).transpose()?.map(Arc::from);
         Ok(Self { path: path.to_owned(), engine, module, debug_file })
@@ -70,12 +71,15 @@ impl ModuleFile {
     /// # Errors
     /// When there is no current directory to make the path absolute.
     pub(crate) fn for_symbols(&self) -> Result<gdb::Program> {
-        let functions = self.module.imports().iter().filter(|import| matches!(import.ty, ExternType::Function(_)));
+        let functions =
+            self.module.imports().iter().filter(|import| matches!(import.ty, ExternType::Function(_)));
         Ok(gdb::Program {
             path: std::path::absolute(&self.path).context("no current directory")?,
             module: Arc::clone(self.module.bytes()),
             debug_file: self.debug_file(),
-            imported_functions: functions.map(|import| format!("{}.{}", import.module, import.name)).collect(),
+            imported_functions: functions
+                .map(|import| format!("{}.{}", import.module, import.name))
+                .collect(),
         })
     }
 }
@@ -119,7 +123,9 @@ impl Program {
 
     fn given_words(&self) -> Result<Vec<String>> {
         let word = |word: &std::ffi::OsString| {
-            word.to_str().map(str::to_owned).ok_or_else(|| anyhow!("argument `{}` is not UTF-8", word.display()))
+            word.to_str()
+                .map(str::to_owned)
+                .ok_or_else(|| anyhow!("argument `{}` is not UTF-8", word.display()))
         };
         self.options.args.iter().map(word).collect()
     }
@@ -128,12 +134,20 @@ impl Program {
         let Some(export) = &self.options.invoke else {
             // Of a reactor, only the initialisation runs.
             if self.exported("_start").or_else(|| self.exported("_initialize")).is_none() {
-                bail!("{}: there is no exported function `_start`; {}", self.file.name(), self.what_to_invoke());
+                bail!(
+                    "{}: there is no exported function `_start`; {}",
+                    self.file.name(),
+                    self.what_to_invoke()
+                );
             }
             return Ok(Entry::Start);
         };
         let ty = self.exported(export).ok_or_else(|| {
-            anyhow!("{}: there is no exported function `{export}`; {}", self.file.name(), self.what_to_invoke())
+            anyhow!(
+                "{}: there is no exported function `{export}`; {}",
+                self.file.name(),
+                self.what_to_invoke()
+            )
         })?;
         let arguments = invoke::parse_arguments(export, ty, words)?;
         Ok(Entry::Invoke { export: export.clone(), arguments })
@@ -145,7 +159,8 @@ impl Program {
     }
 
     fn what_to_invoke(&self) -> String {
-        let mut names: Vec<&str> = self.file.module.exported_functions().map(|(name, _)| name).take(9).collect();
+        let mut names: Vec<&str> =
+            self.file.module.exported_functions().map(|(name, _)| name).take(9).collect();
         if names.is_empty() {
             return "it exports no function".to_owned();
         }

@@ -13,7 +13,12 @@ use runtime::{FuncType, Value, ValueType};
 pub(crate) fn parse_arguments(export: &str, ty: &FuncType, words: &[String]) -> Result<Vec<Value>> {
     if words.len() != ty.params().len() {
         let types: Vec<String> = ty.params().iter().map(ValueType::to_string).collect();
-        bail!("`{export}` takes {} argument(s) [{}], and {} given", types.len(), types.join(" "), count(words.len()));
+        bail!(
+            "`{export}` takes {} argument(s) [{}], and {} given",
+            types.len(),
+            types.join(" "),
+            count(words.len())
+        );
     }
     let value = |(word, ty): (&String, &ValueType)| {
         parse(word, *ty).ok_or_else(|| anyhow!("argument `{word}` of `{export}` is no {ty}"))
@@ -95,7 +100,10 @@ mod tests {
             Value::F64(f64::NEG_INFINITY.to_bits()),
         ];
         assert_eq!(values, Ok(expected.to_vec()));
-        assert_eq!(parsed(&[ValueType::V128], &[&format!("{:#x}", u128::MAX)]), Ok(vec![Value::V128(u128::MAX)]));
+        assert_eq!(
+            parsed(&[ValueType::V128], &[&format!("{:#x}", u128::MAX)]),
+            Ok(vec![Value::V128(u128::MAX)])
+        );
         assert_eq!(parsed(&[ValueType::ExternRef], &["null"]), Ok(vec![Value::ExternRef(None)]));
     }
 

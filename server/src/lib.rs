@@ -8,11 +8,11 @@ pub mod args;
 mod backtrace;
 mod debug_info;
 mod demo;
-mod refusal;
 mod exit;
 mod guest;
 mod invoke;
 mod log;
+mod refusal;
 mod relay;
 mod run_command;
 mod serve;
@@ -41,9 +41,13 @@ fn act(action: Action, logs: &LogOptions) -> anyhow::Result<u8> {
         log::start(logs)?;
     }
     match action {
-        Action::Serve { address, options, guest } => serve::serve(&address, options, Program::load(guest)?, logs),
+        Action::Serve { address, options, guest } => {
+            serve::serve(&address, options, Program::load(guest)?, logs)
+        }
         Action::Run(guest) => run_command::run(&Program::load(guest)?),
-        Action::Symbols { module, output, debug_file } => symbols::write(&module, &output, debug_file.as_deref()),
+        Action::Symbols { module, output, debug_file } => {
+            symbols::write(&module, &output, debug_file.as_deref())
+        }
         Action::Demo => demo::play(),
     }
 }

@@ -40,7 +40,12 @@ impl Relay {
     ///
     /// Must be called on a tokio runtime.
     #[must_use]
-    pub(crate) fn pass(&self, session: &Session, first: Option<Event>, mut events: debugger::Events) -> debugger::Events {
+    pub(crate) fn pass(
+        &self,
+        session: &Session,
+        first: Option<Event>,
+        mut events: debugger::Events,
+    ) -> debugger::Events {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.latest.send_replace(Some(Latest { session: session.clone(), event: first.clone() }));
         if let Some(first) = first {
@@ -53,7 +58,9 @@ impl Relay {
                 if let Event::Exited(exit) = &event {
                     announce(exit);
                 }
-                relay.latest.send_replace(Some(Latest { session: session.clone(), event: Some(event.clone()) }));
+                relay
+                    .latest
+                    .send_replace(Some(Latest { session: session.clone(), event: Some(event.clone()) }));
                 if sender.send(event).is_err() {
                     return;
                 }

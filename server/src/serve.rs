@@ -44,7 +44,12 @@ pub(crate) enum Interrupts {
 ///
 /// # Errors
 /// When the guest cannot be started or the address cannot be listened at.
-pub(crate) fn serve(address: &ListenAddress, options: ServeOptions, program: Program, logs: &LogOptions) -> Result<u8> {
+pub(crate) fn serve(
+    address: &ListenAddress,
+    options: ServeOptions,
+    program: Program,
+    logs: &LogOptions,
+) -> Result<u8> {
     let runtime = runtime()?;
     let served = runtime.block_on(async {
         let (relay, watcher) = Relay::new();
@@ -127,7 +132,9 @@ pub(crate) async fn bind(address: &ListenAddress) -> Result<TcpListener> {
 
 fn warn_if_reachable(local: SocketAddr) {
     if !local.ip().is_loopback() {
-        say("wasm-gdbserver: warning: the protocol has no authentication: whoever can reach this address controls the program");
+        say(
+            "wasm-gdbserver: warning: the protocol has no authentication: whoever can reach this address controls the program",
+        );
     }
 }
 
@@ -191,7 +198,9 @@ impl Host {
                 Next::Client(stream) => stream,
                 Next::Ended(status) => return Ok(status),
             };
-            let Some((returned, outcome)) = self.attend(stream, debuggee).await? else { return Ok(INTERRUPTED) };
+            let Some((returned, outcome)) = self.attend(stream, debuggee).await? else {
+                return Ok(INTERRUPTED);
+            };
             debuggee = returned;
             tracing::info!(?outcome, "the client has left");
             is_expected = !matches!(outcome, Outcome::Detached);
@@ -293,7 +302,8 @@ async fn interrupt(interrupted: &mut Signal, interrupts: Interrupts) {
 /// Waits until the guest stops in a trap or an error of the host.
 async fn crashed(watcher: &mut Watcher) -> Session {
     loop {
-        let latest = watcher.borrow_and_update().as_ref().map(|latest| (latest.session.clone(), latest.event.clone()));
+        let latest =
+            watcher.borrow_and_update().as_ref().map(|latest| (latest.session.clone(), latest.event.clone()));
         if let Some((session, Some(Event::Stopped(Stop::Trap { .. } | Stop::HostError { .. })))) = latest
             && session.is_stopped()
         {

@@ -71,9 +71,9 @@ impl<'d> Types<'_, 'd> {
                 let element = self.size_at(inner(&entry)?, depth + 1)?;
                 self.dimensions(ty).into_iter().try_fold(element, u64::checked_mul)
             }
-            gimli::DW_TAG_pointer_type | gimli::DW_TAG_reference_type | gimli::DW_TAG_rvalue_reference_type => {
-                Some(u64::from(self.unit.encoding().address_size))
-            }
+            gimli::DW_TAG_pointer_type
+            | gimli::DW_TAG_reference_type
+            | gimli::DW_TAG_rvalue_reference_type => Some(u64::from(self.unit.encoding().address_size)),
             _ => self.size_at(inner(&entry)?, depth + 1),
         }
     }
@@ -153,7 +153,9 @@ impl<'d> Types<'_, 'd> {
     fn show_pointer(&self, entry: &Entry<'d>, bytes: &[u8]) -> Option<String> {
         let address = unsigned(bytes)?;
         let target = inner(entry).and_then(|ty| self.without_aliases(ty));
-        let text = target.filter(|target| is_character(target) && address != 0).and_then(|_| self.string_at(address));
+        let text = target
+            .filter(|target| is_character(target) && address != 0)
+            .and_then(|_| self.string_at(address));
         Some(text.map_or_else(|| format!("{address:#x}"), |text| format!("{address:#x} {text}")))
     }
 
@@ -211,7 +213,8 @@ impl<'d> Types<'_, 'd> {
             }
             if shown.len() < MAX_ELEMENTS {
                 let value = self.show_member(child, bytes, depth).unwrap_or_else(|| NOWHERE.to_owned());
-                shown.push(self.name(child).map_or_else(|| value.clone(), |name| format!("{name} = {value}")));
+                shown
+                    .push(self.name(child).map_or_else(|| value.clone(), |name| format!("{name} = {value}")));
             }
         });
         format!("{{{}}}", shown.join(", "))
@@ -235,7 +238,8 @@ impl<'d> Types<'_, 'd> {
         for index in 0..bits.min(64) {
             value |= bit(offset + index)? << index;
         }
-        let is_signed = self.without_aliases(ty).is_some_and(|entry| encoding(&entry) == Some(gimli::DW_ATE_signed));
+        let is_signed =
+            self.without_aliases(ty).is_some_and(|entry| encoding(&entry) == Some(gimli::DW_ATE_signed));
         if is_signed && bits > 0 && value >> (bits - 1) == 1 {
             value |= u128::MAX << bits;
         }
@@ -251,7 +255,8 @@ impl<'d> Types<'_, 'd> {
         depth: usize,
     ) -> Option<String> {
         let [_, inner @ ..] = dimensions else { return self.show_at(element, bytes, depth) };
-        let is_text = inner.is_empty() && self.without_aliases(element).is_some_and(|entry| is_character(&entry));
+        let is_text =
+            inner.is_empty() && self.without_aliases(element).is_some_and(|entry| is_character(&entry));
         if is_text && let Some(text) = known(bytes) {
             let end = text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
             return Some(quoted(&text[..end.min(MAX_STRING)], end > MAX_STRING));
@@ -298,7 +303,8 @@ fn encoding(entry: &Entry<'_>) -> Option<gimli::DwAte> {
 
 fn is_character(entry: &Entry<'_>) -> bool {
     let size = entry.attr_value(gimli::DW_AT_byte_size).and_then(|size| size.udata_value());
-    size == Some(1) && matches!(encoding(entry), Some(gimli::DW_ATE_signed_char | gimli::DW_ATE_unsigned_char))
+    size == Some(1)
+        && matches!(encoding(entry), Some(gimli::DW_ATE_signed_char | gimli::DW_ATE_unsigned_char))
 }
 
 fn show_base(entry: &Entry<'_>, bytes: &[u8]) -> Option<String> {

@@ -4,7 +4,9 @@
 //! as an answer to reads: the frame pointer is a number, and what lies below it is looked up by slot. What a value of
 //! a type looks like is `values`.
 
-use addr2line::gimli::{self, AttributeValue, EvaluationResult, Location, Reader as _, UnitOffset, UnitRef, Value};
+use addr2line::gimli::{
+    self, AttributeValue, EvaluationResult, Location, Reader as _, UnitOffset, UnitRef, Value,
+};
 use frame_table::ModulePc;
 
 use crate::debug_info::{DebugInfo, GLOBALS, Reader, address};
@@ -108,7 +110,9 @@ impl<'d> Search<'_, 'd> {
             }
             gimli::DW_TAG_lexical_block if self.covers(entry)? == Some(true) => self.children(node),
             // Functions are in these as well.
-            gimli::DW_TAG_namespace | gimli::DW_TAG_structure_type | gimli::DW_TAG_class_type => self.children(node),
+            gimli::DW_TAG_namespace | gimli::DW_TAG_structure_type | gimli::DW_TAG_class_type => {
+                self.children(node)
+            }
             gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable if !self.found.is_empty() => {
                 self.variable(entry);
                 Ok(())
@@ -157,7 +161,12 @@ impl<'d> Search<'_, 'd> {
     }
 
     /// An attribute of an entry, or of the one that it is an instance of.
-    fn attribute(&self, entry: &Entry<'d>, name: gimli::DwAt, depth: u8) -> Option<AttributeValue<Reader<'d>>> {
+    fn attribute(
+        &self,
+        entry: &Entry<'d>,
+        name: gimli::DwAt,
+        depth: u8,
+    ) -> Option<AttributeValue<Reader<'d>>> {
         if let Some(value) = entry.attr_value(name) {
             return Some(value);
         }
@@ -196,7 +205,8 @@ impl<'d> Search<'_, 'd> {
         let mut bytes = Bytes::new();
         for piece in pieces {
             let left = size.saturating_sub(bytes.len());
-            let length = piece.size_in_bits.and_then(|bits| usize::try_from(bits / 8).ok()).unwrap_or(left).min(left);
+            let length =
+                piece.size_in_bits.and_then(|bits| usize::try_from(bits / 8).ok()).unwrap_or(left).min(left);
             let known = match piece.location {
                 Location::Address { address } => self.read(address, length),
                 Location::Value { value } => Some(value_bytes(value, length)),
@@ -241,9 +251,9 @@ impl<'d> Search<'_, 'd> {
                 EvaluationResult::RequiresIndexedAddress { index, .. } => {
                     evaluation.resume_with_indexed_address(self.unit.address(index).ok()?)
                 }
-                EvaluationResult::RequiresBaseType(offset) => {
-                    evaluation.resume_with_base_type(gimli::ValueType::from_entry(&self.unit.entry(offset).ok()?).ok()??)
-                }
+                EvaluationResult::RequiresBaseType(offset) => evaluation.resume_with_base_type(
+                    gimli::ValueType::from_entry(&self.unit.entry(offset).ok()?).ok()??,
+                ),
                 _ => return None,
             }
             .ok()?;

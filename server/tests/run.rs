@@ -113,9 +113,16 @@ fn files_that_are_no_modules_are_refused_by_name() {
     assert!(refused(&[":0", &header]).contains("header.wasm: "));
     let invalid = file("invalid.wat", "(module (func (result i32) i64.const 1))");
     let said = refused(&[":0", &invalid]);
-    assert!(said.contains("invalid.wat: invalid module at offset 0x") && said.contains("type mismatch"), "{said}");
+    assert!(
+        said.contains("invalid.wat: invalid module at offset 0x") && said.contains("type mismatch"),
+        "{said}"
+    );
     let unclosed = file("unclosed.wat", "(module\n  (func");
-    assert!(refused(&[":0", &unclosed]).contains("unclosed.wat:2:8: expected"), "{}", refused(&[":0", &unclosed]));
+    assert!(
+        refused(&[":0", &unclosed]).contains("unclosed.wat:2:8: expected"),
+        "{}",
+        refused(&[":0", &unclosed])
+    );
 }
 
 #[test]
@@ -131,7 +138,10 @@ fn all_missing_imports_are_named_on_one_line() {
 fn what_cannot_be_invoked_is_refused() {
     let module = file("refused.wat", PROGRAM);
     let invoke = |words: &[&str]| refused(&[&["run", "--invoke", words[0], &module], &words[1..]].concat());
-    assert!(invoke(&["nothing"]).contains("no exported function `nothing`; --invoke takes one of: divide, caller,"));
+    assert!(
+        invoke(&["nothing"])
+            .contains("no exported function `nothing`; --invoke takes one of: divide, caller,")
+    );
     assert!(invoke(&["divide", "1"]).contains("`divide` takes 2 argument(s) [i32 i32], and 1 is given"));
     assert!(invoke(&["divide", "1", "two"]).contains("argument `two` of `divide` is no i32"));
     let reactor = file("reactor.wat", "(module (func (export \"f\")))");
@@ -143,7 +153,10 @@ fn a_port_in_use_and_a_missing_directory_are_refused() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound").to_string();
     let module = file("port.wat", PROGRAM);
-    assert!(refused(&[&address, &module]).contains(&format!("cannot listen on {address}: Address already in use")));
+    assert!(
+        refused(&[&address, &module])
+            .contains(&format!("cannot listen on {address}: Address already in use"))
+    );
     let said = refused(&["run", "--dir", "/no/such/folder", &module]);
     assert!(said.contains("cannot open directory /no/such/folder: No such file"), "{said}");
     assert!(refused(&["--log", "/no/such/folder/log", "run", &module]).contains("cannot write the log"));
@@ -166,7 +179,10 @@ fn symbols_writes_an_elf_file() {
     let elf = std::fs::read(elf).expect("written");
     assert!(elf.starts_with(b"\x7fELF"));
     assert!(elf.windows(8).any(|bytes| bytes == b"\0divide\0"), "the function's name is in the symbol table");
-    assert!(refused(&["symbols", &module, "-o", "/no/such/folder/x.elf"]).contains("cannot write /no/such/folder"));
+    assert!(
+        refused(&["symbols", &module, "-o", "/no/such/folder/x.elf"])
+            .contains("cannot write /no/such/folder")
+    );
 }
 
 #[test]

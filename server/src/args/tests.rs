@@ -26,7 +26,8 @@ fn the_definition_holds_together() {
 
 #[test]
 fn all_spellings_of_the_address_mean_the_same() {
-    for line in [":1234 m.wasm a", "--listen :1234 m.wasm a", "--listen=:1234 m.wasm a", "-g :1234 m.wasm a"] {
+    for line in [":1234 m.wasm a", "--listen :1234 m.wasm a", "--listen=:1234 m.wasm a", "-g :1234 m.wasm a"]
+    {
         let (address, _, guest) = served(line);
         assert_eq!(address, ListenAddress { host: String::new(), port: 1234 }, "{line}");
         assert_eq!(guest.module, PathBuf::from("m.wasm"));
@@ -70,15 +71,23 @@ fn a_module_may_be_called_like_a_subcommand() {
 #[test]
 fn directories_have_the_guests_name_or_their_own() {
     let (_, _, guest) = served("--dir /a/b::/data --dir . :0 m");
-    assert_eq!(guest.dirs, [(PathBuf::from("/a/b"), "/data".to_owned()), (PathBuf::from("."), ".".to_owned())]);
+    assert_eq!(
+        guest.dirs,
+        [(PathBuf::from("/a/b"), "/data".to_owned()), (PathBuf::from("."), ".".to_owned())]
+    );
 }
 
 #[test]
 fn subcommands_have_their_own_options() {
-    let Ok(Arguments { action: Action::Run(guest), log }) = parse("-v run --invoke f --dir /x m.wasm 1") else { panic!() };
+    let Ok(Arguments { action: Action::Run(guest), log }) = parse("-v run --invoke f --dir /x m.wasm 1")
+    else {
+        panic!()
+    };
     assert_eq!(guest.invoke.as_deref(), Some("f"));
     assert_eq!(log.verbose, 1);
-    let Ok(Arguments { action: Action::Symbols { module, output, .. }, .. }) = parse("symbols m.wasm -o m.elf") else {
+    let Ok(Arguments { action: Action::Symbols { module, output, .. }, .. }) =
+        parse("symbols m.wasm -o m.elf")
+    else {
         panic!()
     };
     assert_eq!((module, output), (PathBuf::from("m.wasm"), PathBuf::from("m.elf")));
@@ -99,7 +108,7 @@ fn mistakes_are_named() {
         ("--nonsense :0 m.wasm", "--nonsense"),
         ("--env novalue :0 m.wasm", "KEY=VALUE"),
         ("--multi run m.wasm", "go after its name"),
-        ("run", "required"),
+        ("run", "a module is missing"),
         ("symbols m.wasm", "--output"),
     ] {
         let said = refused(line);
