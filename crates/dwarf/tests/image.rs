@@ -1,5 +1,6 @@
 //! The image as stock gdb and `llvm-dwarfdump` see it, for programs that clang compiles here and now.
 
+#[expect(dead_code, reason = "each test program uses its part of it")]
 mod common;
 
 use common::{compile, gdb, line, verify, write_image};

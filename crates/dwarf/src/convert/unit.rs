@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use gimli::write::{Address, AttributeValue as Value, Unit, UnitEntryId, UnitTable};
-use gimli::{DebuggingInformationEntry, DwTag, UnitOffset, UnitRef, UnitType, constants as dw};
+use gimli::{DebuggingInformationEntry, DwAt, DwTag, UnitOffset, UnitRef, UnitType, constants as dw};
 
 use super::address::AddressMap;
 use super::attribute::{AttributeConverter, Resolver, Strings};
@@ -95,6 +95,7 @@ pub(crate) fn convert(
         survey,
         number,
         unit: source.unit_ref(),
+        without_lines: surveyed.without_lines,
         out,
         attributes,
         returns: &mut tables.returns,
@@ -115,6 +116,7 @@ struct UnitConverter<'c, 's, 'a> {
     survey: &'c Survey<'c, 'a>,
     number: usize,
     unit: UnitRef<'c, Reader<'a>>,
+    without_lines: bool,
     out: &'c mut Unit,
     attributes: AttributeConverter<'c, 's, 'a>,
     returns: &'c mut BTreeMap<u32, FunctionReturn>,
@@ -217,6 +219,9 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
             resolve: &resolver,
         };
         for attribute in entry.attrs() {
+            if self.without_lines && is_call_position(attribute.name()) {
+                continue;
+            }
             let value = self.attributes.convert(self.out, unit, attribute, &context, is_root);
             if let Some(value) = value {
                 self.out.get_mut(id).set(attribute.name(), value);
@@ -289,4 +294,10 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
             self.out.add_reserved(place.id, root, dw::DW_TAG_unspecified_type);
         }
     }
+}
+
+/// Whether an attribute says where in the source an inlined function was called. Debuggers show that as the position of
+/// the caller.
+fn is_call_position(name: DwAt) -> bool {
+    matches!(name, dw::DW_AT_call_file | dw::DW_AT_call_line | dw::DW_AT_call_column)
 }

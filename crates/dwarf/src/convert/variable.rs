@@ -16,8 +16,8 @@ type Entry<'a> = DebuggingInformationEntry<Reader<'a>>;
 /// A variable at one address of memory 0.
 #[derive(Clone, Debug)]
 pub(crate) struct StaticVariable {
-    /// The variable: its linkage name, else its name. One of a function in C is `function.variable`, as clang names it
-    /// in native programs.
+    /// The variable: its linkage name, else its name. One of a function has no linkage name in the debug info: it is
+    /// called as in native programs, `function.variable` in C and `_ZZ` function `E` variable in C++.
     pub(crate) symbol: Symbol,
     /// Whether other units can name it.
     pub(crate) is_external: bool,
@@ -47,8 +47,16 @@ pub(crate) fn static_variable<'a>(
         Some(name) => name,
         None => {
             let name = text(entry, dw::DW_AT_name)?;
-            let function = function.and_then(|offset| text(&unit.entry(offset).ok()?, dw::DW_AT_name));
-            function.map_or(name.clone(), |function| format!("{function}.{name}"))
+            let function = function.and_then(|offset| unit.entry(offset).ok());
+            let of_function = |attribute| text(function.as_ref()?, attribute);
+            match of_function(dw::DW_AT_linkage_name) {
+                Some(mangled) if mangled.starts_with("_Z") => {
+                    format!("_ZZ{}E{}{name}", mangled.trim_start_matches("_Z"), name.len())
+                }
+                _ => {
+                    of_function(dw::DW_AT_name).map_or(name.clone(), |function| format!("{function}.{name}"))
+                }
+            }
         }
     };
     // Of a type that cannot be read, the variable is still there.

@@ -1,5 +1,7 @@
 //! What the tests share: compiling C to Wasm, a layout, and running the tools that read the image.
 
+pub(crate) mod core;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
