@@ -64,8 +64,9 @@ fn print_values(gdb: &mut Gdb) {
     gdb.go("whatis &table.cell[0]").has("type = double (*)[3]");
     gdb.go("ptype /o struct box").has("/*").has("total size");
     gdb.go("print sizeof(struct box)").is("24");
-    gdb.go("print sizeof(long)").is("4");
-    gdb.go("print sizeof(void *)").is("4");
+    // The program's own types have the sizes of its machine; `long` and `void *` typed at the prompt are gdb's.
+    gdb.go("print sizeof(where)").is("4");
+    gdb.go("print sizeof(op)").is("4");
     gdb.go("print nothing_of_this_name").has("No symbol \"nothing_of_this_name\" in current context.");
     gdb.go("print *(int *)0xfffffff0").has("Cannot access memory at address 0xfffffff0");
     gdb.go("break {static-return}");
@@ -176,7 +177,7 @@ fn memory(gdb: &mut Gdb) {
     gdb.ours("x/s argv[0]", "the program's path").has("/values");
     gdb.go("x/s argv[2]").has("\"two\"");
     gdb.go("x/c text").has("104 'h'");
-    gdb.go("print/x *(unsigned char (*)[4])buffer").is("{0x30, 0x31, 0x32, 0x33}");
+    gdb.go("print/x *(unsigned char *)buffer@4").is("{0x30, 0x31, 0x32, 0x33}");
     gdb.go("print { int } &global_int").is("41");
     gdb.go("print *(struct point *)&arr").is("{x = 3, y = 1}");
     gdb.go("set { char } (buffer + 1) = 'X'");
