@@ -24,7 +24,8 @@ pub struct WasmFrame {
     /// Function index, imports included.
     pub function: u32,
     /// The operator at which the frame goes on: in the innermost frame the one about to run, or that trapped; in a
-    /// caller the one after the call. At a breakpoint that slipped it is the PC that was asked for.
+    /// caller the one after the call. At a breakpoint that slipped it is the PC that was asked for, at a
+    /// function's first operator the start of the body, by which debug info knows the function.
     pub pc: ModulePc,
     /// The call that a caller waits in.
     pub call: Option<ModulePc>,

@@ -88,9 +88,22 @@ impl<'a> Paused<'a> {
                 runtime::Frame::Gap => {}
             }
         }
-        if let (Stop::Breakpoint { pc, .. }, Some(Frame::Wasm(first))) = (&self.stop, self.frames.first_mut())
-        {
-            first.pc = *pc;
+        self.correct_innermost();
+    }
+
+    /// Debug info knows a function by the start of its body, which is before its first operator; a breakpoint may have
+    /// slipped. So the innermost frame's PC is where a debugger believes that it stopped.
+    fn correct_innermost(&mut self) {
+        let Some(Frame::Wasm(first)) = self.frames.first_mut() else { return };
+        match self.stop {
+            Stop::Breakpoint { pc, .. } => first.pc = pc,
+            Stop::Trap { .. } | Stop::HostError { .. } => {}
+            Stop::Start | Stop::Step | Stop::Interrupt { .. } => {
+                let module = self.store.module(first.module.index());
+                let entry = module.and_then(|module| module.entry(first.function));
+                let entry = entry.filter(|(_, operator)| *operator == first.pc);
+                first.pc = entry.map_or(first.pc, |(start, _)| start);
+            }
         }
     }
 

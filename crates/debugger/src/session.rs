@@ -96,9 +96,13 @@ impl Session {
     ) -> Result<R, Error> {
         self.check_stopped()?;
         let (answer, result) = std::sync::mpsc::sync_channel(1);
+        let shared = Arc::clone(&self.shared);
         let inspection: Inspection = Box::new(move |paused| {
+            let found = f(paused);
+            // If `f` called the guest it ran in between. Said before the answer: whoever gets it may resume at once.
+            shared.set(State::Stopped);
             // Nobody waits any more if the asking thread is gone.
-            let _asked = answer.send(f(paused));
+            let _asked = answer.send(found);
         });
         self.requests.send(Request::Inspect(inspection)).map_err(|_| Error::Exited)?;
         result.recv().map_err(|_| Error::Exited)
@@ -204,10 +208,7 @@ impl DebugHandler for Remote {
         }
         loop {
             match self.next_request().await {
-                Some(Request::Inspect(inspection)) => {
-                    inspection(paused);
-                    self.shared.set(State::Stopped);
-                }
+                Some(Request::Inspect(inspection)) => inspection(paused),
                 Some(Request::Finish(outcome)) => return outcome,
                 None => return Outcome::Kill,
             }

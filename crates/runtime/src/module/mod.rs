@@ -254,6 +254,14 @@ impl Module {
         Some(ModulePc(narrow(range.start))..ModulePc(narrow(range.end)))
     }
 
+    /// Where a defined function's body starts, and where its first operator is, behind the local declarations.
+    #[must_use]
+    pub fn entry(&self, function: u32) -> Option<(ModulePc, ModulePc)> {
+        let range = self.body_range(function)?;
+        let bytes = self.info.bytes.get(range.start.0 as usize..range.end.0 as usize)?;
+        Some((range.start, range.start.offset(parse::local_declarations(bytes)?)))
+    }
+
     /// The function whose body contains `pc`.
     #[must_use]
     pub fn function_at(&self, pc: ModulePc) -> Option<u32> {

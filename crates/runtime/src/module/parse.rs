@@ -11,8 +11,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
     BinaryReader, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind,
-    FuncValidatorAllocations, KnownCustom, Operator, OperatorsReader, Parser, Payload, TableInit, TypeRef,
-    ValType, ValidPayload, Validator, WasmFeatures,
+    FuncValidatorAllocations, FunctionBody, KnownCustom, Operator, OperatorsReader, Parser, Payload,
+    TableInit, TypeRef, ValType, ValidPayload, Validator, WasmFeatures,
 };
 
 /// What this runtime implements beyond the first version of WebAssembly.
@@ -112,6 +112,12 @@ fn read_payload(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error
         _ => {}
     }
     Ok(())
+}
+
+/// How many bytes of local declarations a function's body starts with.
+pub(super) fn local_declarations(body: &[u8]) -> Option<u32> {
+    let body = FunctionBody::new(BinaryReader::new(body, 0));
+    u32::try_from(body.get_operators_reader().ok()?.original_position()).ok()
 }
 
 /// The callee of the call operator that `bytes` start with.
