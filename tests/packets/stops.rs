@@ -73,6 +73,31 @@ fn an_interrupt_that_comes_while_the_guest_stands_stops_it_when_it_runs() -> Res
     Ok(())
 }
 
+/// The step may be done before the interrupt is seen, or be ended by it. Either way it is told once.
+#[test]
+fn an_interrupt_that_comes_during_a_step_is_not_lost() -> Result<()> {
+    let mut server = serve("spin", &["forever"])?;
+    let mut client = greeted(&server)?;
+    client.send("vCont;c")?;
+    server.stdout.until("spinning\n")?;
+    client.send_raw(&[3])?;
+    assert!(client.receive()?.starts_with("T02"));
+    for round in 0..200 {
+        let both = [framed("vCont;s:p1.1"), vec![3]].concat();
+        client.send_raw(&both)?;
+        let stepped = client.receive()?;
+        if stepped.starts_with("T05") {
+            let stop = client.ask("vCont;c").with_context(|| format!("interrupt {round} was lost"))?;
+            assert!(stop.starts_with("T02"), "{stop}");
+        } else {
+            assert!(stepped.starts_with("T02"), "{stepped}");
+        }
+    }
+    client.send("k")?;
+    server.finish()?;
+    Ok(())
+}
+
 #[test]
 fn an_exit_status_is_reported_and_returned() -> Result<()> {
     let server = serve("traps", &["exit3"])?;
