@@ -1,8 +1,10 @@
-//! The binary, run on modules in the text format: exit statuses, results, backtraces, and one line for each mistake.
+//! The binary, run on modules in the text format: exit statuses, results, backtraces, clients, and one line for each
+//! mistake.
 
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 fn server(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasm-gdbserver"));
@@ -195,4 +197,80 @@ fn a_guest_that_nobody_waits_for_ends_the_server_with_its_status() {
     assert_eq!(output.status.code(), Some(134));
     let said = text(&output.stderr);
     assert!(said.contains("wasm trap: integer divide by zero\n#0 0x"), "{said}");
+}
+
+/// A server that does not outlive its test.
+struct Server(Child);
+
+impl Server {
+    fn status(mut self) -> Option<i32> {
+        self.0.wait().expect("a child").code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only for one that has ended and was waited for.
+        let _ended = self.0.kill();
+        let _waited = self.0.wait();
+    }
+}
+
+/// A server that waits for clients, and its address.
+fn listening(args: &[&str]) -> (Server, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasm-gdbserver"));
+    let mut child = Server(command.args(args).stderr(Stdio::piped()).spawn().expect("the binary can be run"));
+    let mut line = String::new();
+    let stderr = child.0.stderr.as_mut().expect("piped");
+    BufReader::new(stderr).read_line(&mut line).expect("a first line");
+    let address = line.trim().strip_prefix("Listening on ").expect(&line).to_owned();
+    (child, address)
+}
+
+/// Sends a packet with its checksum, and returns what comes until `end`.
+fn ask(client: &mut TcpStream, body: &str, end: &str) -> String {
+    let sum = body.bytes().fold(0u8, u8::wrapping_add);
+    client.write_all(format!("${body}#{sum:02x}").as_bytes()).expect("connected");
+    let mut answer = Vec::new();
+    while !text(&answer).contains(end) {
+        let mut byte = [0];
+        client.read_exact(&mut byte).expect(&text(&answer));
+        answer.push(byte[0]);
+    }
+    text(&answer)
+}
+
+#[test]
+fn a_second_client_is_told_so_and_the_first_goes_on() {
+    let (server, address) = listening(&[":0", &file("second.wat", PROGRAM)]);
+    let mut first = TcpStream::connect(&address).expect("listening");
+    assert!(ask(&mut first, "qSupported", "#").contains("PacketSize="));
+    let mut second = TcpStream::connect(&address).expect("listening");
+    assert_eq!(ask(&mut second, "qSupported", "#23"), "+$E.another debugger is attached#23");
+    let mut rest = String::new();
+    assert_eq!(second.read_to_string(&mut rest).expect("an orderly end"), 0);
+    assert!(ask(&mut first, "vCont;c", "$W03#").ends_with("$W03#"));
+    assert_eq!(server.status(), Some(3));
+}
+
+/// A client that is served. The server may take a moment to see that the last one is gone; until then it refuses.
+fn after_the_last(address: &str) -> TcpStream {
+    loop {
+        let mut client = TcpStream::connect(address).expect("listening");
+        if !ask(&mut client, "qSupported", "#").contains("another debugger") {
+            return client;
+        }
+    }
+}
+
+#[test]
+fn after_a_lost_connection_the_next_client_finds_the_guest_stopped() {
+    let (server, address) = listening(&["--port=0", &file("lost.wat", PROGRAM)]);
+    for _ in 0..3 {
+        let mut client = after_the_last(&address);
+        assert!(ask(&mut client, "?", "#").contains("$T05"), "stopped at its start");
+    }
+    let mut client = after_the_last(&address);
+    assert!(ask(&mut client, "vKill;1", "OK#").contains("$OK#"));
+    assert_eq!(server.status(), Some(137));
 }
