@@ -234,7 +234,8 @@ fn ask(client: &mut TcpStream, body: &str, end: &str) -> String {
     let mut answer = Vec::new();
     while !text(&answer).contains(end) {
         let mut byte = [0];
-        client.read_exact(&mut byte).expect(&text(&answer));
+        let read = client.read_exact(&mut byte);
+        assert!(read.is_ok(), "after {:?}: {read:?}", text(&answer));
         answer.push(byte[0]);
     }
     text(&answer)
