@@ -5,7 +5,7 @@ use crate::ModuleId;
 use crate::breakpoint::Breakpoints;
 use crate::event::{Resume, Stop};
 use crate::inspect::Paused;
-use crate::step::{Plan, innermost};
+use crate::step::Plan;
 use runtime::{DebugEvent, DebugHook, Resumption, Store};
 use std::future::Future;
 use std::pin::pin;
@@ -93,7 +93,7 @@ impl<H: DebugHandler> DebugHook for Hook<H> {
         match outcome {
             Outcome::Kill => Resumption::Kill,
             Outcome::Resume(resume) => {
-                let plan = Plan::new(resume, innermost(store).as_ref());
+                let plan = Plan::new(resume, store.innermost_frame().as_ref());
                 store.set_stepping(plan.steps());
                 self.debugger.state().plan = plan;
                 Resumption::Continue

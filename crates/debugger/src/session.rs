@@ -118,9 +118,9 @@ impl Session {
         self.requests.send(Request::Finish(Outcome::Resume(how))).map_err(|_| Error::Exited)
     }
 
-    /// Asks a running guest to stop; a stopped one is not affected.
+    /// Asks the guest to stop; one that is stopped will stop again as soon as it runs.
     pub fn interrupt(&self) {
-        if let Some(handle) = self.shared.interrupt.get().filter(|_| !self.is_stopped()) {
+        if let Some(handle) = self.shared.interrupt.get() {
             handle.interrupt();
         }
     }

@@ -1,7 +1,7 @@
 //! Which program points end a step.
 
 use crate::event::Resume;
-use runtime::{Frame, Store, WasmFrame};
+use runtime::{Store, WasmFrame};
 
 /// What the guest was told to do, and from where.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Plan {
             Self::First => return true,
             Self::Step(resume, from) => (resume, *from),
         };
-        let Some(frame) = innermost(store) else { return true };
+        let Some(frame) = store.innermost_frame() else { return true };
         match resume {
             Resume::Continue => false,
             Resume::StepInstruction => true,
@@ -46,12 +46,4 @@ impl Plan {
             Resume::StepOut => frame.address() > from,
         }
     }
-}
-
-/// The innermost Wasm frame.
-pub(crate) fn innermost(store: &Store) -> Option<WasmFrame> {
-    store.frames().into_iter().find_map(|frame| match frame {
-        Frame::Wasm(frame) => Some(frame),
-        _ => None,
-    })
 }

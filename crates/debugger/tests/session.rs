@@ -249,3 +249,32 @@ fn whoever_has_an_answer_may_resume_and_interrupt_at_once() {
         assert!(matches!(fixture.event(), Event::Stopped(Stop::Interrupt { .. })));
     }
 }
+
+/// Calls with this many parameters, direct or through the table, down to a trap.
+fn chain(parameters: usize, indirect: bool) -> String {
+    let params = "i64 ".repeat(parameters);
+    let args = "(i64.const 7) ".repeat(parameters);
+    let call = if indirect {
+        format!("(call_indirect (type $t) {args} (i32.const 0))")
+    } else {
+        format!("(call $inner {args})")
+    };
+    format!(
+        "(module (type $t (func (param {params}))) (table 1 funcref) (elem (i32.const 0) $inner)
+           (func (export \"run\") {call} nop)
+           (func $inner (type $t) unreachable))"
+    )
+}
+
+#[test]
+fn callers_are_found_however_many_arguments_they_pass() {
+    for parameters in 0..14 {
+        for indirect in [false, true] {
+            let mut fixture = Fixture::new(&chain(parameters, indirect), "run", &[]);
+            fixture.event();
+            assert!(matches!(fixture.resume(Resume::Continue), Event::Stopped(Stop::Trap { .. })));
+            let functions: Vec<u32> = fixture.stack().iter().map(|frame| frame.0).collect();
+            assert_eq!(functions, [1, 0], "{parameters} parameters, indirect: {indirect}");
+        }
+    }
+}

@@ -250,7 +250,7 @@ impl Store {
     /// other stores.
     #[must_use]
     pub fn frames(&self) -> Vec<Frame> {
-        let activations = walk(self);
+        let activations = walk(self, usize::MAX);
         let count = narrow(activations.len());
         let mut frames = Vec::new();
         for (number, activation) in (0..).zip(activations) {
@@ -263,6 +263,13 @@ impl Store {
             frames.extend(found.map(Frame::Wasm));
         }
         frames
+    }
+
+    /// The innermost Wasm frame of this thread. Its `activation` is 0 whatever it is.
+    #[must_use]
+    pub fn innermost_frame(&self) -> Option<WasmFrame> {
+        let raw = walk(self, 1).into_iter().find_map(|activation| activation.frames.into_iter().next())?;
+        self.frame(raw, 0)
     }
 
     fn frame(&self, raw: RawFrame, activation: u32) -> Option<WasmFrame> {
@@ -367,9 +374,8 @@ impl Store {
 
     /// Arms the functions of the two innermost frames: the one that runs, and the one that it would return to.
     fn arm_around(&mut self) {
-        let activations = walk(self);
-        let inner: Vec<RawFrame> =
-            activations.into_iter().flat_map(|activation| activation.frames).take(2).collect();
+        let activations = walk(self, 2);
+        let inner: Vec<RawFrame> = activations.into_iter().flat_map(|activation| activation.frames).collect();
         let Some(first) = inner.first() else { return };
         if self.debug.armed_around == first.fp {
             return;
@@ -434,13 +440,12 @@ impl Store {
 
     /// The innermost frame is at an armed point.
     pub(crate) fn at_point(&mut self) -> Result<(), Failure> {
-        let walked = walk(self);
-        let raw = walked.into_iter().next().and_then(|activation| activation.frames.into_iter().next());
-        let Some(frame) = raw.and_then(|raw| self.frame(raw, 0)) else { return Ok(()) };
+        let Some(frame) = self.innermost_frame() else { return Ok(()) };
         let (module, pc) = (frame.module, frame.pc);
         let breakpoint = self.debug.breakpoints.get(&module).is_some_and(|points| points.contains(&pc));
         let stepping = self.limits().requested(Limits::STEP);
-        let interrupted = self.limits().clear(Limits::INTERRUPT) != 0;
+        // Told after the breakpoint: one stop has one reason, and none is lost.
+        let interrupted = !breakpoint && self.limits().clear(Limits::INTERRUPT) != 0;
         if stepping {
             self.arm_around();
         } else if !breakpoint && !interrupted {

@@ -111,6 +111,8 @@ fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, S
         .map(|point| ProgramPoint { pc: point.pc, site: None, shape: point.shape })
         .collect();
     let mut calls = Vec::new();
+    let mut returns: Vec<u32> = code.buffer.call_sites().map(|site| site.ret_addr).collect();
+    returns.sort_unstable();
     for list in code.buffer.debug_tags() {
         for tag in list.tags {
             let DebugTag::User(number) = tag else { continue };
@@ -120,8 +122,11 @@ fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, S
                 point.site = Some(at);
             } else {
                 let call = points.calls.get((number & !CALL_TAG) as usize).ok_or("a tag without a call")?;
+                // Behind the call the caller may give back stack, and the tag is behind that.
+                let before = returns.partition_point(|returns_to| *returns_to <= list.offset);
+                let at = returns[..before].last().copied().ok_or("a tag before any call")?;
                 calls.push(CallSite {
-                    returns_to: at,
+                    returns_to: TextOffset(at),
                     pc: call.pc,
                     next_pc: call.next_pc,
                     shape: call.shape,

@@ -38,24 +38,26 @@ pub(crate) struct WalkedActivation {
     pub(crate) frames: Vec<RawFrame>,
 }
 
-/// All activations of this thread, innermost first.
-pub(crate) fn walk(store: &Store) -> Vec<WalkedActivation> {
+/// The activations of this thread, innermost first, with `limit` frames at most.
+pub(crate) fn walk(store: &Store, limit: usize) -> Vec<WalkedActivation> {
     let mut walked = Vec::new();
+    let mut left = limit;
     let mut next: Option<&Activation> = current().map(|activation| &*activation);
-    while let Some(activation) = next {
+    while let Some(activation) = next.filter(|_| left > 0) {
         let own = std::ptr::eq(activation.store(), store);
         let host = match activation.exit.kind {
             ExitKind::Host(function) => Some(function),
             _ => None,
         };
-        let frames = if own { frames_of(store, activation) } else { Vec::new() };
+        let frames = if own { frames_of(store, activation, left) } else { Vec::new() };
+        left -= frames.len();
         walked.push(WalkedActivation { host, own, frames });
         next = activation.previous();
     }
     walked
 }
 
-fn frames_of(store: &Store, activation: &Activation) -> Vec<RawFrame> {
+fn frames_of(store: &Store, activation: &Activation, limit: usize) -> Vec<RawFrame> {
     let exit = activation.exit;
     let mut position = match exit.kind {
         ExitKind::None => return Vec::new(),
@@ -67,7 +69,9 @@ fn frames_of(store: &Store, activation: &Activation) -> Vec<RawFrame> {
     let (mut pc, mut fp) = (exit.pc, exit.fp);
     let mut frames = Vec::new();
     // The first address that is not a function's is the entry thunk's: every frame between is Wasm.
-    while let Some(code) = store.code().function_at(pc) {
+    while frames.len() < limit
+        && let Some(code) = store.code().function_at(pc)
+    {
         frames.push(RawFrame { code: Arc::clone(code), pc, fp, position });
         position = Position::Call;
         let frame: *const [usize; 2] = std::ptr::with_exposed_provenance(fp);
