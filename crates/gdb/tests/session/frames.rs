@@ -20,7 +20,7 @@ async fn a_breakpoint_stops_at_its_address() {
     client.ask("vCont;c").await;
     client.check(expect![[r#"
         > ?
-        < T05thread:p01.01;06:FP;07:SP;10:91000000007e0000;
+        < T05thread:p01.01;06:FP;07:SP;10:8e000000007e0000;
         > Z0,7e0000000087,1
         < OK
         > vCont;c:p1.-1
@@ -84,8 +84,8 @@ async fn a_range_is_stepped_in_one_packet() {
     let mut client = Client::greeted(guest("sum", Vec::new()).await).await;
     let (start, end) = (address(SUM, 3, 0), address(SUM, 3, 12));
     let into = client.ask(&format!("vCont;r{start},{end}:p1.1")).await;
-    assert!(into.contains(&little(&address(ADD, 1, 0))), "the call leaves the range: {into}");
-    let out = client.ask(&format!("vCont;r{},{}:p1.1", address(ADD, 1, 0), address(ADD, 1, 6))).await;
+    assert!(into.contains(&little(&address(ADD, 0, 0))), "the call leaves the range: {into}");
+    let out = client.ask(&format!("vCont;r{},{}:p1.1", address(ADD, 0, 0), address(ADD, 1, 6))).await;
     assert!(out.contains(&little(&address(SUM, 3, 10))), "the return leaves the range: {out}");
     client.hang_up().await;
 }
