@@ -19,6 +19,7 @@ use debugger::{Event, Exit, Resume, Session, Stop};
 use gdb::{Debuggee, Launcher, Outcome};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::args::{ListenAddress, LogOptions, ServeOptions};
 use crate::exit::{INTERRUPTED, KILLED, status};
@@ -30,6 +31,10 @@ use crate::run_command;
 
 /// How long to wait before accepting again when the system has refused to.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a second client waits for the first one to be gone. A debugger that disconnects and connects again is
+/// often faster than the end of its first connection.
+const SUCCESSION: Duration = Duration::from_millis(300);
 
 /// What Ctrl-C at the server's terminal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +166,8 @@ pub(crate) struct Host {
     watcher: Watcher,
     interrupts: Interrupts,
     interrupted: Signal,
+    /// A client who came while another one was attached, until it is refused.
+    successor: Option<TcpStream>,
     /// For a backtrace.
     file: ModuleFile,
 }
@@ -183,7 +190,15 @@ impl Host {
         file: ModuleFile,
     ) -> Result<Self> {
         let interrupted = signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;
-        Ok(Self { listener: Some(listener), options, watcher, interrupts, interrupted, file })
+        Ok(Self {
+            listener: Some(listener),
+            options,
+            watcher,
+            interrupts,
+            interrupted,
+            successor: None,
+            file,
+        })
     }
 
     /// Serves clients in turn until the guest's end or the user's wish is the end of the server; returns the exit status.
@@ -221,6 +236,9 @@ impl Host {
 
     /// Waits for a client, or for the end.
     async fn next_client(&mut self, debuggee: &mut Debuggee, is_expected: bool) -> Next {
+        if let Some(successor) = self.successor.take() {
+            return Next::Client(successor);
+        }
         loop {
             let stays = self.options.multi;
             tokio::select! {
@@ -245,12 +263,18 @@ impl Host {
         }
         let session = gdb::serve(stream, debuggee);
         tokio::pin!(session);
+        let refusal = tokio::time::sleep(SUCCESSION);
+        tokio::pin!(refusal);
         let mut was_interrupted = false;
         loop {
             tokio::select! {
                 done = &mut session => return Ok(Some(done?)),
-                other = accept(self.listener.as_ref()) => {
-                    tokio::spawn(refuse(other));
+                other = accept(self.listener.as_ref()), if self.successor.is_none() => {
+                    self.successor = Some(other);
+                    refusal.as_mut().reset(Instant::now() + SUCCESSION);
+                }
+                () = &mut refusal, if self.successor.is_some() => {
+                    self.successor.take().map(|other| tokio::spawn(refuse(other)));
                 }
                 () = interrupt(&mut self.interrupted, self.interrupts) => {
                     let guest = self.watcher.borrow().as_ref().map(|latest| latest.session.clone());

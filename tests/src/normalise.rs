@@ -14,6 +14,8 @@ const NUMBERED: &[(&str, &str)] = &[
     ("Remote target ", "TID"),
     (":", "PORT"),
     ("port ", "PORT"),
+    // The length of the module in `monitor modules`: debug info names folders.
+    ("0xADDR file, ", "SIZE"),
 ];
 
 /// The fewest digits of a decimal number after `:` that make it a port: line numbers are shorter.

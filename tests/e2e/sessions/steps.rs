@@ -170,7 +170,7 @@ fn instructions(gdb: &mut Gdb) {
     }
     gdb.ours("frame", "arguments are not in their places yet").has("report (");
     gdb.go("print $pc == (long)&report").is("1");
-    gdb.go("bt 1").has("report (");
+    gdb.ours("bt 1", "arguments are not in their places yet").has("report (");
     gdb.go("up").has("#1  0x").has("in main (argc=2").at("main-report");
     gdb.ours("stepi 2", "machine code").lacks("main (");
     gdb.go("tbreak {report-return}");
@@ -202,16 +202,17 @@ const PACKETS_OF_NEXT: usize = 10;
 
 fn packets(gdb: &mut Gdb) {
     gdb.connect();
-    gdb.go("tbreak {walk-odd}");
-    gdb.go("continue").at("walk-odd");
-    gdb.go("next");
     for _ in 0..5 {
+        // The first line of `fib` has one range, and no call.
+        gdb.hidden("tbreak fib");
+        gdb.go("continue").has("fib (n=");
         gdb.hidden("set debug remote 1");
         let said = gdb.hidden("next");
         gdb.hidden("set debug remote 0");
         let packets = said.matches("Sending packet: $").count();
         assert!(packets > 0, "gdb does not show packets:\n{said}");
         assert!(packets <= PACKETS_OF_NEXT, "{packets} packets for one `next`:\n{said}");
+        assert_eq!(said.matches("Sending packet: $vCont;").count(), 1, "one range is one step:\n{said}");
     }
     gdb.go("continue").has("exited normally]");
 }
