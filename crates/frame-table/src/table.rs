@@ -72,13 +72,17 @@ impl FrameTable {
     /// Sorts the parts into a table.
     #[must_use]
     pub fn new(parts: FrameTableParts) -> Self {
-        let FrameTableParts { locals, layout, slot_below_fp, shapes, mut points, mut calls, mut spans } = parts;
+        let FrameTableParts { locals, layout, slot_below_fp, shapes, mut points, mut calls, mut spans } =
+            parts;
         points.sort_by_key(|point| point.pc);
         points.dedup_by_key(|point| point.pc);
         calls.sort_by_key(|call| call.returns_to);
         spans.sort_by_key(|span| span.0);
-        let mut sites: Vec<_> =
-            points.iter().zip(0..).filter_map(|(point, index)| point.site.map(|site| (site, index))).collect();
+        let mut sites: Vec<_> = points
+            .iter()
+            .zip(0..)
+            .filter_map(|(point, index)| point.site.map(|site| (site, index)))
+            .collect();
         sites.sort_unstable();
         Self {
             locals: locals.into(),
@@ -200,13 +204,10 @@ mod tests {
     fn a_breakpoint_slips_to_the_next_operator() {
         let table = table();
         let slipped = |pc| table.at_or_after(ModulePc(pc)).map(|point| point.pc.0);
-        assert_eq!([slipped(0), slipped(10), slipped(11), slipped(13), slipped(14)], [
-            Some(10),
-            Some(10),
-            Some(12),
-            Some(13),
-            None
-        ]);
+        assert_eq!(
+            [slipped(0), slipped(10), slipped(11), slipped(13), slipped(14)],
+            [Some(10), Some(10), Some(12), Some(13), None]
+        );
     }
 
     #[test]
@@ -220,13 +221,10 @@ mod tests {
     fn a_trap_is_found_by_the_code_around_it_and_a_caller_by_the_call_that_ends_there() {
         let table = table();
         let trapped = |offset| table.by_trap(TextOffset(offset)).map(|point| point.pc.0);
-        assert_eq!([trapped(0), trapped(14), trapped(15), trapped(24), trapped(99)], [
-            Some(13),
-            Some(13),
-            Some(10),
-            Some(10),
-            Some(12)
-        ]);
+        assert_eq!(
+            [trapped(0), trapped(14), trapped(15), trapped(24), trapped(99)],
+            [Some(13), Some(13), Some(10), Some(10), Some(12)]
+        );
         assert_eq!(table.by_call(TextOffset(38)).map(|call| call.next_pc), Some(ModulePc(13)));
         assert_eq!(table.by_call(TextOffset(37)), None);
         assert_eq!(table.call_before(ModulePc(13)).map(|call| call.pc), Some(ModulePc(12)));

@@ -20,7 +20,7 @@ impl Names {
                 }
                 Ok(Name::Local(functions)) => {
                     for function in functions.into_iter().flatten() {
-                        let of_function = function.names.into_iter().flatten();
+                        let of_function = function.names.flatten();
                         self.locals
                             .extend(of_function.map(|n| ((function.index, n.index), n.name.to_owned())));
                     }

@@ -76,7 +76,8 @@ fn frames_of(store: &Store, activation: &Activation, limit: usize) -> Vec<RawFra
         position = Position::Call;
         let frame: *const [usize; 2] = std::ptr::with_exposed_provenance(fp);
         // SAFETY: Wasm code keeps frame pointers, so the caller's and the return address are where it says.
-        [fp, pc] = unsafe { frame.read() };
+        let [caller_fp, returns_to] = unsafe { frame.read() };
+        (fp, pc) = (caller_fp, returns_to);
     }
     frames
 }
