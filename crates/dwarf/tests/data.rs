@@ -54,6 +54,8 @@ fn variables_and_function_pointers_look_as_in_a_native_program() {
     let (image, _) = write_image(directory.path(), &module, None);
     let native = compile_native(directory.path(), "data.c");
     let commands = [
+        // From here on there is a current unit, where gdb finds `void`.
+        "list main",
         "print &origin",
         "print to_origin",
         "print inside",

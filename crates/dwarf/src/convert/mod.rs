@@ -14,6 +14,7 @@ mod library;
 mod limits;
 mod line;
 mod list;
+mod pointer;
 mod sources;
 mod survey;
 mod unit;

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use gimli::write::{Dwarf, LineProgram, Unit, UnitEntryId, UnitId};
 use gimli::{
-    Abbreviation, Attribute, DebugInfoOffset, DebugTypeSignature, DwTag, Encoding, EntriesRaw, Format,
-    UnitOffset, UnitRef, UnitType, constants as dw,
+    Abbreviation, Attribute, AttributeValue, DebugInfoOffset, DebugTypeSignature, DwTag, Encoding,
+    EntriesRaw, Format, UnitOffset, UnitRef, UnitType, constants as dw,
 };
 
 use super::address::AddressMap;
@@ -242,7 +242,8 @@ impl<'a> Walk<'_, 'a> {
             self.report.drop(Drop::Entry, "nested too deep");
             return Ok(());
         }
-        let is_base_type = tag == dw::DW_TAG_base_type && depth == 1;
+        let is_base_type =
+            tag == dw::DW_TAG_base_type && depth == 1 && !is_long_double(tag, &self.attributes);
         self.places.push(Place { offset, id: self.unit.reserve(), is_base_type });
         Ok(())
     }
@@ -257,6 +258,16 @@ impl<'a> Walk<'_, 'a> {
         find(dw::DW_AT_ranges)
             .is_some_and(|ranges| code_ranges(unit, self.map, ranges.value(), false).is_empty())
     }
+}
+
+/// Whether an entry is a floating-point type of 16 bytes. In the program these are
+/// IEEE numbers, but gdb takes them for what the machine has of that size.
+pub(crate) fn is_long_double(tag: DwTag, attributes: &[Attribute<Reader<'_>>]) -> bool {
+    let find = |name| attributes.iter().find(|attribute| attribute.name() == name);
+    tag == dw::DW_TAG_base_type
+        && find(dw::DW_AT_encoding)
+            .is_some_and(|encoding| encoding.value() == AttributeValue::Encoding(dw::DW_ATE_float))
+        && find(dw::DW_AT_byte_size).and_then(Attribute::udata_value) == Some(16)
 }
 
 fn check(abbreviation: &Abbreviation) -> Result<(), Unreadable> {

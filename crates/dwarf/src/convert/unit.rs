@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use gimli::write::{Address, AttributeValue as Value, Unit, UnitEntryId, UnitTable};
-use gimli::{DebuggingInformationEntry, DwAt, DwTag, UnitOffset, UnitRef, UnitType, constants as dw};
+use gimli::{
+    AttributeValue, DebuggingInformationEntry, DwAt, DwTag, UnitOffset, UnitRef, UnitType, constants as dw,
+};
 
 use super::address::AddressMap;
 use super::attribute::{AttributeConverter, Resolver, Strings};
@@ -11,7 +13,8 @@ use super::expression::Context;
 use super::limits::Budget;
 use super::line::{self, Files, LineStrings};
 use super::list::code_ranges;
-use super::survey::{Place, Survey, start_address};
+use super::pointer;
+use super::survey::{Place, Survey, is_long_double, start_address};
 use super::variable::{StaticVariable, static_variable};
 use crate::module::is_main;
 use crate::report::{Drop, Report};
@@ -101,10 +104,15 @@ pub(crate) fn convert(
         returns: &mut tables.returns,
         variables: &mut tables.variables,
         scopes: Vec::new(),
+        in_locals: Vec::new(),
     };
     let done = converter.entries(&surveyed.places);
     converter.fill(surveyed.places.get(done..).unwrap_or_default());
     converter.finish_root();
+    let size = source.unit.encoding().address_size;
+    if is_code_unit && size < shared.layout.machine.address_size() {
+        pointer::add_pointers(converter.out, converter.attributes.strings, &converter.in_locals, size);
+    }
     report.units += 1;
     report.units_without_lines += u64::from(surveyed.without_lines);
     report.entries += u64::try_from(surveyed.places.len()).unwrap_or(u64::MAX);
@@ -123,6 +131,8 @@ struct UnitConverter<'c, 's, 'a> {
     variables: &'c mut Vec<StaticVariable>,
     /// From the root to the parent of the current entry.
     scopes: Vec<Scope<'c>>,
+    /// Variables that live in Wasm locals.
+    in_locals: Vec<UnitEntryId>,
 }
 
 impl<'c, 'a> UnitConverter<'c, '_, 'a> {
@@ -165,11 +175,15 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
             dw::DW_TAG_subprogram => Some(entry.offset()),
             _ => parent.and_then(|scope| scope.subprogram),
         };
+        let is_long_double = !is_root && is_long_double(entry.tag(), entry.attrs());
         if !is_root {
             let parent = parent.map_or(self.out.root(), |scope| scope.id);
-            self.out.add_reserved(id, parent, entry.tag());
+            self.out.add_reserved(id, parent, if is_long_double { dw::DW_TAG_typedef } else { entry.tag() });
         }
         self.attributes(id, entry, self.unit, function);
+        if is_long_double {
+            self.name_long_double(id);
+        }
         if entry.tag() == dw::DW_TAG_subprogram
             && let Some(function) = function
             && let Some(ty) = return_type(self.unit, entry)
@@ -180,6 +194,9 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
         if entry.tag() == dw::DW_TAG_variable {
             let Shared { module, names, .. } = self.shared;
             self.variables.extend(static_variable(self.unit, entry, subprogram, module, names));
+        }
+        if entry.attr_value(dw::DW_AT_location).is_some_and(|location| may_be_local(&location)) {
+            self.in_locals.push(id);
         }
         if is_root {
             self.skeleton_attributes(id);
@@ -241,6 +258,19 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
         }
     }
 
+    /// Makes a name for the type that gdb knows as an IEEE number of 16 bytes.
+    fn name_long_double(&mut self, id: UnitEntryId) {
+        let base = self.out.add(self.out.root(), dw::DW_TAG_base_type);
+        let entry = self.out.get_mut(base);
+        entry.set(dw::DW_AT_name, Value::String(b"_Float128".to_vec()));
+        entry.set(dw::DW_AT_encoding, Value::Encoding(dw::DW_ATE_float));
+        entry.set(dw::DW_AT_byte_size, Value::Data1(16));
+        let name = self.out.get_mut(id);
+        name.delete(dw::DW_AT_encoding);
+        name.delete(dw::DW_AT_byte_size);
+        name.set(dw::DW_AT_type, Value::UnitRef(base));
+    }
+
     /// Changes what the larger address size or a lost attribute makes wrong.
     fn adjust(&mut self, id: UnitEntryId, tag: DwTag) {
         let read_size = self.unit.encoding().address_size;
@@ -293,6 +323,17 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
         for place in places.iter().filter(|place| place.id != root) {
             self.out.add_reserved(place.id, root, dw::DW_TAG_unspecified_type);
         }
+    }
+}
+
+/// Whether a variable lives in a Wasm local, at least for some time.
+fn may_be_local(location: &AttributeValue<Reader<'_>>) -> bool {
+    match location {
+        AttributeValue::Exprloc(expression) => {
+            expression.0.slice().first() == Some(&dw::DW_OP_WASM_location.0)
+        }
+        AttributeValue::LocationListsRef(_) | AttributeValue::DebugLocListsIndex(_) => true,
+        _ => false,
     }
 }
 
