@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 need gdb gdb
 need gdbserver gdbserver
 need_compilers
+# Looks at what `crates/dwarf` writes.
+need llvm-dwarfdump-19 llvm-19
 # The fixtures' native twins are 32-bit, as Wasm is.
 need /usr/lib32/libc.a gcc-multilib
 install_missing
