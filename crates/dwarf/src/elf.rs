@@ -52,6 +52,7 @@ pub(crate) fn write(
 ) -> Result<Vec<u8>, Error> {
     let (e_machine, is_64) = match machine {
         Machine::X86_64 => (elf::EM_X86_64, true),
+        Machine::X32 => (elf::EM_X86_64, false),
     };
     let mut bytes = Vec::new();
     let mut writer = Writer::new(Endianness::Little, is_64, &mut bytes);

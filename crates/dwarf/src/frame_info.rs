@@ -14,10 +14,10 @@ use crate::Layout;
 /// The contents of `.debug_frame` for code at the given address ranges.
 pub(crate) fn debug_frame(layout: &Layout, code: &[(u64, u64)]) -> gimli::write::Result<Vec<u8>> {
     let machine = layout.machine;
-    let word = i32::from(machine.address_size());
+    let word = i32::from(machine.word_size());
     let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: machine.address_size() };
     let cie = || {
-        let data_alignment = -i8::try_from(machine.address_size()).unwrap_or(8);
+        let data_alignment = -i8::try_from(machine.word_size()).unwrap_or(8);
         let mut cie = CommonInformationEntry::new(encoding, 1, data_alignment, machine.return_address());
         cie.add_instruction(CallFrameInstruction::Cfa(machine.frame_pointer(), 2 * word));
         cie.add_instruction(CallFrameInstruction::Offset(machine.frame_pointer(), -2 * word));

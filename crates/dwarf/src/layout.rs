@@ -26,6 +26,9 @@ pub(crate) const SLOT_SIZE: u64 = 16;
 pub enum Machine {
     /// x86-64 in a 64-bit ELF file.
     X86_64,
+    /// x86-64 with addresses of 32 bits ("x32"), in a 32-bit ELF file: what a debugger makes of its own, `long` and
+    /// pointers, has the sizes of wasm32.
+    X32,
 }
 
 /// A named range of addresses.
@@ -74,27 +77,35 @@ impl Machine {
     pub fn address_size(self) -> u8 {
         match self {
             Self::X86_64 => 8,
+            Self::X32 => 4,
+        }
+    }
+
+    /// Bytes in a register, and so in a saved frame pointer or return address.
+    pub(crate) fn word_size(self) -> u8 {
+        match self {
+            Self::X86_64 | Self::X32 => 8,
         }
     }
 
     /// DWARF number of the frame-pointer register.
     pub(crate) fn frame_pointer(self) -> Register {
         match self {
-            Self::X86_64 => X86_64::RBP,
+            Self::X86_64 | Self::X32 => X86_64::RBP,
         }
     }
 
     /// DWARF number of the stack-pointer register.
     pub(crate) fn stack_pointer(self) -> Register {
         match self {
-            Self::X86_64 => X86_64::RSP,
+            Self::X86_64 | Self::X32 => X86_64::RSP,
         }
     }
 
     /// DWARF number of the return-address column.
     pub(crate) fn return_address(self) -> Register {
         match self {
-            Self::X86_64 => X86_64::RA,
+            Self::X86_64 | Self::X32 => X86_64::RA,
         }
     }
 

@@ -11,6 +11,9 @@
 //!   0x7f80_0000_0000  base of the frame images, which grow down to 0x7f00_0000_0000 (`frame_image`)
 //! ```
 //!
+//! That is the wide one. [`NARROW`] has the same below 4 GiB, for machines with 32-bit addresses; there, bytes of the main
+//! memory from 2.75 GiB on cannot be seen, and other memories no further than 32 MiB.
+//!
 //! All of it is below 2^47, so that every address is a canonical user-space address on x86-64.
 //!
 //! Why an address space as data? A persona for a 32-bit machine has the same things at other places, and only the
@@ -79,6 +82,19 @@ pub(crate) const WIDE: AddressSpace = AddressSpace {
     code: Regions { base: 0x7e00_0000_0000, stride: 0x1_0000_0000, count: 256 },
     stack_end: 0x7f00_0000_0000,
     stack_base: 0x7f80_0000_0000,
+};
+
+/// The address space of personas with 32-bit addresses.
+pub(crate) const NARROW: AddressSpace = AddressSpace {
+    main_memory_end: 0xb000_0000,
+    memories: Regions { base: 0xb000_0000, stride: 0x200_0000, count: 8 },
+    bytecode: Regions { base: 0xc000_0000, stride: 0x800_0000, count: 2 },
+    globals: Regions { base: 0xd000_0000, stride: 0x10_0000, count: 64 },
+    tables: Regions { base: 0xd400_0000, stride: 0x40_0000, count: 16 },
+    host: Regions { base: 0xd800_0000, stride: 0x10_0000, count: 64 },
+    code: Regions { base: 0xe000_0000, stride: 0x800_0000, count: 2 },
+    stack_end: 0xf000_0000,
+    stack_base: 0xfff0_0000,
 };
 
 /// What an address stands for. Instances, modules, memories, tables, globals and functions are indices.

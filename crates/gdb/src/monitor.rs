@@ -199,7 +199,7 @@ fn modules(paused: &Paused<'_>, space: &AddressSpace) -> String {
         line(&mut text, format_args!("module {number}: {name}, {functions} functions ({imported} imported)"));
         let mut place = |what: &str, address: Option<u64>| {
             if let Some(address) = address {
-                line(&mut text, format_args!("  {address:#014x} {what}"));
+                line(&mut text, format_args!("  {address:#010x} {what}"));
             }
         };
         place(&format!("code, module PC {}..{}", code.start, code.end), space.code(number, code.start));

@@ -10,7 +10,6 @@ use crate::Error;
 use crate::conversation::{Outcome, converse};
 use crate::debuggee::Debuggee;
 use crate::link::Link;
-use crate::persona::x86_64::X86_64;
 
 /// Bytes read from the stream at once.
 const CHUNK: usize = 0x1_0000;
@@ -34,7 +33,8 @@ where
     let (output, output_receiver) = mpsc::channel(IN_FLIGHT);
     let link = Link { runtime: Handle::current(), input, output };
     let worker = tokio::task::spawn_blocking(move || {
-        let conversation = AssertUnwindSafe(|| converse(&mut debuggee, &X86_64, link));
+        let persona = debuggee.symbols.persona();
+        let conversation = AssertUnwindSafe(|| converse(&mut debuggee, persona, link));
         // A bug in serving one client must not cost the guest its life.
         let outcome = catch_unwind(conversation).unwrap_or_else(|_| {
             Outcome::Lost(Some(Error::Thread("a bug; see the message above".to_owned())))

@@ -6,8 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use dwarf::FunctionReturn;
 
-use crate::persona::Persona;
-use crate::persona::x86_64::X86_64;
+use crate::persona::{self, Persona};
 
 /// The program under debug, as its debug info is concerned.
 #[derive(Clone, Debug)]
@@ -29,7 +28,12 @@ impl Program {
     /// # Errors
     /// If the module is malformed. Debug info that cannot be used is left out, and reported in the image.
     pub fn symbol_image(&self) -> Result<dwarf::SymbolImage, dwarf::Error> {
-        self.image_for(&X86_64)
+        self.image_for(self.persona())
+    }
+
+    /// The machine that is shown for it.
+    pub(crate) fn persona(&self) -> &'static dyn Persona {
+        persona::for_module(self.module.len())
     }
 
     fn image_for(&self, persona: &dyn Persona) -> Result<dwarf::SymbolImage, dwarf::Error> {
@@ -60,6 +64,11 @@ struct Image {
 impl Symbols {
     pub(crate) fn new(program: Program) -> Self {
         Self { program, image: OnceLock::new() }
+    }
+
+    /// The machine that is shown for the program.
+    pub(crate) fn persona(&self) -> &'static dyn Persona {
+        self.program.persona()
     }
 
     /// The path under which clients open the image.

@@ -177,7 +177,7 @@ fn by_address(gdb: &mut Gdb) {
     gdb.connect();
     gdb.go("break *fib").has("Breakpoint 1 at");
     gdb.ours("continue", "arguments are not in their places yet").has("Breakpoint 1, fib (");
-    gdb.go("print $pc == (long)&fib").is("1");
+    gdb.go("print $pc == (unsigned long)&fib").is("1");
     gdb.go("delete 1");
     gdb.go("break {fib-first}").has("Breakpoint 2 at");
     gdb.go("continue").has("Breakpoint 2, fib (n=5)").at("fib-first");

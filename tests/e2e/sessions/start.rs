@@ -50,7 +50,8 @@ fn connect(gdb: &mut Gdb) {
 fn machine(gdb: &mut Gdb) {
     gdb.connect();
     gdb.go("info registers").has("rip ").has("rbp ").has("rsp ");
-    gdb.go("info registers rip").has("<_start");
+    gdb.go("info registers rip").has("rip ");
+    gdb.go("info symbol $pc").has("_start");
     gdb.go("info target").has("Remote target").has(".text").has("Entry point: 0x");
     gdb.go("info line main").has("Line ").has("starts at address");
     gdb.go("info symbol main").has("main");
@@ -58,10 +59,11 @@ fn machine(gdb: &mut Gdb) {
     gdb.go("info functions fib").has("int fib(int);");
     gdb.go("info variables calls").has("int calls;");
     gdb.go("info types operation").has("typedef int (*)(int, int) operation;");
-    gdb.go("show architecture").has("i386:x86-64");
+    gdb.go("show architecture").has("i386:x64-32");
     gdb.go("tbreak main").has("Temporary breakpoint 1 at");
     gdb.go("continue").at("main-first");
-    gdb.go("info registers rip").has("<main+");
+    gdb.go("info registers rip").has("rip ");
+    gdb.go("info symbol $pc").has("main + ");
     gdb.go("x/2i $pc").has("=> 0x").has("<main+");
     gdb.go("info threads").has("* 1 ").has("main (argc=2");
     gdb.go("kill").has("killed]");

@@ -169,7 +169,7 @@ fn instructions(gdb: &mut Gdb) {
         gdb.hidden("stepi");
     }
     gdb.ours("frame", "arguments are not in their places yet").has("report (");
-    gdb.go("print $pc == (long)&report").is("1");
+    gdb.go("print $pc == (unsigned long)&report").is("1");
     gdb.ours("bt 1", "arguments are not in their places yet").has("report (");
     gdb.go("up").has("#1  0x").has("in main (argc=2").at("main-report");
     gdb.ours("stepi 2", "machine code").lacks("main (");

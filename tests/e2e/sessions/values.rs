@@ -178,6 +178,12 @@ fn memory(gdb: &mut Gdb) {
     gdb.go("x/s argv[2]").has("\"two\"");
     gdb.go("x/c text").has("104 'h'");
     gdb.go("print/x *(unsigned char *)buffer@4").is("{0x30, 0x31, 0x32, 0x33}");
+    // What gdb makes of its own has the program's sizes.
+    gdb.go("print sizeof(long)").is("4");
+    gdb.go("print sizeof(void *)").is("4");
+    gdb.go("print *(unsigned char *)where").is("1 '\\001'");
+    gdb.go("print (void *)where == (void *)&box").is("1");
+    gdb.go("print *(unsigned short *)(long)&arr").is("3");
     gdb.go("print { int } &global_int").is("41");
     gdb.go("print *(struct point *)&arr").is("{x = 3, y = 1}");
     gdb.go("set { char } (buffer + 1) = 'X'");
@@ -187,7 +193,10 @@ fn memory(gdb: &mut Gdb) {
     gdb.go("info symbol &origin").has("origin in section .data");
     gdb.go("info symbol buffer").has("buffer in section .data");
     gdb.go("info address global_int").has("Symbol \"global_int\" is static storage at address 0x");
-    gdb.go("info scope total").has("Symbol values is").has("Symbol n is").has("Symbol sum is");
+    gdb.ours("info scope total", "where a frame keeps its variables")
+        .has("Symbol values is")
+        .has("Symbol n is")
+        .has("Symbol sum is");
 }
 
 fn display(gdb: &mut Gdb) {

@@ -62,11 +62,11 @@ async fn a_stopped_guest_explains_itself() {
     .assert_eq(&client.monitor("disassemble 1").await);
     expect![[r#"
         module 0: program.wat, 6 functions (1 imported)
-          0x7e0000000084 code, module PC 0x84..0xb7
-          0x7c0000000000 file, 304 bytes
-          0x700000000000 globals
-          0x000000000000 memory 0, 0x10000 bytes
-          0x710000000000 table 0
+          0xe0000084 code, module PC 0x84..0xb7
+          0xc0000000 file, 304 bytes
+          0xd0000000 globals
+          0x00000000 memory 0, 0x10000 bytes
+          0xd4000000 table 0
     "#]]
     .assert_eq(&client.monitor("modules").await);
     expect![[r#"

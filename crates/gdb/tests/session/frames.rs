@@ -20,12 +20,12 @@ async fn a_breakpoint_stops_at_its_address() {
     client.ask("vCont;c").await;
     client.check(expect![[r#"
         > ?
-        < T05thread:p01.01;06:FP;07:SP;10:8e000000007e0000;
-        > Z0,7e0000000087,1
+        < T05thread:p01.01;06:FP;07:SP;10:8e0000e000000000;
+        > Z0,e0000087,1
         < OK
         > vCont;c:p1.-1
-        < T05thread:p01.01;swbreak:;06:FP;07:SP;10:87000000007e0000;
-        > z0,7e0000000087,1
+        < T05thread:p01.01;swbreak:;06:FP;07:SP;10:870000e000000000;
+        > z0,e0000087,1
         < OK
         > vCont;c
         < W00
@@ -48,7 +48,7 @@ async fn frames_can_be_walked_as_gdb_walks_them() {
     assert_eq!(format!("{back:x}"), address(SUM, 3, 10), "the operator after the call");
     assert!(outer > inner, "{outer:#x} is below {inner:#x}");
     assert_eq!(word(&mut client, outer).await, 0);
-    assert_eq!(word(&mut client, outer + 8).await, 0x7d00_0000_0008, "<host>");
+    assert_eq!(word(&mut client, outer + 8).await, 0xd800_0008, "<host>");
     assert_eq!(word(&mut client, inner - 16).await, 2, "parameter $a");
     assert_eq!(word(&mut client, inner - 32).await, 3, "parameter $b");
     assert_eq!(word(&mut client, outer - 16).await, 40, "local $x of the caller");
@@ -62,11 +62,11 @@ async fn frames_can_be_walked_as_gdb_walks_them() {
     }
     client.check(expect![[r#"
         > vCont;s:p1.1;c:p1.-1
-        < T05thread:p01.01;06:FP;07:SP;10:89000000007e0000;
+        < T05thread:p01.01;06:FP;07:SP;10:890000e000000000;
         > vCont;s:p1.1;c:p1.-1
-        < T05thread:p01.01;06:FP;07:SP;10:8b000000007e0000;
+        < T05thread:p01.01;06:FP;07:SP;10:8b0000e000000000;
         > vCont;s:p1.1;c:p1.-1
-        < T05thread:p01.01;06:FP;07:SP;10:8c000000007e0000;
+        < T05thread:p01.01;06:FP;07:SP;10:8c0000e000000000;
         > p0
         < 0c00000000000000
         > P0=6300000000000000
@@ -127,7 +127,7 @@ async fn registers_are_read_one_by_one_and_all_at_once() {
         > p1
         < xxxxxxxxxxxxxxxx
         > p10
-        < 97000000007e0000
+        < 970000e000000000
         > p28
         < xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
         > p39
@@ -173,14 +173,14 @@ async fn memory_is_read_written_and_searched() {
         "mfffe,8",
         "m10000,4",
         "M10000,1:00",
-        "m700000000000,4",
-        "M700000000000,4:08000000",
-        "m700000000000,4",
-        "m710000000000,8",
-        "m710000000008,8",
-        "m7c0000000000,4",
-        "m7d0000000000,4",
-        "m7e0000000000,4",
+        "md0000000,4",
+        "Md0000000,4:08000000",
+        "md0000000,4",
+        "md4000000,8",
+        "md4000008,8",
+        "mc0000000,4",
+        "md8000000,4",
+        "me0000000,4",
         "qSearch:memory:0;10000;NEE",
         "qSearch:memory:0;10000;nowhere",
         "qSearch:memory:600000000000;10;x",
@@ -208,21 +208,21 @@ async fn memory_is_read_written_and_searched() {
         < E0e
         > M10000,1:00
         < E0e
-        > m700000000000,4
+        > md0000000,4
         < 07000000
-        > M700000000000,4:08000000
+        > Md0000000,4:08000000
         < OK
-        > m700000000000,4
+        > md0000000,4
         < 08000000
-        > m710000000000,8
+        > md4000000,8
         < 0000000000000000
-        > m710000000008,8
-        < 86000000007e0000
-        > m7c0000000000,4
+        > md4000008,8
+        < 860000e000000000
+        > mc0000000,4
         < 0061736d
-        > m7d0000000000,4
+        > md8000000,4
         < cfcfcfcf
-        > m7e0000000000,4
+        > me0000000,4
         < E0e
         > qSearch:memory:0;10000;NEE
         < 1,10
@@ -237,19 +237,17 @@ async fn memory_is_read_written_and_searched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn breakpoints_outside_of_code_are_refused() {
     let mut client = Client::greeted(guest("divide", vec![Value::I32(1)]).await).await;
-    for packet in
-        ["Z0,0,1", "Z0,7e0000000000,1", "Z0,7eff00000000,1", "Z0,7d0000000010,1", "z0,1234,1", "Z2,10,4"]
-    {
+    for packet in ["Z0,0,1", "Z0,e0000000,1", "Z0,eff00000,1", "Z0,d8000010,1", "z0,1234,1", "Z2,10,4"] {
         client.ask(packet).await;
     }
     client.check(expect![[r#"
         > Z0,0,1
         < E0e
-        > Z0,7e0000000000,1
+        > Z0,e0000000,1
         < E0e
-        > Z0,7eff00000000,1
+        > Z0,eff00000,1
         < E0e
-        > Z0,7d0000000010,1
+        > Z0,d8000010,1
         < E0e
         > z0,1234,1
         < E0e

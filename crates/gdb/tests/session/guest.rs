@@ -50,7 +50,7 @@ pub(crate) fn module(engine: &Engine) -> Module {
 pub(crate) fn address(function: u32, local_declarations: u32, skip: u32) -> String {
     let engine = Engine::new(EngineConfig::default()).expect("an engine");
     let body = module(&engine).body_range(function).expect("a defined function");
-    format!("7e00{:08x}", body.start.0 + local_declarations + skip)
+    format!("{:x}", 0xe000_0000_u32 + body.start.0 + local_declarations + skip)
 }
 
 fn launch_entry(export: &str, arguments: Vec<Value>) -> (Session, Events) {

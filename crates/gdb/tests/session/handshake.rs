@@ -44,7 +44,7 @@ async fn gdb_connects() {
         > qTStatus
         < 
         > ?
-        < T05thread:p01.01;06:FP;07:SP;10:8e000000007e0000;
+        < T05thread:p01.01;06:FP;07:SP;10:8e0000e000000000;
         > qXfer:threads:read::0,1000
         < l<?xml version=\"1.0\"?>\n<threads>\n<thread id=\"p01.01\" name=\"program\"/>\n</threads>\n
         > qAttached:1

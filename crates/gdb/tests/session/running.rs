@@ -42,7 +42,7 @@ async fn a_trap_is_a_signal_and_then_the_end() {
     client.ask("vCont;C08:p1.1;c:p1.-1").await;
     client.check(expect![[r#"
         > vCont;c
-        < T08thread:p01.01;06:FP;07:SP;10:a6000000007e0000;
+        < T08thread:p01.01;06:FP;07:SP;10:a60000e000000000;
         > vCont;C08:p1.1;c:p1.-1
         < X08
     "#]]);

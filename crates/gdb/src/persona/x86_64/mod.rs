@@ -21,7 +21,7 @@ mod returned;
 use debugger::Frame;
 use frame_table::ModulePc;
 
-use crate::address_space::{AddressSpace, HOST_FUNCTION, WIDE};
+use crate::address_space::{AddressSpace, HOST_FUNCTION, NARROW, WIDE};
 use crate::frame_image::{
     frame_pointer, host_address, instance_index, module_index, resume_address, stack_pointer,
 };
@@ -33,23 +33,43 @@ use super::Persona;
 use registers::Register;
 use returned::Returned;
 
-/// The persona; it has no state.
+/// The persona, in one of two widths.
 #[derive(Debug)]
-pub(crate) struct X86_64;
+pub(crate) struct X86_64 {
+    name: &'static str,
+    space: &'static AddressSpace,
+    machine: dwarf::Machine,
+    target_xml: &'static str,
+}
 
-const SPACE: &AddressSpace = &WIDE;
+/// With pointers of 32 bits ("x32"), like the program's own: then what gdb makes up itself, `long`, `void *` and
+/// pointers to its built-in types, has the size that the program means, and casts between pointers are right.
+pub(crate) static X32: X86_64 = X86_64 {
+    name: "x86-64 with 32-bit pointers",
+    space: &NARROW,
+    machine: dwarf::Machine::X32,
+    target_xml: include_str!("target-x32.xml"),
+};
+
+/// With pointers of 64 bits, for what does not fit below 4 GiB.
+pub(crate) static X64: X86_64 = X86_64 {
+    name: "x86-64",
+    space: &WIDE,
+    machine: dwarf::Machine::X86_64,
+    target_xml: include_str!("target.xml"),
+};
 
 impl Persona for X86_64 {
     fn name(&self) -> &'static str {
-        "x86-64"
+        self.name
     }
 
     fn space(&self) -> &'static AddressSpace {
-        SPACE
+        self.space
     }
 
     fn target_xml(&self) -> &'static str {
-        include_str!("target.xml")
+        self.target_xml
     }
 
     fn register_sizes(&self) -> &'static [u8] {
@@ -59,16 +79,19 @@ impl Persona for X86_64 {
     fn register(&self, machine: &dyn Machine, number: usize) -> Option<Vec<u8>> {
         let size = usize::from(*registers::SIZES.get(number)?);
         let mut bytes = match registers::meaning(number)? {
-            Register::InstructionPointer => instruction_pointer(machine).to_le_bytes().to_vec(),
+            Register::InstructionPointer => instruction_pointer(self.space, machine).to_le_bytes().to_vec(),
             Register::FramePointer => {
                 let innermost = machine.frames().first();
-                innermost.map_or(0, |frame| frame_pointer(SPACE, frame)).to_le_bytes().to_vec()
+                innermost.map_or(0, |frame| frame_pointer(self.space, frame)).to_le_bytes().to_vec()
             }
             Register::StackPointer => {
                 let innermost = machine.frames().first();
-                innermost.map_or(SPACE.stack_base, |frame| stack_pointer(SPACE, frame)).to_le_bytes().to_vec()
+                innermost
+                    .map_or(self.space.stack_base, |frame| stack_pointer(self.space, frame))
+                    .to_le_bytes()
+                    .to_vec()
             }
-            Register::Result(result) => Returned::at(machine, SPACE)?.register(result)?,
+            Register::Result(result) => Returned::at(machine, self.space)?.register(result)?,
             Register::Wasm(fact) => wasm_fact(machine, fact)?.to_le_bytes().to_vec(),
         };
         bytes.resize(size, 0);
@@ -84,7 +107,7 @@ impl Persona for X86_64 {
             return Ok(());
         }
         match registers::meaning(number) {
-            Some(Register::Result(result)) => set_top(machine, result, bytes),
+            Some(Register::Result(result)) => set_top(self.space, machine, result, bytes),
             _ => Err(Fault::Fixed),
         }
     }
@@ -99,22 +122,22 @@ impl Persona for X86_64 {
         let host_functions = imports
             .iter()
             .enumerate()
-            .filter_map(|(index, name)| Some(symbol(name, SPACE.host_function(module, narrow(index))?)));
+            .filter_map(|(index, name)| Some(symbol(name, self.space.host_function(module, narrow(index))?)));
         dwarf::Layout {
-            machine: dwarf::Machine::X86_64,
-            code_base: SPACE.code(module, ModulePc(0)).unwrap_or_default(),
-            globals_base: SPACE.global(instance, 0).unwrap_or_default(),
+            machine: self.machine,
+            code_base: self.space.code(module, ModulePc(0)).unwrap_or_default(),
+            globals_base: self.space.global(instance, 0).unwrap_or_default(),
             host_functions: host_functions.collect(),
-            host: symbol("<host>", SPACE.host()),
+            host: symbol("<host>", self.space.host()),
         }
     }
 }
 
-fn instruction_pointer(machine: &dyn Machine) -> u64 {
+fn instruction_pointer(space: &AddressSpace, machine: &dyn Machine) -> u64 {
     match machine.frames().first() {
-        Some(Frame::Host(frame)) => host_address(SPACE, frame),
-        Some(frame) => resume_address(SPACE, frame),
-        None => SPACE.host(),
+        Some(Frame::Host(frame)) => host_address(space, frame),
+        Some(frame) => resume_address(space, frame),
+        None => space.host(),
     }
 }
 
@@ -138,13 +161,18 @@ fn top(machine: &dyn Machine) -> Option<ValuePlace> {
 }
 
 /// Writes the value that a result register shows, if it is the top of the operand stack.
-fn set_top(machine: &mut dyn Machine, result: registers::ResultRegister, bytes: &[u8]) -> Result<(), Fault> {
-    let Some(shown @ Returned::Top(old)) = Returned::at(machine, SPACE) else { return Err(Fault::Fixed) };
+fn set_top(
+    space: &AddressSpace,
+    machine: &mut dyn Machine,
+    result: registers::ResultRegister,
+    bytes: &[u8],
+) -> Result<(), Fault> {
+    let Some(shown @ Returned::Top(old)) = Returned::at(machine, space) else { return Err(Fault::Fixed) };
     if shown.register(result).is_none() {
         return Err(Fault::Fixed);
     }
     let place = top(machine).ok_or(Fault::Unavailable)?;
-    let length = value_bytes::encode(machine, SPACE, old).len();
+    let length = value_bytes::encode(machine, space, old).len();
     let (value, padding) = bytes.split_at_checked(length).ok_or(Fault::Fixed)?;
     if padding.iter().any(|&byte| byte != 0) {
         return Err(Fault::Fixed);

@@ -16,7 +16,7 @@ fn described() -> Vec<(String, usize)> {
         let start = line.find(&format!("{name}=\""))? + name.len() + 2;
         Some(line[start..start + line[start..].find('"')?].to_owned())
     };
-    let lines = X86_64.target_xml().lines().filter(|line| line.contains("<reg "));
+    let lines = X64.target_xml().lines().filter(|line| line.contains("<reg "));
     lines
         .enumerate()
         .map(|(number, line)| {
@@ -31,7 +31,7 @@ fn described() -> Vec<(String, usize)> {
 fn check(machine: &Fake, expected: Expect) {
     let mut text = String::new();
     for (number, (name, bits)) in described().into_iter().enumerate() {
-        if let Some(bytes) = X86_64.register(machine, number) {
+        if let Some(bytes) = X64.register(machine, number) {
             assert_eq!(bytes.len() * 8, bits, "{name}");
             writeln!(text, "{name} {}", String::from_utf8(crate::hex::text(&bytes)).unwrap()).unwrap();
         }
@@ -42,7 +42,7 @@ fn check(machine: &Fake, expected: Expect) {
 #[test]
 fn the_description_and_the_sizes_agree() {
     let described: Vec<usize> = described().into_iter().map(|(_, bits)| bits / 8).collect();
-    let sizes: Vec<usize> = X86_64.register_sizes().iter().map(|&size| usize::from(size)).collect();
+    let sizes: Vec<usize> = X64.register_sizes().iter().map(|&size| usize::from(size)).collect();
     assert_eq!(described, sizes);
 }
 
@@ -90,10 +90,10 @@ fn inside_a_host_function() {
 fn a_float_on_top_is_in_xmm0() {
     let mut machine = Fake::new();
     machine.values.insert((0, true, 1), Value::F64(0.5_f64.to_bits()));
-    let xmm0 = X86_64.register(&machine, 40).expect("known");
+    let xmm0 = X64.register(&machine, 40).expect("known");
     assert_eq!(xmm0.first_chunk(), Some(&0.5_f64.to_le_bytes()));
     assert_eq!(xmm0.len(), 16);
-    assert_eq!(X86_64.register(&machine, 0), None, "rax has no part in it");
+    assert_eq!(X64.register(&machine, 0), None, "rax has no part in it");
 }
 
 fn after_call(arguments: &[Value], has_results: bool, place: Option<ReturnPlace>) -> Fake {
@@ -107,7 +107,7 @@ fn after_call(arguments: &[Value], has_results: bool, place: Option<ReturnPlace>
 #[track_caller]
 fn results(machine: &Fake) -> [Option<u64>; 4] {
     [0, 3, 40, 41].map(|number| {
-        X86_64.register(machine, number).map(|bytes| u64::from_le_bytes(*bytes.first_chunk().unwrap()))
+        X64.register(machine, number).map(|bytes| u64::from_le_bytes(*bytes.first_chunk().unwrap()))
     })
 }
 
@@ -151,21 +151,21 @@ fn what_a_call_returned_is_never_guessed() {
 fn register_writes_change_values_or_fail() {
     let mut machine = Fake::new();
     let mut rax = 5_u64.to_le_bytes();
-    assert_eq!(X86_64.set_register(&mut machine, 0, &rax), Ok(()));
+    assert_eq!(X64.set_register(&mut machine, 0, &rax), Ok(()));
     assert_eq!(machine.values[&(0, true, 1)], Value::I32(5));
     rax[7] = 1;
-    assert_eq!(X86_64.set_register(&mut machine, 0, &rax), Err(Fault::Fixed), "more than an i32 holds");
-    assert_eq!(X86_64.set_register(&mut machine, 1, &rax), Err(Fault::Unavailable), "rbx means nothing");
-    assert_eq!(X86_64.set_register(&mut machine, 16, &rax), Err(Fault::Fixed), "no jumps");
-    let rip = X86_64.register(&machine, 16).unwrap();
-    assert_eq!(X86_64.set_register(&mut machine, 16, &rip), Ok(()), "nothing changes");
-    assert_eq!(X86_64.set_register(&mut machine, 16, &rip[1..]), Err(Fault::Fixed));
-    assert_eq!(X86_64.set_register(&mut machine, 99, &rip), Err(Fault::Unavailable));
+    assert_eq!(X64.set_register(&mut machine, 0, &rax), Err(Fault::Fixed), "more than an i32 holds");
+    assert_eq!(X64.set_register(&mut machine, 1, &rax), Err(Fault::Unavailable), "rbx means nothing");
+    assert_eq!(X64.set_register(&mut machine, 16, &rax), Err(Fault::Fixed), "no jumps");
+    let rip = X64.register(&machine, 16).unwrap();
+    assert_eq!(X64.set_register(&mut machine, 16, &rip), Ok(()), "nothing changes");
+    assert_eq!(X64.set_register(&mut machine, 16, &rip[1..]), Err(Fault::Fixed));
+    assert_eq!(X64.set_register(&mut machine, 99, &rip), Err(Fault::Unavailable));
 }
 
 #[test]
 fn the_symbol_layout_is_the_address_space() {
-    let layout = X86_64.symbol_layout(1, 2, &["env.a".to_owned(), "env.b".to_owned()]);
+    let layout = X64.symbol_layout(1, 2, &["env.a".to_owned(), "env.b".to_owned()]);
     expect![[r#"
         Layout {
             machine: X86_64,
