@@ -56,7 +56,7 @@ fn the_description_names_the_registers_that_are_sent() -> Result<()> {
     let server = serve("steps", &[])?;
     let mut client = greeted(&server)?;
     let xml = client.ask("qXfer:features:read:target.xml:0,ffff")?;
-    for part in ["org.gnu.gdb.i386.core", "i386:x86-64", "\"rip\"", "\"rbp\"", "\"fop\""] {
+    for part in ["org.gnu.gdb.i386.core", "i386:x64-32", "\"rip\"", "\"rbp\"", "\"fop\""] {
         assert!(xml.contains(part), "no {part} in {xml}");
     }
     // 40 registers of the core feature: 276 bytes.

@@ -268,7 +268,7 @@ fn chain(parameters: usize, indirect: bool) -> String {
 
 #[test]
 fn callers_are_found_however_many_arguments_they_pass() {
-    for parameters in 0..14 {
+    for parameters in (0..14).chain([100]) {
         for indirect in [false, true] {
             let mut fixture = Fixture::new(&chain(parameters, indirect), "run", &[]);
             fixture.event();

@@ -125,7 +125,9 @@ fn read_memory(kind: u8, rest: &[u8]) -> Verdict {
     let mut fields = Fields::new(rest);
     let range = fields.number(b',').zip(fields.last_number());
     parsed(range.map(|(address, length)| {
-        // gdbstub adds to the address without care; nothing lives at the end of the address space anyway.
+        // gdbstub adds to the address without care; nothing lives at the end of the address space anyway, and the last
+        // byte is as good as the one before it.
+        let address = address.min(u64::MAX - 1);
         let length = length.min(LONGEST).min(u64::MAX - address);
         match kind {
             b'x' => Verdict::Own(Own::ReadBinary { address, length }),

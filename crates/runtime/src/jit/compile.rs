@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::module::{ModuleInfo, narrow};
 use crate::translate::{self, CALL_TAG, Points};
 use crate::trap::TrapCode;
+use cranelift_codegen::MachDebugTagPos;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::DebugTag;
 use cranelift_codegen::ir::{self, ExternalName};
@@ -113,7 +114,8 @@ fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, S
     let mut calls = Vec::new();
     let mut returns: Vec<u32> = code.buffer.call_sites().map(|site| site.ret_addr).collect();
     returns.sort_unstable();
-    for list in code.buffer.debug_tags() {
+    // The instructions that put a call's arguments in place have its tag as well, and it is before each of them.
+    for list in code.buffer.debug_tags().filter(|list| list.pos == MachDebugTagPos::Post) {
         for tag in list.tags {
             let DebugTag::User(number) = tag else { continue };
             let at = TextOffset(list.offset);
