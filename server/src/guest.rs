@@ -23,6 +23,19 @@ pub(crate) struct ModuleFile {
     debug_file: Option<Arc<[u8]>>,
 }
 
+/// The file with debug info that the user named. It is a module, too.
+///
+/// # Errors
+/// When it cannot be read or is none.
+fn load_debug_file(path: &Path) -> Result<Arc<[u8]>> {
+    let bytes = read(path)?;
+    if !bytes.starts_with(MAGIC) {
+        bail!("{} has no debug info: it is not a WebAssembly module", path.display());
+    }
+    dwarf::Module::parse(&bytes).with_context(|| format!("{} has no debug info", path.display()))?;
+    Ok(Arc::from(bytes))
+}
+
 /// A program: a module, and how to run it.
 #[derive(Clone)]
 pub(crate) struct Program {
@@ -39,7 +52,7 @@ impl ModuleFile {
         let engine =
             Engine::new(EngineConfig { tier: Tier::Debug, max_stack: MAX_STACK, ..EngineConfig::default() })?;
         let module = load_module(&engine, path)?;
-        let debug_file = debug_file.map(read).transpose()?.map(Arc::from);
+        let debug_file = debug_file.map(load_debug_file).transpose()?;
         Ok(Self { path: path.to_owned(), engine, module, debug_file })
     }
 

@@ -50,6 +50,15 @@ fn a_file_that_is_no_module_is_refused() -> Result<()> {
 }
 
 #[test]
+fn a_debug_file_that_is_no_module_is_refused() -> Result<()> {
+    let module = file("plain.wat", b"(module (func (export \"_start\")))")?;
+    let noise = file("noise.dwarf", &[0xa5; 300])?;
+    let arguments = ["run", "--debug-file", text(&noise), text(&module)];
+    assert_refused(&wasm_gdbserver(&arguments)?, &["noise.dwarf", "not a WebAssembly module"]);
+    Ok(())
+}
+
+#[test]
 fn a_truncated_module_is_refused() -> Result<()> {
     let whole = std::fs::read(Fixture::build("steps", Build::wasm(0, 4))?.program)?;
     for length in [9, 100, whole.len() / 4] {
