@@ -192,7 +192,7 @@ fn bytes(value: Value) -> [u8; 16] {
         Value::F32(bits) => u128::from(bits),
         Value::F64(bits) => u128::from(bits),
         Value::V128(bits) => bits,
-        Value::FuncRef(_) | Value::ExternRef(_) => 0,
+        Value::FuncRef(_) | Value::ExternRef(_) | Value::AnyRef(_) | Value::ExnRef(_) => 0,
     };
     bits.to_le_bytes()
 }

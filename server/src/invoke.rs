@@ -52,9 +52,8 @@ fn parse(word: &str, ty: ValueType) -> Option<Value> {
             let value = integer(word);
             Value::V128(value.map_or_else(|| unsigned(word), |value| Some(value.cast_unsigned()))?)
         }
-        ValueType::FuncRef if word == "null" => Value::FuncRef(None),
-        ValueType::ExternRef if word == "null" => Value::ExternRef(None),
-        ValueType::FuncRef | ValueType::ExternRef => return None,
+        ValueType::Ref(ty) if word == "null" && ty.nullable => Value::null(ty.heap),
+        ValueType::Ref(_) => return None,
     })
 }
 
@@ -104,7 +103,7 @@ mod tests {
             parsed(&[ValueType::V128], &[&format!("{:#x}", u128::MAX)]),
             Ok(vec![Value::V128(u128::MAX)])
         );
-        assert_eq!(parsed(&[ValueType::ExternRef], &["null"]), Ok(vec![Value::ExternRef(None)]));
+        assert_eq!(parsed(&[ValueType::EXTERN_REF], &["null"]), Ok(vec![Value::ExternRef(None)]));
     }
 
     #[test]
@@ -118,7 +117,7 @@ mod tests {
             (ValueType::I32, "0x"),
             (ValueType::I64, "99999999999999999999999999999999999999999999"),
             (ValueType::F64, "half"),
-            (ValueType::FuncRef, "1"),
+            (ValueType::FUNC_REF, "1"),
         ];
         for (ty, word) in cases {
             let error = parsed(&[ty], &[word]).expect_err(word);

@@ -7,8 +7,8 @@ use std::fmt::{self, Display};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use runtime::{
-    DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, Frame, FuncType, Instance, Linker,
-    MemoryType, Module, Resumption, Store, TableType, Tier, TrapCode, Value, ValueType,
+    DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, Frame, FuncType, HeapType, Instance, Linker,
+    MemoryType, Module, RefType, Resumption, Store, TableType, Tier, TrapCode, Value, ValueType,
 };
 use wast::core::WastRetCore;
 use wast::parser::{ParseBuffer, parse};
@@ -257,7 +257,7 @@ fn define_spectest(linker: &mut Linker, store: &mut Store) -> Result<(), Error> 
     for (name, value) in globals {
         linker.define_global(store, "spectest", name, false, value);
     }
-    let table = TableType { element: ValueType::FuncRef, minimum: 10, maximum: Some(20) };
+    let table = TableType { element: RefType::nullable(HeapType::Func), minimum: 10, maximum: Some(20) };
     linker.define_table(store, "spectest", "table", table)?;
     linker.define_memory(store, "spectest", "memory", MemoryType { minimum: 1, maximum: Some(2) })
 }
@@ -279,13 +279,15 @@ impl Watcher {
         };
         for (index, ty) in (0..).zip(frame.locals()) {
             let value = frame.local(store, index).map_err(|error| format!("local {index}: {error}"))?;
-            if value.ty() != *ty {
+            // A local that can not be null is null until it is first written.
+            let unset = matches!(ty, ValueType::Ref(ty) if !ty.nullable && value == Value::null(ty.heap));
+            if !unset && !store.fits(value, *ty) {
                 return Err(format!("local {index} is {value:?}, its type {ty}"));
             }
         }
         for (height, ty) in (0..).zip(frame.operands()) {
             let value = frame.operand(store, height).map_err(|error| format!("operand {height}: {error}"))?;
-            if value.ty() != ty {
+            if !store.fits(value, ty) {
                 return Err(format!("operand {height} is {value:?}, its type {ty}"));
             }
         }

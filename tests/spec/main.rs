@@ -38,8 +38,11 @@ fn main() -> Result<ExitCode> {
     let known = known_failures()?;
     let blesses = std::env::var_os("UPDATE_EXPECT").is_some();
     let mut trials = Vec::new();
-    let files: Vec<TestFile<'static>> =
-        spec(SpecVersion::V2).chain(proposal(Proposal::ExtendedConst)).collect();
+    let files: Vec<TestFile<'static>> = spec(SpecVersion::V2)
+        .chain(proposal(Proposal::ExtendedConst))
+        .chain(proposal(Proposal::TailCall))
+        .chain(proposal(Proposal::FunctionReferences))
+        .collect();
     anyhow::ensure!(files.len() >= SCRIPTS, "only {} scripts were found", files.len());
     for file in files {
         for mode in Mode::ALL {

@@ -27,8 +27,10 @@ mod pc;
 mod shape;
 mod slot;
 mod table;
+mod value_type;
 
 pub use pc::{ModulePc, TextOffset};
 pub use shape::{Operand, Place, ShapeId, StackShapes};
-pub use slot::{SlotLayout, ValueType};
+pub use slot::SlotLayout;
 pub use table::{CallSite, FrameTable, FrameTableParts, ProgramPoint};
+pub use value_type::{HeapType, RefType, TypeId, ValueType};

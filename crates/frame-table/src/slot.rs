@@ -1,52 +1,5 @@
 //! The layout of a state slot, shared by the translator that writes it and the cursor that reads it.
 
-use std::fmt;
-
-/// The type of a Wasm value, as far as a frame is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ValueType {
-    /// 32-bit integer.
-    I32,
-    /// 64-bit integer.
-    I64,
-    /// 32-bit float.
-    F32,
-    /// 64-bit float.
-    F64,
-    /// 128-bit vector.
-    V128,
-    /// A reference to a function, or null.
-    FuncRef,
-    /// A reference that belongs to the host, or null.
-    ExternRef,
-}
-
-impl ValueType {
-    /// Bytes that a value of this type occupies in a state slot; references are 8.
-    #[must_use]
-    pub const fn bytes(self) -> u32 {
-        match self {
-            Self::I32 | Self::F32 => 4,
-            Self::I64 | Self::F64 | Self::FuncRef | Self::ExternRef => 8,
-            Self::V128 => 16,
-        }
-    }
-}
-
-impl fmt::Display for ValueType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::I32 => "i32",
-            Self::I64 => "i64",
-            Self::F32 => "f32",
-            Self::F64 => "f64",
-            Self::V128 => "v128",
-            Self::FuncRef => "funcref",
-            Self::ExternRef => "externref",
-        })
-    }
-}
-
 /// Offsets within one function's state slot, in bytes from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotLayout {

@@ -1,6 +1,6 @@
 //! Wasm values as the bytes that a debugger reads and writes. Little endian, the low end first.
 
-use debugger::Value;
+use debugger::{Reference, Value};
 
 use crate::address_space::AddressSpace;
 use crate::machine::{Fault, Machine};
@@ -20,7 +20,17 @@ pub(crate) fn encode(machine: &dyn Machine, space: &AddressSpace, value: Value) 
             });
             address.unwrap_or(0).to_le_bytes().to_vec()
         }
-        Value::ExternRef(number) => number.map_or(0, |number| u64::from(number) + 1).to_le_bytes().to_vec(),
+        Value::ExternRef(reference) | Value::AnyRef(reference) => number(reference).to_le_bytes().to_vec(),
+        Value::ExnRef(exception) => u64::from(exception.is_some()).to_le_bytes().to_vec(),
+    }
+}
+
+/// A number that tells references apart: that of the host or of an `i31` plus one, all ones for an object; 0 is null.
+fn number(reference: Option<Reference>) -> u64 {
+    match reference {
+        None => 0,
+        Some(Reference::Host(number) | Reference::I31(number)) => u64::from(number) + 1,
+        Some(Reference::Object(_)) => u64::MAX,
     }
 }
 
@@ -38,6 +48,6 @@ pub(crate) fn decode(old: Value, bytes: &[u8]) -> Result<Value, Fault> {
         Value::F32(_) => Ok(Value::F32(u32::from_le_bytes(array(bytes)?))),
         Value::F64(_) => Ok(Value::F64(u64::from_le_bytes(array(bytes)?))),
         Value::V128(_) => Ok(Value::V128(u128::from_le_bytes(array(bytes)?))),
-        Value::FuncRef(_) | Value::ExternRef(_) => Err(Fault::Fixed),
+        Value::FuncRef(_) | Value::ExternRef(_) | Value::AnyRef(_) | Value::ExnRef(_) => Err(Fault::Fixed),
     }
 }

@@ -9,9 +9,9 @@ use crate::module::{Module, narrow};
 use crate::store::{FuncHandle, Store};
 use crate::trap::{Failure, TrapCode};
 use crate::unwind::{Position, RawFrame, read_operand, read_place, slot_vmctx, walk, write_place};
-use crate::value::{FuncType, Value, ValueType};
+use crate::value::{FuncType, Reference, Value, ValueType};
 use crate::vm::{FuncRef, Limits};
-use frame_table::{ModulePc, Operand, Place};
+use frame_table::{HeapType, ModulePc, Operand, Place, RefType, TypeId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use thiserror::Error;
@@ -211,7 +211,7 @@ impl WasmFrame {
     }
 
     fn write(&self, store: &Store, offset: u32, ty: ValueType, value: Value) -> Result<(), FrameError> {
-        if value.ty() != ty {
+        if !store.fits(value, ty) {
             return Err(FrameError::Type(ty));
         }
         let written = write_place(&self.raw, offset, ty, store.bits_of(value));
@@ -329,6 +329,31 @@ impl Store {
     #[must_use]
     pub fn function_of(&self, handle: FuncHandle) -> Option<(Instance, u32)> {
         (handle.instance != FuncRef::HOST).then(|| (Instance::from_index(handle.instance), handle.index))
+    }
+
+    /// The defined type of a function.
+    pub(crate) fn type_id(&self, handle: FuncHandle) -> Option<TypeId> {
+        if handle.instance == FuncRef::HOST {
+            return self.host_function(handle.index).ok().map(|(ty, _)| self.engine().type_of_host(&ty));
+        }
+        Some(self.instances.get(handle.instance as usize)?.info().function_def(handle.index)?.id)
+    }
+
+    /// Whether a value is of a type. A function or an object is known by its own type, not only its hierarchy.
+    #[must_use]
+    pub fn fits(&self, value: Value, ty: ValueType) -> bool {
+        let ValueType::Ref(wanted) = ty else { return value.ty() == ty };
+        let heap = match value {
+            Value::FuncRef(Some(function)) => {
+                self.type_id(function).map_or(HeapType::Func, HeapType::DefinedFunc)
+            }
+            Value::ExternRef(Some(_)) => HeapType::Extern,
+            Value::AnyRef(Some(Reference::I31(_))) => HeapType::I31,
+            Value::AnyRef(Some(_)) => HeapType::Any,
+            Value::ExnRef(Some(_)) => HeapType::Exn,
+            null => return wanted.nullable && Value::null(wanted.heap) == null,
+        };
+        self.engine().ref_matches(RefType::non_null(heap), wanted)
     }
 
     pub(crate) fn function_type(&self, handle: FuncHandle) -> Option<FuncType> {

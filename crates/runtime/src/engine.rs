@@ -1,11 +1,12 @@
 //! What all stores of a process share: the target machine, and choices that are compiled into code.
 
 use crate::error::Error;
-use crate::value::FuncType;
+use crate::types::{Composite, Member, TypeDef, TypeRegistry};
+use crate::value::{FuncType, ValueType};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use frame_table::{RefType, TypeId};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How functions are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -44,7 +45,7 @@ pub struct Engine {
 struct EngineInner {
     config: EngineConfig,
     isa: OwnedTargetIsa,
-    signatures: Mutex<HashMap<FuncType, u32>>,
+    types: Mutex<TypeRegistry>,
 }
 
 impl Engine {
@@ -70,7 +71,7 @@ impl Engine {
             .map_err(|reason| limit(reason.to_owned()))?
             .finish(settings::Flags::new(flags))
             .map_err(|error| limit(error.to_string()))?;
-        Ok(Self { inner: Arc::new(EngineInner { config, isa, signatures: Mutex::default() }) })
+        Ok(Self { inner: Arc::new(EngineInner { config, isa, types: Mutex::default() }) })
     }
 
     /// The choices it was made with.
@@ -83,10 +84,36 @@ impl Engine {
         &self.inner.isa
     }
 
-    /// The number that stands for a function type in compiled code: equal types have equal numbers.
-    pub(crate) fn signature_id(&self, ty: &FuncType) -> u32 {
-        let mut ids = self.inner.signatures.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = crate::module::narrow(ids.len());
-        *ids.entry(ty.clone()).or_insert(next)
+    fn types(&self) -> MutexGuard<'_, TypeRegistry> {
+        self.inner.types.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The types of a recursion group.
+    pub(crate) fn add_types(&self, group: Vec<Member>) -> Vec<Arc<TypeDef>> {
+        self.types().add(group)
+    }
+
+    /// The defined type that a host function of this type has: final, and alone in its group.
+    pub(crate) fn type_of_host(&self, ty: &FuncType) -> TypeId {
+        let member = Member { composite: Composite::Func(ty.clone()), supertype: None, is_final: true };
+        self.add_types(vec![member]).first().map_or(TypeId(u32::MAX), |ty| ty.id)
+    }
+
+    /// Whether a defined type is another one, or declares it as one of its supertypes.
+    pub(crate) fn extends(&self, one: TypeId, other: TypeId) -> bool {
+        one == other || self.types().get(one).is_some_and(|ty| ty.extends(other))
+    }
+
+    /// Whether all references of type `one` are of type `other` (the specification's "matches").
+    pub(crate) fn ref_matches(&self, one: RefType, other: RefType) -> bool {
+        (other.nullable || !one.nullable) && one.heap.matches(other.heap, |a, b| self.extends(a, b))
+    }
+
+    /// Whether all values of type `one` are of type `other`.
+    pub(crate) fn matches(&self, one: ValueType, other: ValueType) -> bool {
+        match (one, other) {
+            (ValueType::Ref(one), ValueType::Ref(other)) => self.ref_matches(one, other),
+            _ => one == other,
+        }
     }
 }

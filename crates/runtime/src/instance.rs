@@ -1,15 +1,17 @@
 //! Instances: linking a module's imports, filling its memories and tables, running its start function.
 
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::linker::{Definition, Linker};
 use crate::module::{
-    ConstExpr, ConstOp, ExternIndex, ExternType, GlobalType, Import, MemoryType, Module, ModuleInfo,
-    SegmentMode, TableType, narrow,
+    ConstExpr, ConstOp, ExternIndex, ExternType, GlobalType, MemoryType, Module, ModuleInfo, SegmentMode,
+    TableType, narrow,
 };
 use crate::store::{FuncHandle, Store};
 use crate::trap::{Failure, TrapCode};
-use crate::value::Value;
+use crate::value::{Value, ValueType};
 use crate::vm::{FuncRef, Global, Memory, Table, VmContext, VmOffsets, offsets};
+use frame_table::TypeId;
 use std::sync::Arc;
 
 /// An instance of a module in a store.
@@ -112,7 +114,7 @@ impl Instance {
 
     fn allocate(store: &mut Store, module: &Module, linker: &Linker) -> Result<Self, Error> {
         let info = Arc::clone(module.info());
-        let mut found = link(store, &info.imports, linker)?;
+        let mut found = link(store, &info, linker)?;
         let number = narrow(store.instances.len());
         let module_index = store.load(module)?;
         for ty in &info.memories[info.imported.memories as usize..] {
@@ -140,8 +142,9 @@ impl Instance {
     }
 }
 
-fn link(store: &mut Store, imports: &[Import], linker: &Linker) -> Result<Found, Error> {
-    let missing: Vec<String> = imports
+fn link(store: &mut Store, info: &ModuleInfo, linker: &Linker) -> Result<Found, Error> {
+    let missing: Vec<String> = info
+        .imports
         .iter()
         .filter(|import| linker.find(&import.module, &import.name).is_none())
         .map(|import| format!("{}.{}", import.module, import.name))
@@ -150,10 +153,19 @@ fn link(store: &mut Store, imports: &[Import], linker: &Linker) -> Result<Found,
         return Err(Error::MissingImports(missing));
     }
     let mut found = Found::default();
-    for import in imports {
+    let mut functions = info.functions.iter();
+    for import in &info.imports {
         let Some(definition) = linker.find(&import.module, &import.name) else { continue };
         let actual = store.type_of(definition);
-        if !actual.as_ref().is_some_and(|actual| fits(actual, &import.ty)) {
+        let fits = match &import.ty {
+            ExternType::Function(_) => {
+                let wanted = functions.next().and_then(|ty| info.types.get(*ty as usize));
+                let found = store.type_id_of(definition);
+                wanted.zip(found).is_some_and(|(wanted, found)| store.engine().extends(found, wanted.id))
+            }
+            wanted => actual.as_ref().is_some_and(|actual| fits(store.engine(), actual, wanted)),
+        };
+        if !fits {
             return Err(Error::ImportType {
                 name: format!("{}.{}", import.module, import.name),
                 wanted: describe(&import.ty),
@@ -175,18 +187,23 @@ fn link(store: &mut Store, imports: &[Import], linker: &Linker) -> Result<Found,
 }
 
 /// Whether something of type `actual` may be imported as `wanted`.
-fn fits(actual: &ExternType, wanted: &ExternType) -> bool {
+fn fits(engine: &Engine, actual: &ExternType, wanted: &ExternType) -> bool {
     let sizes = |(have, have_max): (u32, Option<u32>), (want, want_max): (u32, Option<u32>)| {
         have >= want && want_max.is_none_or(|want_max| have_max.is_some_and(|have_max| have_max <= want_max))
     };
     match (actual, wanted) {
         (ExternType::Table(a), ExternType::Table(w)) => {
-            a.element == w.element && sizes((a.minimum, a.maximum), (w.minimum, w.maximum))
+            let same = engine.ref_matches(a.element, w.element) && engine.ref_matches(w.element, a.element);
+            same && sizes((a.minimum, a.maximum), (w.minimum, w.maximum))
         }
         (ExternType::Memory(a), ExternType::Memory(w)) => {
             sizes((a.minimum, a.maximum), (w.minimum, w.maximum))
         }
-        _ => actual == wanted,
+        (ExternType::Global(a), ExternType::Global(w)) => {
+            let reads = engine.matches(a.content, w.content);
+            a.mutable == w.mutable && reads && (!a.mutable || engine.matches(w.content, a.content))
+        }
+        _ => false,
     }
 }
 
@@ -210,6 +227,15 @@ impl Store {
             Definition::Table(index) => ExternType::Table(self.tables.get(*index)?.ty()),
             Definition::Global(index) => ExternType::Global(self.globals.get(*index)?.1),
         })
+    }
+
+    /// The defined type of a function.
+    fn type_id_of(&self, definition: &Definition) -> Option<TypeId> {
+        match definition {
+            Definition::HostFunction { ty, .. } => Some(self.engine().type_of_host(ty)),
+            Definition::Function(handle) => self.type_id(*handle),
+            _ => None,
+        }
     }
 
     pub(crate) fn add_memory(&mut self, ty: MemoryType) -> Result<usize, Error> {
@@ -242,13 +268,12 @@ impl Store {
         }
         for defined in 0..narrow(info.bodies.len()) {
             let index = info.imported.functions + defined;
-            let Some(ty) = info.function_type(index) else { continue };
+            let Some(ty) = info.function_def(index) else { continue };
             let code = match self.compiled_already(module, defined) {
                 Some(code) => code.start,
                 None => self.modules[module].stubs[defined as usize],
             };
-            let signature = self.engine().signature_id(ty);
-            let func_ref = FuncRef { code, vmctx, signature, instance: number, index, padding: 0 };
+            let func_ref = FuncRef { code, vmctx, signature: ty.id.0, instance: number, index, padding: 0 };
             self.instances[instance].vmctx.set_func_ref(offsets.defined_function(defined), func_ref);
         }
         Ok(())
@@ -306,6 +331,10 @@ impl Store {
                 ConstOp::F64(bits) => u128::from(bits),
                 ConstOp::V128(bits) => bits,
                 ConstOp::RefNull => 0,
+                ConstOp::RefI31 => {
+                    let value = stack.pop().unwrap_or_default() & 0x7fff_ffff;
+                    (value << 1) | u128::from(offsets::reference::I31)
+                }
                 ConstOp::RefFunc(index) => {
                     let handle = self.instances[instance].function(index);
                     self.bits_of(Value::FuncRef(handle))
@@ -444,7 +473,7 @@ impl Store {
         let bits = self.bits_of(value);
         let index = self.instances.get(instance.index()).and_then(|data| data.globals.get(index as usize));
         let Some((global, ty)) = index.and_then(|index| self.globals.get(*index)) else { return false };
-        if ty.content != value.ty() {
+        if !self.fits(value, ty.content) {
             return false;
         }
         global.set(bits);
@@ -456,7 +485,7 @@ impl Store {
     pub fn table_element(&self, instance: Instance, table: u32, index: u32) -> Option<Value> {
         let table = self.table_of(instance.index(), table)?;
         let bits = *table.elements().get(index as usize)?;
-        Some(self.value_of(table.ty().element, u128::from(bits)))
+        Some(self.value_of(ValueType::Ref(table.ty().element), u128::from(bits)))
     }
 
     /// A memory's bytes.

@@ -7,7 +7,8 @@ use crate::instance::InstanceData;
 use crate::jit::{CodeMemory, Compiled, FunctionCode, compile_function};
 use crate::module::{Module, narrow};
 use crate::trap::{Failure, HostError, TrapCode};
-use crate::value::{FuncType, Value, ValueType};
+use crate::value::{FuncType, HeapType, Reference, Value, ValueType};
+use crate::vm::offsets::reference;
 use crate::vm::{
     FuncRef, Global, Limits, Memory, Table, VmOffsets, func_ref_address, func_ref_from, host_entries,
 };
@@ -265,7 +266,7 @@ impl Store {
         let func_ref = Box::new(FuncRef {
             code: self.code.host_thunk(&ty)?,
             vmctx: (&raw const *context).expose_provenance(),
-            signature: self.engine.signature_id(&ty),
+            signature: self.engine.type_of_host(&ty).0,
             instance: FuncRef::HOST,
             index,
             padding: 0,
@@ -306,8 +307,12 @@ impl Store {
             ValueType::F32 => Value::F32(narrow),
             ValueType::F64 => Value::F64(low),
             ValueType::V128 => Value::V128(bits),
-            ValueType::FuncRef => Value::FuncRef(func_ref_from(low)),
-            ValueType::ExternRef => Value::ExternRef(narrow.checked_sub(1)),
+            ValueType::Ref(ty) => match ty.heap.top() {
+                HeapType::Func => Value::FuncRef(func_ref_from(low)),
+                HeapType::Extern => Value::ExternRef(reference_of(low)),
+                HeapType::Exn => Value::ExnRef(None),
+                _ => Value::AnyRef(reference_of(low)),
+            },
         }
     }
 
@@ -322,7 +327,10 @@ impl Store {
             Value::FuncRef(handle) => {
                 handle.and_then(|handle| self.func_ref_address(handle)).map_or(0, |address| address as u128)
             }
-            Value::ExternRef(number) => number.map_or(0, |number| u128::from(number) + 1),
+            Value::ExternRef(value) | Value::AnyRef(value) => {
+                value.map_or(0, |value| u128::from(reference_bits(value)))
+            }
+            Value::ExnRef(_) => 0,
         }
     }
 
@@ -351,5 +359,22 @@ impl Store {
         let defined = function - loaded.module.num_imported_functions();
         let code = self.compiled(module, defined)?;
         Ok(code.frame.at_or_after(pc).map(|point| point.pc))
+    }
+}
+
+/// What a reference outside of the `func` hierarchy is: see `offsets::reference`.
+fn reference_of(bits: u64) -> Option<Reference> {
+    let number = u32::try_from(bits >> reference::SHIFT).unwrap_or_default();
+    if bits & reference::I31 != 0 {
+        return Some(Reference::I31(u32::try_from(bits >> 1).unwrap_or_default()));
+    }
+    (bits & reference::TAG == reference::HOST).then_some(Reference::Host(number))
+}
+
+fn reference_bits(value: Reference) -> u64 {
+    match value {
+        Reference::I31(value) => (u64::from(value & 0x7fff_ffff) << 1) | reference::I31,
+        Reference::Host(number) => (u64::from(number) << reference::SHIFT) | reference::HOST,
+        Reference::Object(_) => 0,
     }
 }

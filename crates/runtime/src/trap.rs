@@ -52,6 +52,24 @@ trap_codes! {
     BadConversionToInteger = 9, "invalid conversion to integer";
     /// The guest used up its call stack.
     StackOverflow = 10, "call stack exhausted";
+    /// A null reference where none may be.
+    NullReference = 12, "null reference";
+    /// A null reference to a function was called.
+    NullFunction = 13, "null function reference";
+    /// A reference is not of the type that it is cast to.
+    CastFailure = 14, "cast failure";
+    /// A null reference to a structure was opened.
+    NullStructure = 15, "null structure reference";
+    /// A null reference to an array was opened.
+    NullArray = 16, "null array reference";
+    /// An access outside of an array.
+    ArrayOutOfBounds = 17, "out of bounds array access";
+    /// A null exception was thrown.
+    NullException = 18, "null exception reference";
+    /// A null reference to a 31-bit integer was read.
+    NullI31 = 20, "null i31 reference";
+    /// The garbage-collected heap is full.
+    HeapExhausted = 19, "garbage-collected heap exhausted";
     /// The engine cannot compile a function: a limit of the implementation.
     Compilation = 11, "function cannot be compiled";
 }

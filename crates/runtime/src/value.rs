@@ -1,7 +1,7 @@
 //! Wasm values and function types, as the host sees them.
 
 use crate::store::FuncHandle;
-pub use frame_table::ValueType;
+pub use frame_table::{HeapType, RefType, TypeId, ValueType};
 use std::fmt;
 
 /// A Wasm value. Floats are kept as bits, so that NaN payloads survive.
@@ -19,12 +19,36 @@ pub enum Value {
     V128(u128),
     /// A function of some instance in the store, or null.
     FuncRef(Option<FuncHandle>),
-    /// A number that the host gave out, or null.
-    ExternRef(Option<u32>),
+    /// A reference that belongs to the host, or null.
+    ExternRef(Option<Reference>),
+    /// A reference of the `any` hierarchy, or null.
+    AnyRef(Option<Reference>),
+    /// An exception, or null.
+    ExnRef(Option<GcRef>),
+}
+
+/// What a non-null reference outside of the `func` hierarchy is. `any.convert_extern` and its inverse do not change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reference {
+    /// A number that the host gave out.
+    Host(u32),
+    /// A 31-bit integer, zero-extended.
+    I31(u32),
+    /// A structure or an array.
+    Object(GcRef),
+}
+
+/// Names an object of the garbage-collected heap, and keeps it alive; see `Store::release`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GcRef {
+    /// Place among the store's roots.
+    pub(crate) root: u32,
+    /// What the root's serial number must be.
+    pub(crate) serial: u32,
 }
 
 impl Value {
-    /// The type of the value.
+    /// The most general type of the value: references are those of their hierarchy, and may be null.
     #[must_use]
     pub fn ty(&self) -> ValueType {
         match self {
@@ -33,8 +57,10 @@ impl Value {
             Self::F32(_) => ValueType::F32,
             Self::F64(_) => ValueType::F64,
             Self::V128(_) => ValueType::V128,
-            Self::FuncRef(_) => ValueType::FuncRef,
-            Self::ExternRef(_) => ValueType::ExternRef,
+            Self::FuncRef(_) => ValueType::FUNC_REF,
+            Self::ExternRef(_) => ValueType::EXTERN_REF,
+            Self::AnyRef(_) => ValueType::Ref(RefType::nullable(HeapType::Any)),
+            Self::ExnRef(_) => ValueType::Ref(RefType::nullable(HeapType::Exn)),
         }
     }
 
@@ -47,8 +73,30 @@ impl Value {
             ValueType::F32 => Self::F32(0),
             ValueType::F64 => Self::F64(0),
             ValueType::V128 => Self::V128(0),
-            ValueType::FuncRef => Self::FuncRef(None),
-            ValueType::ExternRef => Self::ExternRef(None),
+            ValueType::Ref(ty) => Self::null(ty.heap),
+        }
+    }
+}
+
+impl Value {
+    /// The null reference of a hierarchy.
+    #[must_use]
+    pub fn null(heap: HeapType) -> Self {
+        match heap.top() {
+            HeapType::Func => Self::FuncRef(None),
+            HeapType::Extern => Self::ExternRef(None),
+            HeapType::Exn => Self::ExnRef(None),
+            _ => Self::AnyRef(None),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(number) => write!(f, "extern {number}"),
+            Self::I31(value) => write!(f, "i31 {value}"),
+            Self::Object(_) => f.write_str("<object>"),
         }
     }
 }
@@ -61,9 +109,12 @@ impl fmt::Display for Value {
             Self::F32(bits) => write!(f, "{}", f32::from_bits(*bits)),
             Self::F64(bits) => write!(f, "{}", f64::from_bits(*bits)),
             Self::V128(bits) => write!(f, "{bits:#034x}"),
-            Self::FuncRef(None) | Self::ExternRef(None) => f.write_str("null"),
+            Self::FuncRef(None) | Self::ExternRef(None) | Self::AnyRef(None) | Self::ExnRef(None) => {
+                f.write_str("null")
+            }
             Self::FuncRef(Some(_)) => f.write_str("<function>"),
-            Self::ExternRef(Some(number)) => write!(f, "extern {number}"),
+            Self::ExternRef(Some(reference)) | Self::AnyRef(Some(reference)) => reference.fmt(f),
+            Self::ExnRef(Some(_)) => f.write_str("<exception>"),
         }
     }
 }

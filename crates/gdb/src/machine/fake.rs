@@ -79,7 +79,7 @@ impl Fake {
                 ((1, false, 0), Value::F64(2.5_f64.to_bits())),
             ]),
             globals: vec![Value::I32(7), Value::I64(-1)],
-            table: vec![Value::FuncRef(None), Value::ExternRef(Some(4))],
+            table: vec![Value::FuncRef(None), Value::ExternRef(Some(debugger::Reference::Host(4)))],
             memory: (0..=255).cycle().take(0x1_0000).collect(),
             returned: None,
         }

@@ -14,6 +14,8 @@ pub(crate) enum ConstOp {
     GlobalGet(u32),
     RefFunc(u32),
     RefNull,
+    /// An `i32` becomes an `i31`.
+    RefI31,
     I32Add,
     I32Sub,
     I32Mul,
@@ -48,6 +50,9 @@ impl ConstExpr {
                 Operator::GlobalGet { global_index } => ConstOp::GlobalGet(global_index),
                 Operator::RefFunc { function_index } => ConstOp::RefFunc(function_index),
                 Operator::RefNull { .. } => ConstOp::RefNull,
+                Operator::RefI31 => ConstOp::RefI31,
+                // The same bits in both hierarchies.
+                Operator::AnyConvertExtern | Operator::ExternConvertAny => continue,
                 Operator::I32Add => ConstOp::I32Add,
                 Operator::I32Sub => ConstOp::I32Sub,
                 Operator::I32Mul => ConstOp::I32Mul,

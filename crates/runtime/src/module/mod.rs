@@ -3,14 +3,15 @@
 mod const_expr;
 mod names;
 mod parse;
+mod types;
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::types::TypeDef;
 use crate::value::{FuncType, ValueType};
 pub(crate) use const_expr::{ConstExpr, ConstOp};
-use frame_table::ModulePc;
+use frame_table::{ModulePc, RefType};
 use names::Names;
-pub(crate) use parse::value_type;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub struct Module {
 pub(crate) struct ModuleInfo {
     pub(crate) name: String,
     pub(crate) bytes: Arc<[u8]>,
-    pub(crate) types: Vec<FuncType>,
+    pub(crate) types: Vec<Arc<TypeDef>>,
     pub(crate) imports: Vec<Import>,
     /// Type index of each function.
     pub(crate) functions: Vec<u32>,
@@ -97,7 +98,7 @@ pub enum ExternType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableType {
     /// Type of the elements.
-    pub element: ValueType,
+    pub element: RefType,
     /// Initial size.
     pub minimum: u32,
     /// Size that `table.grow` may not exceed.
@@ -296,8 +297,21 @@ impl Module {
 
 impl ModuleInfo {
     pub(crate) fn function_type(&self, function: u32) -> Option<&FuncType> {
+        self.function_def(function)?.func()
+    }
+
+    /// The type definition of a function.
+    pub(crate) fn function_def(&self, function: u32) -> Option<&Arc<TypeDef>> {
         let ty = *self.functions.get(usize::try_from(function).ok()?)?;
         self.types.get(usize::try_from(ty).ok()?)
+    }
+
+    /// The signature that a type index means; the validator made sure that it is a function type.
+    pub(crate) fn signature(&self, ty: u32) -> &FuncType {
+        match self.types.get(ty as usize).and_then(|ty| ty.func()) {
+            Some(ty) => ty,
+            None => unreachable!("a validated module calls functions only"),
+        }
     }
 
     pub(crate) fn export(&self, name: &str) -> Option<ExternIndex> {

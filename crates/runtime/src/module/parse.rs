@@ -6,13 +6,12 @@ use super::{
 };
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::value::{FuncType, ValueType};
 use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
-    BinaryReader, CompositeInnerType, DataKind, ElementItems, ElementKind, ExternalKind,
-    FuncValidatorAllocations, FunctionBody, KnownCustom, Operator, OperatorsReader, Parser, Payload,
-    TableInit, TypeRef, ValType, ValidPayload, Validator, WasmFeatures,
+    BinaryReader, DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations, FunctionBody,
+    KnownCustom, Operator, OperatorsReader, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
+    WasmFeatures,
 };
 
 /// What this runtime implements beyond the first version of WebAssembly.
@@ -23,7 +22,12 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM1
     .union(WasmFeatures::MULTI_VALUE)
     .union(WasmFeatures::BULK_MEMORY)
     .union(WasmFeatures::MULTI_MEMORY)
-    .union(WasmFeatures::EXTENDED_CONST);
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::FUNCTION_REFERENCES)
+    .union(WasmFeatures::GC)
+    .union(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::EXCEPTIONS);
 
 /// A byte offset of wasmparser's as ours.
 pub(super) fn position(offset: impl TryInto<usize>) -> usize {
@@ -34,7 +38,7 @@ fn range<T: TryInto<usize>>(range: Range<T>) -> Range<usize> {
     position(range.start)..position(range.end)
 }
 
-pub(super) fn parse(_engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<ModuleInfo, Error> {
+pub(super) fn parse(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<ModuleInfo, Error> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Error::Limit(format!("a module of {} bytes is too large", bytes.len())));
     }
@@ -48,12 +52,12 @@ pub(super) fn parse(_engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Mo
             checker.validate(&body)?;
             allocations = checker.into_allocations();
         }
-        read_payload(&mut info, payload)?;
+        read_payload(engine, &mut info, payload)?;
     }
     Ok(info)
 }
 
-fn read_payload(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error> {
+fn read_payload(engine: &Engine, info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error> {
     match payload {
         Payload::Version { encoding: wasmparser::Encoding::Component, range, .. } => {
             return Err(Error::Unsupported {
@@ -61,7 +65,7 @@ fn read_payload(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error
                 what: "a component; a core module is needed".into(),
             });
         }
-        Payload::TypeSection(section) => read_types(info, section)?,
+        Payload::TypeSection(section) => super::types::read(engine, info, section)?,
         Payload::ImportSection(section) => {
             for import in section.into_imports() {
                 let import = import?;
@@ -82,7 +86,8 @@ fn read_payload(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error
         Payload::GlobalSection(section) => {
             for global in section {
                 let global = global?;
-                info.globals.push(global_type(global.ty)?);
+                let ty = global_type(info, global.ty)?;
+                info.globals.push(ty);
                 info.global_inits.push(ConstExpr::read(&global.init_expr)?);
             }
         }
@@ -124,44 +129,18 @@ pub(super) fn local_declarations(body: &[u8]) -> Option<u32> {
 pub(super) fn callee(bytes: &[u8]) -> Option<Callee> {
     let mut reader = OperatorsReader::new(BinaryReader::new(bytes, 0));
     match reader.read().ok()? {
-        Operator::Call { function_index } => Some(Callee::Function(function_index)),
-        Operator::CallIndirect { table_index, .. } => Some(Callee::Element { table: table_index }),
+        Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+            Some(Callee::Function(function_index))
+        }
+        Operator::CallIndirect { table_index, .. } | Operator::ReturnCallIndirect { table_index, .. } => {
+            Some(Callee::Element { table: table_index })
+        }
         _ => None,
     }
 }
 
 fn unsupported(offset: usize, what: impl Into<String>) -> Error {
     Error::Unsupported { offset, what: what.into() }
-}
-
-fn value_types(types: &[ValType]) -> Result<Vec<ValueType>, Error> {
-    types.iter().map(|ty| value_type(*ty)).collect()
-}
-
-/// A type of wasmparser's as ours.
-pub(crate) fn value_type(ty: ValType) -> Result<ValueType, Error> {
-    Ok(match ty {
-        ValType::I32 => ValueType::I32,
-        ValType::I64 => ValueType::I64,
-        ValType::F32 => ValueType::F32,
-        ValType::F64 => ValueType::F64,
-        ValType::V128 => ValueType::V128,
-        ValType::Ref(reference) if reference.is_func_ref() => ValueType::FuncRef,
-        ValType::Ref(reference) if reference.is_extern_ref() => ValueType::ExternRef,
-        ValType::Ref(reference) => return Err(unsupported(0, format!("the type {reference}"))),
-    })
-}
-
-fn read_types(info: &mut ModuleInfo, section: wasmparser::TypeSectionReader<'_>) -> Result<(), Error> {
-    for group in section {
-        for ty in group?.into_types() {
-            let CompositeInnerType::Func(function) = ty.composite_type.inner else {
-                return Err(unsupported(0, "a type that is not a function type"));
-            };
-            info.types.push(FuncType::new(value_types(function.params())?, value_types(function.results())?));
-        }
-    }
-    Ok(())
 }
 
 fn read_import(info: &mut ModuleInfo, module: &str, name: &str, ty: TypeRef) -> Result<(), Error> {
@@ -176,7 +155,7 @@ fn read_import(info: &mut ModuleInfo, module: &str, name: &str, ty: TypeRef) -> 
             ExternType::Function(ty.clone())
         }
         TypeRef::Table(ty) => {
-            let ty = table_type(&ty)?;
+            let ty = table_type(info, &ty)?;
             info.tables.push(ty);
             info.imported.tables += 1;
             ExternType::Table(ty)
@@ -188,7 +167,7 @@ fn read_import(info: &mut ModuleInfo, module: &str, name: &str, ty: TypeRef) -> 
             ExternType::Memory(ty)
         }
         TypeRef::Global(ty) => {
-            let ty = global_type(ty)?;
+            let ty = global_type(info, ty)?;
             info.globals.push(ty);
             info.imported.globals += 1;
             ExternType::Global(ty)
@@ -204,9 +183,9 @@ fn narrow_size(size: u64) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }
 
-fn table_type(ty: &wasmparser::TableType) -> Result<TableType, Error> {
+fn table_type(info: &ModuleInfo, ty: &wasmparser::TableType) -> Result<TableType, Error> {
     Ok(TableType {
-        element: value_type(ValType::Ref(ty.element_type))?,
+        element: info.ref_type(ty.element_type)?,
         minimum: narrow_size(ty.initial),
         maximum: ty.maximum.map(narrow_size),
     })
@@ -216,14 +195,15 @@ fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
     MemoryType { minimum: narrow_size(ty.initial), maximum: ty.maximum.map(narrow_size) }
 }
 
-fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType, Error> {
-    Ok(GlobalType { content: value_type(ty.content_type)?, mutable: ty.mutable })
+fn global_type(info: &ModuleInfo, ty: wasmparser::GlobalType) -> Result<GlobalType, Error> {
+    Ok(GlobalType { content: info.value_type(ty.content_type)?, mutable: ty.mutable })
 }
 
 fn read_tables(info: &mut ModuleInfo, section: wasmparser::TableSectionReader<'_>) -> Result<(), Error> {
     for table in section {
         let table = table?;
-        info.tables.push(table_type(&table.ty)?);
+        let ty = table_type(info, &table.ty)?;
+        info.tables.push(ty);
         info.table_inits.push(match table.init {
             TableInit::RefNull => ConstExpr::of(ConstOp::RefNull),
             TableInit::Expr(expr) => ConstExpr::read(&expr)?,

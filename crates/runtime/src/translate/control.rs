@@ -4,11 +4,13 @@
 //! a branch stores them into the places that the target's height says, and whoever arrives finds them there.
 
 use super::function::{FunctionTranslator, user_trap};
+use super::reference::non_null;
 use crate::engine::Tier;
 use crate::error::Error;
 use crate::trap::TrapCode;
 use crate::value::ValueType;
 use crate::vm::{Builtin, offsets};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Value, types};
 use cranelift_frontend::Switch;
 use wasmparser::{BlockType, BrTable, Operator};
@@ -69,6 +71,8 @@ impl FunctionTranslator<'_> {
                 self.reachable = false;
             }
             Operator::BrIf { relative_depth } => self.branch_if(*relative_depth),
+            Operator::BrOnNull { relative_depth } => self.branch_on_null(*relative_depth),
+            Operator::BrOnNonNull { relative_depth } => self.branch_on_non_null(*relative_depth),
             Operator::BrTable { targets } => self.branch_table(targets),
             Operator::Return => {
                 let outermost = super::super::module::narrow(self.control.len()) - 1;
@@ -112,9 +116,9 @@ impl FunctionTranslator<'_> {
     fn block_type(&self, ty: BlockType) -> (Vec<ValueType>, Vec<ValueType>) {
         match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
-            BlockType::Type(ty) => (Vec::new(), crate::module::value_type(ty).into_iter().collect()),
+            BlockType::Type(ty) => (Vec::new(), self.info.value_type(ty).into_iter().collect()),
             BlockType::FuncType(index) => {
-                let ty = &self.info.types[index as usize];
+                let ty = self.info.signature(index);
                 (ty.params().to_vec(), ty.results().to_vec())
             }
         }
@@ -274,14 +278,44 @@ impl FunctionTranslator<'_> {
 
     fn branch_if(&mut self, depth: u32) {
         let condition = self.pop();
+        let next = self.split(condition);
+        self.branch(depth);
+        self.go_on(next);
+    }
+
+    /// Goes on where `condition` holds; returns the block for where it does not.
+    fn split(&mut self, condition: Value) -> Block {
         let taken = self.builder.create_block();
         let next = self.builder.create_block();
         self.builder.ins().brif(condition, taken, &[], next, &[]);
-        self.builder.switch_to_block(taken);
-        self.builder.seal_block(taken);
+        self.go_on(taken);
+        next
+    }
+
+    /// Goes on in a block that nothing else will branch to.
+    fn go_on(&mut self, block: Block) {
+        self.builder.switch_to_block(block);
+        self.builder.seal_block(block);
+    }
+
+    fn branch_on_null(&mut self, depth: u32) {
+        let ty = self.state.top_type();
+        let value = self.pop();
+        let null = self.builder.ins().icmp_imm_s(IntCC::Equal, value, 0);
+        let next = self.split(null);
         self.branch(depth);
-        self.builder.switch_to_block(next);
-        self.builder.seal_block(next);
+        self.go_on(next);
+        self.push(non_null(ty), value);
+    }
+
+    fn branch_on_non_null(&mut self, depth: u32) {
+        let ty = self.state.top_type();
+        let value = self.pop();
+        let next = self.split(value);
+        self.push(non_null(ty), value);
+        self.branch(depth);
+        self.state.drop_top();
+        self.go_on(next);
     }
 
     fn branch_table(&mut self, targets: &BrTable<'_>) {

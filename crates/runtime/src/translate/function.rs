@@ -51,7 +51,7 @@ pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Resul
     let mut locals = ty.params().to_vec();
     for group in body.get_locals_reader()? {
         let (count, ty) = group?;
-        locals.extend(std::iter::repeat_n(crate::module::value_type(ty)?, count as usize));
+        locals.extend(std::iter::repeat_n(info.value_type(ty)?, count as usize));
     }
     let has_v128 = locals.contains(&ValueType::V128);
     let layout = SlotLayout::new(narrow(locals.len()), has_v128);
@@ -223,7 +223,8 @@ impl FunctionTranslator<'_> {
             || self.variable_operator(operator)
             || self.numeric_operator(operator)
             || self.memory_operator(operator)
-            || self.table_operator(operator);
+            || self.table_operator(operator)
+            || self.reference_operator(operator)?;
         if handled {
             return Ok(());
         }

@@ -10,6 +10,7 @@ mod function;
 mod memory;
 mod numeric;
 mod points;
+mod reference;
 mod state;
 mod table;
 mod variable;
@@ -43,7 +44,7 @@ pub(crate) fn clif_type(ty: ValueType) -> ir::Type {
         ValueType::F32 => types::F32,
         ValueType::F64 => types::F64,
         ValueType::V128 => types::I8X16,
-        ValueType::I64 | ValueType::FuncRef | ValueType::ExternRef => types::I64,
+        ValueType::I64 | ValueType::Ref(_) => types::I64,
     }
 }
 

@@ -242,8 +242,6 @@ pub(super) fn constant(builder: &mut FunctionBuilder<'_>, ty: ValueType, bits: u
             let zero = builder.ins().iconst(types::I8, 0);
             builder.ins().splat(types::I8X16, zero)
         }
-        ValueType::I64 | ValueType::FuncRef | ValueType::ExternRef => {
-            builder.ins().iconst(types::I64, bits.cast_signed())
-        }
+        ValueType::I64 | ValueType::Ref(_) => builder.ins().iconst(types::I64, bits.cast_signed()),
     }
 }

@@ -1,5 +1,4 @@
-//! Tables and references. A reference is 64 bits: the address of a `FuncRef`, or a number of the host's plus one;
-//! 0 is null.
+//! Tables. An element is a reference, as `reference.rs` describes it.
 
 use super::function::FunctionTranslator;
 use crate::trap::TrapCode;
@@ -8,31 +7,17 @@ use crate::vm::offsets::view;
 use crate::vm::{Builtin, offsets::POINTER};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
-use wasmparser::{HeapType, Operator};
+use wasmparser::Operator;
 
 impl FunctionTranslator<'_> {
     /// Handles an operator of this family; false if it is none.
     pub(super) fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
-            Operator::RefNull { hty } => {
-                let ty = if *hty == HeapType::EXTERN { ValueType::ExternRef } else { ValueType::FuncRef };
-                self.state.push_constant(&mut self.builder, ty, 0);
-            }
-            Operator::RefIsNull => {
-                let value = self.pop();
-                let null = self.builder.ins().icmp_imm_s(IntCC::Equal, value, 0);
-                let null = self.builder.ins().uextend(types::I32, null);
-                self.push(ValueType::I32, null);
-            }
-            Operator::RefFunc { function_index } => {
-                let value = self.func_ref(*function_index);
-                self.push(ValueType::FuncRef, value);
-            }
             Operator::TableGet { table } => {
                 let index = self.pop();
                 let address = self.element(*table, index, TrapCode::TableOutOfBounds);
                 let value = self.builder.ins().load(types::I64, MemFlagsData::trusted(), address, 0);
-                self.push(self.info.tables[*table as usize].element, value);
+                self.push(ValueType::Ref(self.info.tables[*table as usize].element), value);
             }
             Operator::TableSet { table } => {
                 let value = self.pop();
@@ -63,15 +48,6 @@ impl FunctionTranslator<'_> {
             _ => return false,
         }
         true
-    }
-
-    fn func_ref(&mut self, function: u32) -> Value {
-        let imported = self.info.imported.functions;
-        if function < imported {
-            return self.vmctx_pointer(self.offsets.imported_function(function));
-        }
-        let offset = self.offsets.defined_function(function - imported);
-        self.builder.ins().iadd_imm_s(self.vmctx, i64::from(offset))
     }
 
     /// The element that `call_indirect` names: the address of a `FuncRef`, or 0.

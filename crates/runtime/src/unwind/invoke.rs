@@ -4,7 +4,7 @@
 use super::activation::{current, enter};
 use crate::store::{FuncHandle, Store};
 use crate::trap::Failure;
-use crate::value::{FuncType, Value};
+use crate::value::{FuncType, Value, ValueType};
 use crate::vm::func_ref_at;
 
 /// Bytes of the thread's stack that host functions may use below a guest that used up its own share.
@@ -24,7 +24,8 @@ impl FuncHandle {
     pub fn call(self, store: &mut Store, args: &[Value]) -> Result<Vec<Value>, Failure> {
         let unknown = || Failure::Host("a function of another store".into());
         let ty = self.ty(store).ok_or_else(unknown)?;
-        if !args.iter().map(Value::ty).eq(ty.params().iter().copied()) {
+        let fit = |(arg, param): (&Value, &ValueType)| store.fits(*arg, *param);
+        if args.len() != ty.params().len() || !args.iter().zip(ty.params()).all(fit) {
             return Err(Failure::Arguments(ty.to_string()));
         }
         let mut values = vec![0u128; ty.params().len().max(ty.results().len()).max(1)];

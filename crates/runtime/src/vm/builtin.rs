@@ -30,6 +30,8 @@ builtins! {
     FunctionEntry();
     /// At a loop header with the interrupt flag set: prepares a stop at the next operator.
     LoopHeader();
+    /// type, other type -> whether the first extends the second.
+    Extends(I32 I32) -> I32;
     /// memory, pages -> old size in pages, or -1.
     MemoryGrow(I32 I32) -> I32;
     /// destination memory, source memory, destination, source, length.

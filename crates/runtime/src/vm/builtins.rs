@@ -6,12 +6,14 @@ use super::vmctx::VmContext;
 use super::{Builtin, Limits};
 use crate::store::Store;
 use crate::trap::TrapCode;
+use frame_table::TypeId;
 
 /// The address of a builtin's code.
 pub(super) fn address(builtin: Builtin) -> usize {
     match builtin {
         Builtin::FunctionEntry => function_entry as *const () as usize,
         Builtin::LoopHeader => loop_header as *const () as usize,
+        Builtin::Extends => extends as *const () as usize,
         Builtin::MemoryGrow => memory_grow as *const () as usize,
         Builtin::MemoryCopy => memory_copy as *const () as usize,
         Builtin::MemoryFill => memory_fill as *const () as usize,
@@ -60,6 +62,12 @@ extern "C" fn loop_header(vmctx: usize, pc: usize, fp: usize) {
         }
         Ok(())
     });
+}
+
+extern "C" fn extends(vmctx: usize, pc: usize, fp: usize, one: u32, other: u32) -> u32 {
+    run(Builtin::Extends, vmctx, pc, fp, |store, _| {
+        Ok(u32::from(store.engine().extends(TypeId(one), TypeId(other))))
+    })
 }
 
 /// `-1` for none.

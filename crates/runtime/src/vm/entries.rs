@@ -123,7 +123,8 @@ fn call_host(store: &mut Store, index: u32, instance: Option<u32>, values: *mut 
         }
         Err(other) => return Err(other.into()),
     };
-    if !results.iter().map(crate::Value::ty).eq(ty.results().iter().copied()) {
+    let fit = |(value, ty): (&crate::Value, &crate::ValueType)| store.fits(*value, *ty);
+    if results.len() != ty.results().len() || !results.iter().zip(ty.results()).all(fit) {
         return Err(Failure::Host(format!("a host function returned other types than {ty}")));
     }
     for (place, result) in results.into_iter().enumerate() {

@@ -36,6 +36,17 @@ pub(crate) mod func_ref {
     pub(crate) const SIZE: u32 = 32;
 }
 
+/// How a reference outside of the `func` hierarchy is kept in 64 bits; 0 is null.
+pub(crate) mod reference {
+    /// The bits that say what it is, unless [`I31`] is set. None of them: the address of an object.
+    pub(crate) const TAG: u64 = 0b11;
+    /// A 31-bit integer, one bit higher up.
+    pub(crate) const I31: u64 = 0b01;
+    /// A number of the host's, [`SHIFT`] bits higher up.
+    pub(crate) const HOST: u64 = 0b10;
+    pub(crate) const SHIFT: u32 = 2;
+}
+
 /// Offsets within a `MemoryView` and a `TableView`.
 pub(crate) mod view {
     /// Address of the first byte or element.
