@@ -1,7 +1,8 @@
 //! The specification's test suite over the runtime, three times: plain code, instrumented code, and instrumented code
 //! that stops at every operator, where every local and operand of the running frame is read.
 //!
-//! It takes the scripts of WebAssembly 2.0 without vectors, and of extended constant expressions.
+//! It takes the scripts of WebAssembly 2.0, and of these proposals: extended constant expressions, tail calls, typed
+//! function references, vectors and relaxed vectors.
 //! `known-failures.txt` lists assertions that fail, as `MODE FILE:LINE`. It is checked both ways: an assertion that is
 //! listed and holds is a failure too. `UPDATE_EXPECT=1` writes the list anew.
 
@@ -42,6 +43,8 @@ fn main() -> Result<ExitCode> {
         .chain(proposal(Proposal::ExtendedConst))
         .chain(proposal(Proposal::TailCall))
         .chain(proposal(Proposal::FunctionReferences))
+        .chain(proposal(Proposal::Simd))
+        .chain(proposal(Proposal::RelaxedSimd))
         .collect();
     anyhow::ensure!(files.len() >= SCRIPTS, "only {} scripts were found", files.len());
     for file in files {

@@ -2,7 +2,7 @@
 
 use runtime::{HeapType, Reference, Value};
 use wast::WastArg;
-use wast::core::{AbstractHeapType, NanPattern, WastArgCore, WastRetCore};
+use wast::core::{AbstractHeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 
 /// An argument; none if the runtime has no such type.
 pub(crate) fn argument(argument: &WastArg<'_>) -> Option<Value> {
@@ -15,7 +15,7 @@ pub(crate) fn argument(argument: &WastArg<'_>) -> Option<Value> {
         WastArgCore::RefNull(heap) => Value::null(heap_type(heap)?),
         WastArgCore::RefExtern(number) => Value::ExternRef(Some(Reference::Host(*number))),
         WastArgCore::RefHost(number) => Value::AnyRef(Some(Reference::Host(*number))),
-        WastArgCore::V128(_) => return None,
+        WastArgCore::V128(lanes) => Value::V128(u128::from_le_bytes(lanes.to_le_bytes())),
     })
 }
 
@@ -41,16 +41,9 @@ pub(crate) fn fits(value: Value, expected: &WastRetCore<'_>) -> bool {
     match (expected, value) {
         (WastRetCore::I32(expected), Value::I32(value)) => *expected == value,
         (WastRetCore::I64(expected), Value::I64(value)) => *expected == value,
-        (WastRetCore::F32(pattern), Value::F32(bits)) => match pattern {
-            NanPattern::CanonicalNan => bits & 0x7fff_ffff == 0x7fc0_0000,
-            NanPattern::ArithmeticNan => bits & 0x7fc0_0000 == 0x7fc0_0000,
-            NanPattern::Value(expected) => expected.bits == bits,
-        },
-        (WastRetCore::F64(pattern), Value::F64(bits)) => match pattern {
-            NanPattern::CanonicalNan => bits & 0x7fff_ffff_ffff_ffff == 0x7ff8_0000_0000_0000,
-            NanPattern::ArithmeticNan => bits & 0x7ff8_0000_0000_0000 == 0x7ff8_0000_0000_0000,
-            NanPattern::Value(expected) => expected.bits == bits,
-        },
+        (WastRetCore::F32(pattern), Value::F32(bits)) => fits_f32(pattern, bits),
+        (WastRetCore::F64(pattern), Value::F64(bits)) => fits_f64(pattern, bits),
+        (WastRetCore::V128(pattern), Value::V128(bits)) => fits_vector(pattern, bits.to_le_bytes()),
         (WastRetCore::RefNull(heap), value) => {
             let of_hierarchy = |heap| heap_type(heap).is_none_or(|heap| value == Value::null(heap));
             is_null(value) && heap.as_ref().is_none_or(of_hierarchy)
@@ -66,5 +59,40 @@ pub(crate) fn fits(value: Value, expected: &WastRetCore<'_>) -> bool {
         (WastRetCore::RefFunc(_), Value::FuncRef(Some(_))) => true,
         (WastRetCore::Either(cases), value) => cases.iter().any(|case| fits(value, case)),
         _ => false,
+    }
+}
+
+fn fits_f32(pattern: &NanPattern<wast::token::F32>, bits: u32) -> bool {
+    match pattern {
+        NanPattern::CanonicalNan => bits & 0x7fff_ffff == 0x7fc0_0000,
+        NanPattern::ArithmeticNan => bits & 0x7fc0_0000 == 0x7fc0_0000,
+        NanPattern::Value(expected) => expected.bits == bits,
+    }
+}
+
+fn fits_f64(pattern: &NanPattern<wast::token::F64>, bits: u64) -> bool {
+    match pattern {
+        NanPattern::CanonicalNan => bits & 0x7fff_ffff_ffff_ffff == 0x7ff8_0000_0000_0000,
+        NanPattern::ArithmeticNan => bits & 0x7ff8_0000_0000_0000 == 0x7ff8_0000_0000_0000,
+        NanPattern::Value(expected) => expected.bits == bits,
+    }
+}
+
+/// Whether a vector's bytes, low lane first, are what is expected of each lane.
+fn fits_vector(pattern: &V128Pattern, bytes: [u8; 16]) -> bool {
+    let integers = |expected: Vec<u8>| expected == bytes;
+    match pattern {
+        V128Pattern::I8x16(lanes) => integers(lanes.iter().flat_map(|lane| lane.to_le_bytes()).collect()),
+        V128Pattern::I16x8(lanes) => integers(lanes.iter().flat_map(|lane| lane.to_le_bytes()).collect()),
+        V128Pattern::I32x4(lanes) => integers(lanes.iter().flat_map(|lane| lane.to_le_bytes()).collect()),
+        V128Pattern::I64x2(lanes) => integers(lanes.iter().flat_map(|lane| lane.to_le_bytes()).collect()),
+        V128Pattern::F32x4(lanes) => {
+            let (found, _) = bytes.as_chunks();
+            lanes.iter().zip(found).all(|(lane, bytes)| fits_f32(lane, u32::from_le_bytes(*bytes)))
+        }
+        V128Pattern::F64x2(lanes) => {
+            let (found, _) = bytes.as_chunks();
+            lanes.iter().zip(found).all(|(lane, bytes)| fits_f64(lane, u64::from_le_bytes(*bytes)))
+        }
     }
 }

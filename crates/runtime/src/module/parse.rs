@@ -6,6 +6,7 @@ use super::{
 };
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::value::ValueType;
 use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
@@ -23,6 +24,8 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM1
     .union(WasmFeatures::BULK_MEMORY)
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::SIMD)
+    .union(WasmFeatures::RELAXED_SIMD)
     .union(WasmFeatures::TAIL_CALL)
     .union(WasmFeatures::FUNCTION_REFERENCES)
     .union(WasmFeatures::GC)
@@ -54,6 +57,10 @@ pub(super) fn parse(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Mod
         }
         read_payload(engine, &mut info, payload)?;
     }
+    let vectors = |types: &[ValueType]| types.contains(&ValueType::V128);
+    let signatures = info.types.iter().filter_map(|ty| ty.func());
+    info.has_v128 = info.globals.iter().any(|global| global.content == ValueType::V128)
+        || signatures.into_iter().any(|ty| vectors(ty.params()) || vectors(ty.results()));
     Ok(info)
 }
 

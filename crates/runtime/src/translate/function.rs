@@ -22,6 +22,9 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 /// The name under which the code generator sees the breakpoint thunk; `crates/runtime/src/jit` knows its address.
 pub(crate) const BREAKPOINT_THUNK: UserExternalName = UserExternalName { namespace: 1, index: 0 };
 
+/// The byte that every vector operator starts with. Elsewhere in a body it only makes the state slot larger.
+const SIMD_PREFIX: u8 = 0xfd;
+
 /// One function in translation.
 pub(super) struct FunctionTranslator<'a> {
     pub(super) engine: &'a Engine,
@@ -53,7 +56,7 @@ pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Resul
         let (count, ty) = group?;
         locals.extend(std::iter::repeat_n(info.value_type(ty)?, count as usize));
     }
-    let has_v128 = locals.contains(&ValueType::V128);
+    let has_v128 = info.has_v128 || locals.contains(&ValueType::V128) || bytes.contains(&SIMD_PREFIX);
     let layout = SlotLayout::new(narrow(locals.len()), has_v128);
 
     let mut clif = ir::Function::with_name_signature(UserFuncName::user(0, index), native_signature(ty));
@@ -224,7 +227,8 @@ impl FunctionTranslator<'_> {
             || self.numeric_operator(operator)
             || self.memory_operator(operator)
             || self.table_operator(operator)
-            || self.reference_operator(operator)?;
+            || self.reference_operator(operator)?
+            || self.simd_operator(operator);
         if handled {
             return Ok(());
         }

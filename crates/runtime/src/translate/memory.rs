@@ -84,7 +84,7 @@ impl FunctionTranslator<'_> {
     }
 
     /// Pops an index; returns the native address that it means.
-    fn address(&mut self, memarg: &MemArg) -> Value {
+    pub(super) fn address(&mut self, memarg: &MemArg) -> Value {
         // Without garbage collection nothing but a memory is named here.
         let memory = match memarg.target {
             MemArgTarget::Memory(memory) | MemArgTarget::Array(memory) => memory,
@@ -126,6 +126,6 @@ impl FunctionTranslator<'_> {
 }
 
 /// An access that traps when it faults.
-fn access() -> MemFlagsData {
+pub(super) fn access() -> MemFlagsData {
     MemFlagsData::new().with_trap_code(Some(user_trap(TrapCode::MemoryOutOfBounds)))
 }

@@ -11,6 +11,7 @@ mod memory;
 mod numeric;
 mod points;
 mod reference;
+mod simd;
 mod state;
 mod table;
 mod variable;
