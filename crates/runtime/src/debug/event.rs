@@ -1,0 +1,119 @@
+//! What a hook is told, and telling it.
+
+use crate::instance::Instance;
+use crate::store::Store;
+use crate::trap::{Failure, TrapCode};
+use crate::vm::Limits;
+use frame_table::ModulePc;
+use std::sync::Arc;
+
+/// Something that a debugger wants to know of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DebugEvent {
+    /// The innermost frame is about to run the operator at an armed program point.
+    Point {
+        /// Index of the module in the store.
+        module: usize,
+        /// The operator.
+        pc: ModulePc,
+        /// Whether a breakpoint is there.
+        breakpoint: bool,
+        /// Whether somebody asked for an interrupt, which this stop answers.
+        interrupted: bool,
+    },
+    /// The innermost frame's operator traps.
+    Trap(TrapCode),
+    /// A host function failed.
+    HostError(String),
+    /// A host function that waits noticed that an interrupt is wanted; it goes on waiting after.
+    InterruptedInHost,
+    /// A module was instantiated; its start function has not run.
+    ModuleLoaded(Instance),
+}
+
+/// What the guest does after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumption {
+    /// Goes on: from a point with its operator, from a trap by ending.
+    Continue,
+    /// Ends with [`Failure::Killed`].
+    Kill,
+}
+
+/// Whoever is told of events.
+pub trait DebugHook: Send + Sync {
+    /// An event happened; the store is stopped until this returns.
+    fn event(&self, store: &mut Store, event: DebugEvent) -> Resumption;
+}
+
+impl Store {
+    /// Has a hook told of all events, or none.
+    pub fn set_debug_hook(&mut self, hook: Option<Arc<dyn DebugHook>>) {
+        self.debug.hook = hook;
+    }
+
+    /// The innermost frame is at an armed point.
+    pub(crate) fn at_point(&mut self) -> Result<(), Failure> {
+        let Some(frame) = self.innermost_frame() else { return Ok(()) };
+        let (module, pc) = (frame.module, frame.pc);
+        let breakpoint = self.debug.breakpoints.get(&module).is_some_and(|points| points.contains(&pc));
+        let stepping = self.limits().requested(Limits::STEP);
+        // Told after the breakpoint: one stop has one reason, and none is lost.
+        let interrupted = !breakpoint && self.limits().clear(Limits::INTERRUPT) != 0;
+        if stepping {
+            self.arm_around();
+        } else if !breakpoint && !interrupted {
+            // Armed for an interrupt that was taken back or answered elsewhere.
+            self.disarm_all();
+            return Ok(());
+        }
+        match self.report(DebugEvent::Point { module, pc, breakpoint, interrupted }) {
+            Resumption::Continue => {
+                if !self.limits().requested(Limits::STEP) {
+                    self.disarm_all();
+                }
+                Ok(())
+            }
+            Resumption::Kill => Err(Failure::Killed),
+        }
+    }
+
+    /// How the guest ends by a trap, after whoever debugs it saw it.
+    pub(crate) fn trap_failure(&mut self, code: TrapCode) -> Failure {
+        match self.report(DebugEvent::Trap(code)) {
+            Resumption::Continue => Failure::Trap(code),
+            Resumption::Kill => Failure::Killed,
+        }
+    }
+
+    /// After a host function that Wasm code at `pc` called: an interrupt that is still wanted stops at the next point.
+    pub(crate) fn after_host_call(&mut self, pc: usize) {
+        if self.limits().requested(Limits::INTERRUPT) {
+            self.arm_for_request(pc);
+        }
+    }
+
+    /// In a host function: lets the debugger stop here if an interrupt is wanted.
+    pub(crate) fn stop_in_host(&mut self) -> Result<(), Failure> {
+        if self.debug.hook.is_none() || self.limits().clear(Limits::INTERRUPT) == 0 {
+            return Ok(());
+        }
+        match self.report(DebugEvent::InterruptedInHost) {
+            Resumption::Continue => Ok(()),
+            Resumption::Kill => Err(Failure::Killed),
+        }
+    }
+
+    pub(crate) fn report_loaded(&mut self, instance: Instance) {
+        self.report(DebugEvent::ModuleLoaded(instance));
+    }
+
+    /// Tells the hook; frames that were found before are stale after.
+    pub(crate) fn report(&mut self, event: DebugEvent) -> Resumption {
+        let Some(hook) = self.debug.hook.clone() else { return Resumption::Continue };
+        let resumption = hook.event(self, event);
+        self.debug.generation += 1;
+        resumption
+    }
+}
