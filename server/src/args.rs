@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::limits::LimitOptions;
+
 /// What the user typed, checked and sorted.
 #[derive(Debug, PartialEq)]
 pub struct Arguments {
@@ -71,6 +73,8 @@ pub struct GuestOptions {
     pub invoke: Option<String>,
     /// A file with the debug info.
     pub debug_file: Option<PathBuf>,
+    /// What it may use of the machine.
+    pub limits: LimitOptions,
 }
 
 /// What the server does when clients come and go.
@@ -191,6 +195,8 @@ struct GuestFlags {
     /// A file with the debug info, if the module has it not itself
     #[arg(long, value_name = "FILE")]
     debug_file: Option<PathBuf>,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 impl Arguments {
@@ -276,13 +282,13 @@ fn address_and_rest(
 
 impl GuestFlags {
     fn with_words(self, words: Vec<OsString>, what: &str) -> Result<GuestOptions, clap::Error> {
-        let Self { dir, env, invoke, debug_file } = self;
+        let Self { dir, env, invoke, debug_file, limits } = self;
         let mut words = words.into_iter();
         let Some(module) = words.next() else {
             return Err(usage_error(ErrorKind::MissingRequiredArgument, format!("{what} is missing")));
         };
         let (module, args) = (PathBuf::from(module), words.collect());
-        Ok(GuestOptions { module, args, dirs: dir, env, invoke, debug_file })
+        Ok(GuestOptions { module, args, dirs: dir, env, invoke, debug_file, limits })
     }
 }
 

@@ -9,6 +9,7 @@ use runtime::{Engine, EngineConfig, ExternType, FuncType, Linker, Module, Tier};
 
 use crate::args::GuestOptions;
 use crate::invoke;
+use crate::limits::LimitOptions;
 
 /// The first bytes of a module in the binary format.
 const MAGIC: &[u8] = b"\0asm";
@@ -48,9 +49,8 @@ impl ModuleFile {
     ///
     /// # Errors
     /// When a file cannot be read or the module is not valid.
-    pub(crate) fn load(path: &Path, debug_file: Option<&Path>) -> Result<Self> {
-        let engine =
-            Engine::new(EngineConfig { tier: Tier::Debug, max_stack: MAX_STACK, ..EngineConfig::default() })?;
+    pub(crate) fn load(path: &Path, debug_file: Option<&Path>, limits: LimitOptions) -> Result<Self> {
+        let engine = Engine::new(EngineConfig { tier: Tier::Debug, ..limits.config() })?;
         let module = load_module(&engine, path)?;
         let debug_file = debug_file.map(load_debug_file).transpose()?;
         Ok(Self { path: path.to_owned(), engine, module, debug_file })
@@ -103,7 +103,7 @@ impl Program {
     /// # Errors
     /// When a file cannot be read, the module is not valid, or it has not the function that is to be called.
     pub(crate) fn load(options: GuestOptions) -> Result<Self> {
-        let file = ModuleFile::load(&options.module, options.debug_file.as_deref())?;
+        let file = ModuleFile::load(&options.module, options.debug_file.as_deref(), options.limits)?;
         let program = Self { file, options };
         program.entry(&program.given_words()?)?;
         Ok(program)
@@ -201,9 +201,6 @@ impl Program {
         Ok(linker)
     }
 }
-
-/// Bytes of stack for the guest. As much as a native program has by default on Linux.
-const MAX_STACK: usize = 8 << 20;
 
 fn load_module(engine: &Engine, path: &Path) -> Result<Module> {
     let shown = path.display();

@@ -11,6 +11,7 @@ mod demo;
 mod exit;
 mod guest;
 mod invoke;
+mod limits;
 mod log;
 mod refusal;
 mod relay;

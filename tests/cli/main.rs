@@ -1,5 +1,6 @@
 //! The command line of the server: every spelling, every exit status, and one clear line for every mistake.
 
+mod limits;
 mod mistakes;
 mod programs;
 mod spellings;

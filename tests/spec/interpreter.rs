@@ -257,9 +257,9 @@ fn define_spectest(linker: &mut Linker, store: &mut Store) -> Result<(), Error> 
     for (name, value) in globals {
         linker.define_global(store, "spectest", name, false, value);
     }
-    let table = TableType { element: RefType::nullable(HeapType::Func), minimum: 10, maximum: Some(20) };
+    let table = TableType::new(RefType::nullable(HeapType::Func), 10, Some(20));
     linker.define_table(store, "spectest", "table", table)?;
-    linker.define_memory(store, "spectest", "memory", MemoryType { minimum: 1, maximum: Some(2) })
+    linker.define_memory(store, "spectest", "memory", MemoryType::new(1, Some(2)))
 }
 
 /// Looks at every operator that runs: all of the frame must be readable, and of the types that it states.

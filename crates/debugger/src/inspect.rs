@@ -177,10 +177,12 @@ impl<'a> Paused<'a> {
 
     /// The function in a table's element, if it is of the same instance.
     fn element_function(&self, instance: Instance, table: u32, index: Value) -> Option<u32> {
-        let Value::I32(index) = index else { return None };
-        let Value::FuncRef(Some(handle)) =
-            self.store.table_element(instance, table, index.cast_unsigned())?
-        else {
+        let index = match index {
+            Value::I32(index) => u64::from(index.cast_unsigned()),
+            Value::I64(index) => index.cast_unsigned(),
+            _ => return None,
+        };
+        let Value::FuncRef(Some(handle)) = self.store.table_element(instance, table, index)? else {
             return None;
         };
         let (owner, function) = self.store.function_of(handle)?;
@@ -209,11 +211,7 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When there is no such memory.
     pub fn memory_size(&self, instance: Instance, memory: u32) -> Result<u64, Error> {
-        Ok(self.bytes(instance, memory)?.len() as u64)
-    }
-
-    fn bytes(&self, instance: Instance, memory: u32) -> Result<&[u8], Error> {
-        self.store.memory_bytes(instance, memory).ok_or(Error::NoEntity("memory"))
+        self.store.memory_size(instance, memory).ok_or(Error::NoEntity("memory"))
     }
 
     /// Reads a memory from `address` on; returns how many bytes there were, fewer at its end.
@@ -227,11 +225,7 @@ impl<'a> Paused<'a> {
         address: u64,
         into: &mut [u8],
     ) -> Result<usize, Error> {
-        let bytes = self.bytes(instance, memory)?;
-        let from = usize::try_from(address).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
-        let length = from.len().min(into.len());
-        into[..length].copy_from_slice(&from[..length]);
-        Ok(length)
+        self.store.read_memory(instance, memory, address, into).ok_or(Error::NoEntity("memory"))
     }
 
     /// Writes to a memory, all bytes or none.
@@ -245,19 +239,17 @@ impl<'a> Paused<'a> {
         address: u64,
         from: &[u8],
     ) -> Result<(), Error> {
+        self.memory_size(instance, memory)?;
         let end = address.saturating_add(from.len() as u64);
-        let bytes = self.store.memory_bytes_mut(instance, memory).ok_or(Error::NoEntity("memory"))?;
-        let range = usize::try_from(address).ok().zip(usize::try_from(end).ok());
-        let place = range.and_then(|(start, end)| bytes.get_mut(start..end));
-        place.ok_or(Error::OutOfMemory { memory, start: address, end })?.copy_from_slice(from);
-        Ok(())
+        let written = self.store.write_memory(instance, memory, address, from);
+        written.then_some(()).ok_or(Error::OutOfMemory { memory, start: address, end })
     }
 
     /// An element of a table.
     ///
     /// # Errors
     /// When there is none.
-    pub fn table_element(&self, instance: Instance, table: u32, index: u32) -> Result<Value, Error> {
+    pub fn table_element(&self, instance: Instance, table: u32, index: u64) -> Result<Value, Error> {
         self.store.table_element(instance, table, index).ok_or(Error::NoEntity("table element"))
     }
 

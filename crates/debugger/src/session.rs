@@ -24,6 +24,9 @@ use tokio::sync::mpsc;
 /// Bytes of the guest thread's stack, beyond what the guest itself may use: host functions and the debugger run there.
 const HOST_STACK: usize = 4 << 20;
 
+/// No thread can have a stack of so many bytes: asking for it is an error.
+const ADDRESS_SPACE: usize = 1 << 47;
+
 /// What a session reports, in order.
 pub type Events = mpsc::UnboundedReceiver<Event>;
 
@@ -77,7 +80,7 @@ impl Session {
             interrupt: OnceLock::new(),
         });
         let remote = Remote { shared: Arc::clone(&shared), requests: Arc::new(Mutex::new(receiver)), events };
-        let stack = guest.engine.config().max_stack + HOST_STACK;
+        let stack = guest.engine.config().max_stack.saturating_add(HOST_STACK).min(ADDRESS_SPACE);
         std::thread::Builder::new()
             .name("guest".into())
             .stack_size(stack)

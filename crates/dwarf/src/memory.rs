@@ -19,6 +19,8 @@ pub(crate) struct Memory<'a> {
     pub(crate) table_length: u64,
     /// Table index and function index of functions in table 0, in the order in which they are put there.
     pub(crate) functions: Vec<(u64, u32)>,
+    /// Whether memory 0 has 64-bit addresses.
+    pub(crate) is_wide: bool,
     has_memory: bool,
     has_table: bool,
 }
@@ -70,6 +72,7 @@ impl<'a> Memory<'a> {
     fn memory(&mut self, ty: MemoryType) {
         if !self.has_memory {
             self.has_memory = true;
+            self.is_wide = ty.memory64;
             let page = 1_u64.checked_shl(ty.page_size_log2.unwrap_or(PAGE_SIZE_LOG2)).unwrap_or(0);
             self.size = ty.initial.saturating_mul(page);
         }

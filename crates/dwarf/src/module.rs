@@ -118,6 +118,12 @@ impl Function {
 }
 
 impl<'a> Module<'a> {
+    /// Whether the program's pointers have 64 bits: its first memory says so.
+    #[must_use]
+    pub fn has_wide_pointers(&self) -> bool {
+        self.memory.is_wide
+    }
+
     /// Reads a module.
     ///
     /// # Errors

@@ -185,6 +185,14 @@ impl AddressSpace {
         self.memories.address(u64::from(instance) * PER_INSTANCE + memory, offset)
     }
 
+    /// Bytes from an address of a memory to the end of the range in which that memory is shown.
+    pub(crate) fn memory_room(&self, address: u64) -> u64 {
+        if let Some(room) = self.main_memory_end.checked_sub(address).filter(|room| *room > 0) {
+            return room;
+        }
+        self.memories.find(address).map_or(0, |(_, offset)| self.memories.stride - offset)
+    }
+
     /// Address of a global's slot.
     pub(crate) fn global(&self, instance: u32, global: u32) -> Option<u64> {
         self.globals.address(u64::from(instance), u64::from(global) * SLOT)

@@ -25,7 +25,11 @@ pub(crate) fn read(
     into: &mut [u8],
 ) -> Result<usize, Fault> {
     let count = match space.place(address).ok_or(Fault::Unmapped)? {
-        Place::Memory { instance, memory, offset } => machine.read_memory(instance, memory, offset, into),
+        Place::Memory { instance, memory, offset } => {
+            // What of the memory is beyond its range has no address.
+            let shown = into.len().min(index(space.memory_room(address)));
+            machine.read_memory(instance, memory, offset, into.get_mut(..shown).unwrap_or_default())
+        }
         Place::Global { .. } | Place::Table { .. } => read_values(machine, space, address, into)?,
         Place::Bytecode { module, offset } => {
             let file = machine.bytecode(module).ok_or(Fault::Unmapped)?;
@@ -100,6 +104,7 @@ pub(crate) fn write(
     bytes: &[u8],
 ) -> Result<(), Fault> {
     match space.place(address).ok_or(Fault::Unmapped)? {
+        Place::Memory { .. } if wide(bytes.len()) > space.memory_room(address) => Err(Fault::Unmapped),
         Place::Memory { instance, memory, offset } => machine.write_memory(instance, memory, offset, bytes),
         Place::Global { instance, global, byte } => {
             let place = ValuePlace::Global { instance, index: global };

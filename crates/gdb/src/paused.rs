@@ -50,7 +50,7 @@ impl Machine for View<'_, '_> {
             }
             ValuePlace::Element { instance, table, index } => {
                 let instance = self.instance(instance)?;
-                self.paused.table_element(instance, table, index).map_err(|_| Fault::Unmapped)
+                self.paused.table_element(instance, table, index.into()).map_err(|_| Fault::Unmapped)
             }
         }
     }

@@ -8,11 +8,12 @@ use crate::machine::{Fault, Machine};
 
 pub(crate) mod x86_64;
 
-/// The machine to show for a module of that many bytes: gdb gets pointers of the program's size unless the code needs more
-/// addresses than those have.
-pub(crate) fn for_module(bytes: usize) -> &'static dyn Persona {
-    let fits = u64::try_from(bytes).is_ok_and(|bytes| bytes < x86_64::X32.space().code.stride);
-    if fits { &x86_64::X32 } else { &x86_64::X64 }
+/// The machine to show for a module: gdb gets pointers of the program's size unless the code needs more addresses than
+/// those have.
+pub(crate) fn for_module(bytes: &[u8]) -> &'static dyn Persona {
+    let fits = u64::try_from(bytes.len()).is_ok_and(|bytes| bytes < x86_64::X32.space().code.stride);
+    let is_wide = dwarf::Module::parse(bytes).is_ok_and(|module| module.has_wide_pointers());
+    if fits && !is_wide { &x86_64::X32 } else { &x86_64::X64 }
 }
 
 /// One machine to show.

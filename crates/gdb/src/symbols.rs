@@ -33,7 +33,7 @@ impl Program {
 
     /// The machine that is shown for it.
     pub(crate) fn persona(&self) -> &'static dyn Persona {
-        persona::for_module(self.module.len())
+        persona::for_module(&self.module)
     }
 
     fn image_for(&self, persona: &dyn Persona) -> Result<dwarf::SymbolImage, dwarf::Error> {

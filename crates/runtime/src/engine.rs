@@ -26,13 +26,27 @@ pub struct EngineConfig {
     /// Bytes of stack that a guest may use before it traps with [`crate::TrapCode::StackOverflow`]. The thread's own
     /// stack is a limit as well.
     pub max_stack: usize,
+    /// Bytes that one linear memory may have. `memory.grow` beyond returns -1. Address space for all of them is
+    /// reserved for each memory with 64-bit addresses.
+    pub max_memory: u64,
+    /// Elements that one table may have. `table.grow` beyond returns -1.
+    pub max_table: u64,
+    /// Instances that one store may have.
+    pub max_instances: u32,
     /// Compile for any processor of this architecture instead of the one at hand.
     pub baseline_processor: bool,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { tier: Tier::Debug, max_stack: 1 << 20, baseline_processor: false }
+        Self {
+            tier: Tier::Debug,
+            max_stack: 1 << 20,
+            max_memory: 16 << 30,
+            max_table: 10_000_000,
+            max_instances: 10_000,
+            baseline_processor: false,
+        }
     }
 }
 

@@ -4,13 +4,13 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::linker::{Definition, Linker};
 use crate::module::{
-    ConstExpr, ConstOp, ExternIndex, ExternType, GlobalType, MemoryType, Module, ModuleInfo, SegmentMode,
+    ConstExpr, ConstOp, ExternIndex, ExternType, GlobalType, IndexType, Module, ModuleInfo, SegmentMode,
     TableType, narrow,
 };
 use crate::store::{FuncHandle, Store};
 use crate::trap::{Failure, TrapCode};
 use crate::value::{Value, ValueType};
-use crate::vm::{FuncRef, Global, Memory, Table, VmContext, VmOffsets, offsets};
+use crate::vm::{FuncRef, Global, Table, VmContext, VmOffsets, offsets, range};
 use frame_table::TypeId;
 use std::sync::Arc;
 
@@ -38,6 +38,13 @@ pub(crate) struct InstanceData {
 impl InstanceData {
     pub(crate) fn info(&self) -> &ModuleInfo {
         &self.info
+    }
+
+    /// The bytes of a data segment; none of them once it was dropped.
+    pub(crate) fn data(&self, data: u32) -> &[u8] {
+        let dropped = self.dropped_data.get(data as usize).copied().unwrap_or(true);
+        let segment = self.info.data.get(data as usize).filter(|_| !dropped);
+        segment.and_then(|segment| self.info.bytes.get(segment.bytes.clone())).unwrap_or_default()
     }
 
     /// A function by its index: whose it is in the end.
@@ -114,6 +121,10 @@ impl Instance {
 
     fn allocate(store: &mut Store, module: &Module, linker: &Linker) -> Result<Self, Error> {
         let info = Arc::clone(module.info());
+        let limit = store.engine().config().max_instances;
+        if store.instances.len() >= limit as usize {
+            return Err(Error::Limit(format!("there are {limit} instances already, which is the limit")));
+        }
         let mut found = link(store, &info, linker)?;
         let number = narrow(store.instances.len());
         let module_index = store.load(module)?;
@@ -179,6 +190,7 @@ fn link(store: &mut Store, info: &ModuleInfo, linker: &Linker) -> Result<Found, 
             }
             Definition::Function(handle) => found.functions.push(*handle),
             Definition::Memory(index) => found.memories.push(*index),
+            Definition::SharedMemory(memory) => found.memories.push(store.use_shared_memory(memory)),
             Definition::Table(index) => found.tables.push(*index),
             Definition::Global(index) => found.globals.push(*index),
         }
@@ -188,16 +200,17 @@ fn link(store: &mut Store, info: &ModuleInfo, linker: &Linker) -> Result<Found, 
 
 /// Whether something of type `actual` may be imported as `wanted`.
 fn fits(engine: &Engine, actual: &ExternType, wanted: &ExternType) -> bool {
-    let sizes = |(have, have_max): (u32, Option<u32>), (want, want_max): (u32, Option<u32>)| {
+    let sizes = |(have, have_max): (u64, Option<u64>), (want, want_max): (u64, Option<u64>)| {
         have >= want && want_max.is_none_or(|want_max| have_max.is_some_and(|have_max| have_max <= want_max))
     };
     match (actual, wanted) {
         (ExternType::Table(a), ExternType::Table(w)) => {
             let same = engine.ref_matches(a.element, w.element) && engine.ref_matches(w.element, a.element);
-            same && sizes((a.minimum, a.maximum), (w.minimum, w.maximum))
+            same && a.index == w.index && sizes((a.minimum, a.maximum), (w.minimum, w.maximum))
         }
         (ExternType::Memory(a), ExternType::Memory(w)) => {
-            sizes((a.minimum, a.maximum), (w.minimum, w.maximum))
+            let same = (a.index, a.shared) == (w.index, w.shared);
+            same && sizes((a.minimum, a.maximum), (w.minimum, w.maximum))
         }
         (ExternType::Global(a), ExternType::Global(w)) => {
             let reads = engine.matches(a.content, w.content);
@@ -208,10 +221,24 @@ fn fits(engine: &Engine, actual: &ExternType, wanted: &ExternType) -> bool {
 }
 
 fn describe(ty: &ExternType) -> String {
+    let wide = |kind: &str, index| match index {
+        IndexType::I32 => kind.to_owned(),
+        IndexType::I64 => format!("64-bit {kind}"),
+    };
+    let sizes = |minimum: u64, maximum: Option<u64>, unit: &str| match maximum {
+        Some(maximum) => format!(", {minimum} to {maximum}{unit}"),
+        None => format!(", {minimum}{unit} or more"),
+    };
     match ty {
         ExternType::Function(ty) => format!("a function {ty}"),
-        ExternType::Table(ty) => format!("a table of {}", ty.element),
-        ExternType::Memory(ty) => format!("a memory of {} pages", ty.minimum),
+        ExternType::Table(ty) => {
+            format!("a {} of {}{}", wide("table", ty.index), ty.element, sizes(ty.minimum, ty.maximum, ""))
+        }
+        ExternType::Memory(ty) => {
+            let shared = if ty.shared { "shared " } else { "" };
+            let kind = wide("memory", ty.index);
+            format!("a {shared}{kind}{}", sizes(ty.minimum, ty.maximum, " pages"))
+        }
         ExternType::Global(ty) => {
             format!("a {} of {}", if ty.mutable { "variable" } else { "constant" }, ty.content)
         }
@@ -224,6 +251,7 @@ impl Store {
             Definition::HostFunction { ty, .. } => ExternType::Function(ty.clone()),
             Definition::Function(handle) => ExternType::Function(handle.ty(self)?),
             Definition::Memory(index) => ExternType::Memory(self.memories.get(*index)?.ty()),
+            Definition::SharedMemory(memory) => ExternType::Memory(memory.ty()),
             Definition::Table(index) => ExternType::Table(self.tables.get(*index)?.ty()),
             Definition::Global(index) => ExternType::Global(self.globals.get(*index)?.1),
         })
@@ -238,16 +266,11 @@ impl Store {
         }
     }
 
-    pub(crate) fn add_memory(&mut self, ty: MemoryType) -> Result<usize, Error> {
-        self.memories.push(Memory::new(ty)?);
-        Ok(self.memories.len() - 1)
-    }
-
     pub(crate) fn add_table(&mut self, ty: TableType, init: u64) -> Result<usize, Error> {
-        let table = Table::new(ty, init);
-        self.tables.push(
-            table.ok_or_else(|| Error::Limit(format!("a table of {} elements is too large", ty.minimum)))?,
-        );
+        let limit = self.engine().config().max_table;
+        self.tables.push(Table::new(ty, init, limit).ok_or_else(|| {
+            Error::Limit(format!("a table of {} elements is above the limit of {limit}", ty.minimum))
+        })?);
         Ok(self.tables.len() - 1)
     }
 
@@ -358,11 +381,11 @@ impl Store {
     /// Copies active segments to where they belong, in order.
     fn run_segments(&mut self, instance: usize) -> Result<(), TrapCode> {
         let info = Arc::clone(&self.instances[instance].info);
-        let at = |store: &Self, offset| narrow_offset(store.evaluate(instance, offset));
+        let at = |store: &Self, offset| reference(store.evaluate(instance, offset));
         for (index, segment) in (0..).zip(&info.elements) {
             if let SegmentMode::Active { target, offset } = &segment.mode {
                 let offset = at(self, offset);
-                self.init_table(instance, *target, index, offset, 0, narrow(segment.items.len()))?;
+                self.init_table(instance, *target, index, offset, 0, segment.items.len() as u64)?;
             }
             if !matches!(segment.mode, SegmentMode::Passive) {
                 self.drop_elem(instance, index);
@@ -371,26 +394,11 @@ impl Store {
         for (index, segment) in (0..).zip(&info.data) {
             if let SegmentMode::Active { target, offset } = &segment.mode {
                 let offset = at(self, offset);
-                self.init_memory(instance, *target, index, offset, 0, narrow(segment.bytes.len()))?;
+                self.init_memory(instance, *target, index, offset, 0, segment.bytes.len() as u64)?;
                 self.drop_data(instance, index);
             }
         }
         Ok(())
-    }
-
-    pub(crate) fn memory_of(&self, instance: usize, memory: u32) -> Option<&Memory> {
-        let index = *self.instances.get(instance)?.memories.get(memory as usize)?;
-        self.memories.get(index)
-    }
-
-    pub(crate) fn memory_of_mut(&mut self, instance: usize, memory: u32) -> Option<&mut Memory> {
-        let index = *self.instances.get(instance)?.memories.get(memory as usize)?;
-        self.memories.get_mut(index)
-    }
-
-    pub(crate) fn same_memory(&self, instance: usize, one: u32, other: u32) -> bool {
-        let memories = &self.instances[instance].memories;
-        memories.get(one as usize) == memories.get(other as usize)
     }
 
     pub(crate) fn table_of(&self, instance: usize, table: u32) -> Option<&Table> {
@@ -401,30 +409,6 @@ impl Store {
     pub(crate) fn table_of_mut(&mut self, instance: usize, table: u32) -> Option<&mut Table> {
         let index = *self.instances.get(instance)?.tables.get(table as usize)?;
         self.tables.get_mut(index)
-    }
-
-    /// `memory.init`.
-    pub(crate) fn init_memory(
-        &mut self,
-        instance: usize,
-        memory: u32,
-        data: u32,
-        at: u32,
-        source: u32,
-        length: u32,
-    ) -> Result<(), TrapCode> {
-        let code = TrapCode::MemoryOutOfBounds;
-        let owner = &self.instances[instance];
-        let info = Arc::clone(&owner.info);
-        let dropped = owner.dropped_data.get(data as usize).copied().unwrap_or(true);
-        let range =
-            info.data.get(data as usize).filter(|_| !dropped).map_or(0..0, |segment| segment.bytes.clone());
-        let bytes = info.bytes.get(range).ok_or(code)?;
-        let bytes = part(bytes, source, length).ok_or(code)?;
-        let memory = self.memory_of_mut(instance, memory).ok_or(code)?.bytes_mut();
-        let end = (at as usize).checked_add(length as usize).ok_or(code)?;
-        memory.get_mut(at as usize..end).ok_or(code)?.copy_from_slice(bytes);
-        Ok(())
     }
 
     /// `data.drop`.
@@ -440,16 +424,15 @@ impl Store {
         instance: usize,
         table: u32,
         elem: u32,
-        at: u32,
-        source: u32,
-        length: u32,
+        at: u64,
+        source: u64,
+        length: u64,
     ) -> Result<(), TrapCode> {
         let code = TrapCode::TableOutOfBounds;
         let segment = self.instances[instance].elements.get(elem as usize).ok_or(code)?;
-        let items = part(segment, source, length).ok_or(code)?.to_vec();
+        let items = segment.get(range(source, length).ok_or(code)?).ok_or(code)?.to_vec();
         let elements = self.table_of_mut(instance, table).ok_or(code)?.elements_mut();
-        let end = (at as usize).checked_add(length as usize).ok_or(code)?;
-        elements.get_mut(at as usize..end).ok_or(code)?.copy_from_slice(&items);
+        elements.get_mut(range(at, length).ok_or(code)?).ok_or(code)?.copy_from_slice(&items);
         Ok(())
     }
 
@@ -482,35 +465,15 @@ impl Store {
 
     /// A table's element.
     #[must_use]
-    pub fn table_element(&self, instance: Instance, table: u32, index: u32) -> Option<Value> {
+    pub fn table_element(&self, instance: Instance, table: u32, index: u64) -> Option<Value> {
         let table = self.table_of(instance.index(), table)?;
-        let bits = *table.elements().get(index as usize)?;
+        let bits = *table.elements().get(usize::try_from(index).ok()?)?;
         Some(self.value_of(ValueType::Ref(table.ty().element), u128::from(bits)))
     }
-
-    /// A memory's bytes.
-    #[must_use]
-    pub fn memory_bytes(&self, instance: Instance, memory: u32) -> Option<&[u8]> {
-        self.memory_of(instance.index(), memory).map(Memory::bytes)
-    }
-
-    /// A memory's bytes.
-    pub fn memory_bytes_mut(&mut self, instance: Instance, memory: u32) -> Option<&mut [u8]> {
-        self.memory_of_mut(instance.index(), memory).map(Memory::bytes_mut)
-    }
-}
-
-fn part<T>(items: &[T], start: u32, length: u32) -> Option<&[T]> {
-    let end = (start as usize).checked_add(length as usize)?;
-    items.get(start as usize..end)
 }
 
 fn reference(bits: u128) -> u64 {
     u64::try_from(bits).unwrap_or_default()
-}
-
-fn narrow_offset(bits: u128) -> u32 {
-    u32::try_from(bits & u128::from(u32::MAX)).unwrap_or_default()
 }
 
 fn arithmetic(op: ConstOp, stack: &mut Vec<u128>) -> u128 {

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::instance::Instance;
+use crate::memory::SharedMemory;
 use crate::module::{ExternIndex, GlobalType, MemoryType, TableType};
 use crate::store::{Caller, FuncHandle, HostFn, Store};
 use crate::trap::HostError;
@@ -25,6 +26,7 @@ pub(crate) enum Definition {
     Function(FuncHandle),
     /// By index in the store.
     Memory(usize),
+    SharedMemory(SharedMemory),
     Table(usize),
     Global(usize),
 }
@@ -80,6 +82,11 @@ impl Linker {
         let index = store.add_memory(ty)?;
         self.define(module, name, Definition::Memory(index));
         Ok(())
+    }
+
+    /// Defines a memory that other stores may use as well.
+    pub fn define_shared_memory(&mut self, module: &str, name: &str, memory: &SharedMemory) {
+        self.define(module, name, Definition::SharedMemory(memory.clone()));
     }
 
     /// Defines a table of null references that belongs to the host.

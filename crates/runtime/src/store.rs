@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::instance::InstanceData;
 use crate::jit::{CodeMemory, Compiled, FunctionCode, compile_function};
+use crate::memory::MemoryBytes;
 use crate::module::{Module, narrow};
 use crate::trap::{Failure, HostError, TrapCode};
 use crate::value::{FuncType, HeapType, Reference, Value, ValueType};
@@ -60,7 +61,7 @@ pub struct Store {
     pub(crate) modules: Vec<LoadedModule>,
     pub(crate) instances: Vec<InstanceData>,
     host: Vec<HostFunction>,
-    pub(crate) memories: Vec<Memory>,
+    pub(crate) memories: Vec<Arc<Memory>>,
     pub(crate) tables: Vec<Table>,
     pub(crate) globals: Vec<(Box<Global>, crate::GlobalType)>,
     failure: Option<Failure>,
@@ -99,13 +100,13 @@ impl<'a> Caller<'a> {
     }
 
     /// The bytes of the calling instance's memory: its export named `memory`, else its first.
-    pub fn memory(&mut self) -> Option<&mut [u8]> {
+    pub fn memory(&mut self) -> Option<MemoryBytes<'_>> {
         let instance = self.instance? as usize;
         let index = match self.store.instances.get(instance)?.info().export("memory") {
             Some(crate::module::ExternIndex::Memory(index)) => index,
             _ => 0,
         };
-        self.store.memory_of_mut(instance, index).map(Memory::bytes_mut)
+        self.store.memory_bytes(instance, index)
     }
 
     /// The store; a host function may call Wasm functions with it.

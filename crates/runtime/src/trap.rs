@@ -68,6 +68,10 @@ trap_codes! {
     NullException = 18, "null exception reference";
     /// A null reference to a 31-bit integer was read.
     NullI31 = 20, "null i31 reference";
+    /// An atomic access whose address is no multiple of its size.
+    UnalignedAtomic = 21, "unaligned atomic";
+    /// `memory.atomic.wait` on a memory that is not shared.
+    ExpectedSharedMemory = 22, "expected shared memory";
     /// The garbage-collected heap is full.
     HeapExhausted = 19, "garbage-collected heap exhausted";
     /// The engine cannot compile a function: a limit of the implementation.

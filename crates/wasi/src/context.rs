@@ -3,7 +3,7 @@
 use crate::failure::{Outcome, outcome};
 use crate::wait::{Began, now};
 use cap_std::time::Instant;
-use runtime::{Caller, HostError, Value};
+use runtime::{Caller, HostError, MemoryBytes, Value};
 use std::sync::{Mutex, PoisonError};
 use wasi_common::WasiCtx;
 use wiggle::GuestMemory;
@@ -46,12 +46,11 @@ impl Context {
     pub(crate) fn attempt<T>(
         &self,
         began: Instant,
-        memory: &mut [u8],
+        mut memory: GuestMemory<'_>,
         function: impl AsyncFnOnce(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let mut wasi = self.wasi.lock().unwrap_or_else(PoisonError::into_inner);
         self.began.set(Some(began));
-        let mut memory = GuestMemory::Unshared(memory);
         // wasi-common's functions are asynchronous by their types only: nothing in them is ever pending.
         let result = wiggle::run_in_dummy_executor(function(&mut wasi, &mut memory));
         self.began.set(None);
@@ -63,7 +62,10 @@ impl Context {
 ///
 /// # Errors
 /// When it has none.
-pub(crate) fn memory_of<'a>(caller: &'a mut Caller<'_>, name: &str) -> Result<&'a mut [u8], HostError> {
+pub(crate) fn memory_of<'a>(caller: &'a mut Caller<'_>, name: &str) -> Result<GuestMemory<'a>, HostError> {
     let words = || HostError::Message(format!("{name} was called by an instance that has no memory"));
-    caller.memory().ok_or_else(words)
+    match caller.memory().ok_or_else(words)? {
+        MemoryBytes::Own(bytes) => Ok(GuestMemory::Unshared(bytes)),
+        MemoryBytes::Shared(cells) => Ok(GuestMemory::Shared(cells)),
+    }
 }

@@ -46,7 +46,7 @@ impl Context {
     /// `fd_write`.
     pub(crate) fn write(&self, caller: &mut Caller<'_>, args: [i32; 4]) -> Result<Vec<Value>, HostError> {
         let [fd, vectors, count, result] = args;
-        let memory = GuestMemory::Unshared(memory_of(caller, "fd_write")?);
+        let memory = memory_of(caller, "fd_write")?;
         match gather(&memory, vectors, count) {
             Ok(bytes) if !bytes.is_empty() && self.may_wait(fd) => {
                 self.write_pieces(caller, fd, &bytes, result)
@@ -76,7 +76,7 @@ impl Context {
                 Err(errno) => return Ok(vec![Value::I32(errno)]),
             }
         }
-        let mut memory = GuestMemory::Unshared(memory_of(caller, "fd_write")?);
+        let mut memory = memory_of(caller, "fd_write")?;
         let written = u32::try_from(written).unwrap_or(u32::MAX);
         let stored = memory.write(GuestPtr::new(result.cast_unsigned()), written);
         let stored = stored.map(|()| 0).map_err(CallError::from);
@@ -93,11 +93,12 @@ impl Context {
         let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
         let mut memory = [BYTES, length].map(u32::to_le_bytes).concat();
         memory.extend_from_slice(piece);
-        let result = self.attempt(now(), &mut memory, async |wasi, memory| {
-            match wasi.fd_write(memory, fd_of(fd), GuestPtr::new((0, 1))).await {
-                Ok(count) => Ok(Ok(count as usize)),
-                Err(error) => Ok(Err(number(error.downcast()?))),
-            }
+        let result = self.attempt(now(), GuestMemory::Unshared(&mut memory), async |wasi, memory| match wasi
+            .fd_write(memory, fd_of(fd), GuestPtr::new((0, 1)))
+            .await
+        {
+            Ok(count) => Ok(Ok(count as usize)),
+            Err(error) => Ok(Err(number(error.downcast()?))),
         });
         match result {
             Ok(result) => Ok(result),
@@ -123,8 +124,9 @@ impl Context {
 
     /// Whether reading or writing may have to wait. Not for files on disk, nor if the guest asked not to wait.
     fn may_wait(&self, fd: i32) -> bool {
-        let status = self
-            .attempt(now(), &mut [], async |wasi, memory| Ok(wasi.fd_fdstat_get(memory, fd_of(fd)).await?));
+        let status = self.attempt(now(), GuestMemory::Unshared(&mut []), async |wasi, memory| {
+            Ok(wasi.fd_fdstat_get(memory, fd_of(fd)).await?)
+        });
         status.is_ok_and(|status| {
             !matches!(status.fs_filetype, Filetype::RegularFile | Filetype::Directory)
                 && !status.fs_flags.contains(Fdflags::NONBLOCK)
@@ -140,7 +142,7 @@ impl Context {
             Direction::Write => SubscriptionU::FdWrite(file),
         };
         // The memory that the function sees: a subscription of 48 bytes, an event of 32.
-        let polled = self.attempt(now(), &mut [0; 80], async |wasi, memory| {
+        let polled = self.attempt(now(), GuestMemory::Unshared(&mut [0; 80]), async |wasi, memory| {
             memory.write(GuestPtr::new(0), types::Subscription { userdata: 0, u })?;
             match wasi.poll_oneoff(memory, GuestPtr::new(0), GuestPtr::new(EVENT), 1).await {
                 Ok(_) => Ok(()),

@@ -89,7 +89,7 @@ fn interrupted(
     (outcome, guest, seen.load(Ordering::SeqCst))
 }
 
-fn word(guest: &Guest, at: usize) -> u32 {
+fn word(guest: &Guest, at: u64) -> u32 {
     guest.memory(at, 4).iter().rev().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
 }
 

@@ -24,6 +24,20 @@ fn linear_memory_is_at_its_own_addresses() {
 }
 
 #[test]
+fn what_is_beyond_the_range_of_a_memory_has_no_address() {
+    let mut machine = Fake::new();
+    let small = AddressSpace { main_memory_end: 0x8000, ..WIDE };
+    let mut into = [0xee; 4];
+    assert_eq!(read(&machine, &small, 0x7ffe, &mut into), Ok(2));
+    assert_eq!(into, [0xfe, 0xff, 0xee, 0xee]);
+    assert_eq!(read(&machine, &small, 0x8000, &mut into), Err(Fault::Unmapped));
+    assert_eq!(write(&mut machine, &small, 0x7fff, &[1, 2]), Err(Fault::Unmapped));
+    assert_eq!(write(&mut machine, &small, 0x7ffe, &[1, 2]), Ok(()));
+    assert_eq!(WIDE.memory_room(0x1010_0000_0000), 0x10_0000_0000, "the first byte of another memory");
+    assert_eq!(WIDE.memory_room(0x101f_ffff_ffff), 1, "its last byte");
+}
+
+#[test]
 fn code_reads_as_filler_inside_the_code_section_only() {
     let mut machine = Fake::new();
     assert_eq!(bytes(&machine, 0x7e00_0000_0040, 2), [0xcf, 0xcf]);

@@ -96,24 +96,67 @@ pub enum ExternType {
     Global(GlobalType),
 }
 
+/// The type of the numbers that name places in a table or a memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum IndexType {
+    /// 32-bit numbers.
+    #[default]
+    I32,
+    /// 64-bit numbers.
+    I64,
+}
+
 /// The type of a table; sizes in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableType {
     /// Type of the elements.
     pub element: RefType,
     /// Initial size.
-    pub minimum: u32,
+    pub minimum: u64,
     /// Size that `table.grow` may not exceed.
-    pub maximum: Option<u32>,
+    pub maximum: Option<u64>,
+    /// Type of the indices.
+    pub index: IndexType,
 }
 
 /// The type of a linear memory; sizes in pages of 64 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryType {
     /// Initial size.
-    pub minimum: u32,
+    pub minimum: u64,
     /// Size that `memory.grow` may not exceed.
-    pub maximum: Option<u32>,
+    pub maximum: Option<u64>,
+    /// Type of the addresses.
+    pub index: IndexType,
+    /// Whether several threads may use it at once.
+    pub shared: bool,
+}
+
+impl IndexType {
+    /// The type of such numbers as values.
+    #[must_use]
+    pub fn value_type(self) -> ValueType {
+        match self {
+            Self::I32 => ValueType::I32,
+            Self::I64 => ValueType::I64,
+        }
+    }
+}
+
+impl TableType {
+    /// A table with 32-bit indices.
+    #[must_use]
+    pub fn new(element: RefType, minimum: u64, maximum: Option<u64>) -> Self {
+        Self { element, minimum, maximum, index: IndexType::I32 }
+    }
+}
+
+impl MemoryType {
+    /// A memory of one thread, with 32-bit addresses.
+    #[must_use]
+    pub fn new(minimum: u64, maximum: Option<u64>) -> Self {
+        Self { minimum, maximum, index: IndexType::I32, shared: false }
+    }
 }
 
 /// The type of a global.

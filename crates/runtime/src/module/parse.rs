@@ -2,7 +2,7 @@
 
 use super::{
     Callee, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, ExternIndex, ExternType, GlobalType,
-    Import, MemoryType, ModuleInfo, SegmentMode, TableType,
+    Import, IndexType, MemoryType, ModuleInfo, SegmentMode, TableType,
 };
 use crate::engine::Engine;
 use crate::error::Error;
@@ -30,7 +30,9 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM1
     .union(WasmFeatures::FUNCTION_REFERENCES)
     .union(WasmFeatures::GC)
     .union(WasmFeatures::GC_TYPES)
-    .union(WasmFeatures::EXCEPTIONS);
+    .union(WasmFeatures::EXCEPTIONS)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::THREADS);
 
 /// A byte offset of wasmparser's as ours.
 pub(super) fn position(offset: impl TryInto<usize>) -> usize {
@@ -185,21 +187,21 @@ fn read_import(info: &mut ModuleInfo, module: &str, name: &str, ty: TypeRef) -> 
     Ok(())
 }
 
-/// Sizes fit: without memory64 the validator refuses larger ones.
-fn narrow_size(size: u64) -> u32 {
-    u32::try_from(size).unwrap_or(u32::MAX)
+fn index_type(is_64: bool) -> IndexType {
+    if is_64 { IndexType::I64 } else { IndexType::I32 }
 }
 
 fn table_type(info: &ModuleInfo, ty: &wasmparser::TableType) -> Result<TableType, Error> {
     Ok(TableType {
         element: info.ref_type(ty.element_type)?,
-        minimum: narrow_size(ty.initial),
-        maximum: ty.maximum.map(narrow_size),
+        minimum: ty.initial,
+        maximum: ty.maximum,
+        index: index_type(ty.table64),
     })
 }
 
 fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
-    MemoryType { minimum: narrow_size(ty.initial), maximum: ty.maximum.map(narrow_size) }
+    MemoryType { minimum: ty.initial, maximum: ty.maximum, index: index_type(ty.memory64), shared: ty.shared }
 }
 
 fn global_type(info: &ModuleInfo, ty: wasmparser::GlobalType) -> Result<GlobalType, Error> {

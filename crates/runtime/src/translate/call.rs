@@ -57,8 +57,7 @@ impl FunctionTranslator<'_> {
     fn call_indirect(&mut self, type_index: u32, table: u32, then: Then) {
         let info = self.info;
         let ty = info.signature(type_index);
-        let index = self.pop();
-        let callee = self.element_for_call(table, index);
+        let callee = self.element_for_call(table);
         self.trap_if_zero(callee, TrapCode::UninitializedElement);
         self.check_signature(type_index, callee);
         let (code, vmctx) = self.code_and_vmctx(callee);

@@ -226,6 +226,7 @@ impl FunctionTranslator<'_> {
             || self.variable_operator(operator)
             || self.numeric_operator(operator)
             || self.memory_operator(operator)
+            || self.atomic_operator(operator)
             || self.table_operator(operator)
             || self.reference_operator(operator)?
             || self.simd_operator(operator);

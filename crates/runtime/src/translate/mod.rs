@@ -4,6 +4,7 @@
 //! is where. Translation is pure: it reads a validated module and touches no memory of a running store, so that
 //! functions can be compiled on several threads.
 
+mod atomic;
 mod call;
 mod control;
 mod function;

@@ -1,6 +1,7 @@
 //! Tables. An element is a reference, as `reference.rs` describes it.
 
 use super::function::FunctionTranslator;
+use crate::module::IndexType;
 use crate::trap::TrapCode;
 use crate::value::ValueType;
 use crate::vm::offsets::view;
@@ -14,46 +15,63 @@ impl FunctionTranslator<'_> {
     pub(super) fn table_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::TableGet { table } => {
-                let index = self.pop();
+                let index = self.pop_index(self.table_index(*table));
                 let address = self.element(*table, index, TrapCode::TableOutOfBounds);
                 let value = self.builder.ins().load(types::I64, MemFlagsData::trusted(), address, 0);
                 self.push(ValueType::Ref(self.info.tables[*table as usize].element), value);
             }
             Operator::TableSet { table } => {
                 let value = self.pop();
-                let index = self.pop();
+                let index = self.pop_index(self.table_index(*table));
                 let address = self.element(*table, index, TrapCode::TableOutOfBounds);
                 self.builder.ins().store(MemFlagsData::trusted(), value, address, 0);
             }
             Operator::TableSize { table } => {
                 let length = self.table_length(*table);
-                let length = self.builder.ins().ireduce(types::I32, length);
-                self.push(ValueType::I32, length);
+                self.push_index(self.table_index(*table), length);
             }
             Operator::TableGrow { table } => {
-                let operands = self.state.pop_many(&mut self.builder, 2);
+                let index = self.table_index(*table);
+                let count = self.pop_index(index);
+                let value = self.pop();
                 let table = self.iconst32(*table);
-                if let Some(old) = self.call_builtin(Builtin::TableGrow, &[table, operands[0], operands[1]]) {
-                    self.push(ValueType::I32, old);
+                if let Some(old) = self.call_builtin(Builtin::TableGrow, &[table, value, count]) {
+                    self.push_index(index, old);
                 }
             }
             Operator::TableCopy { dst_table, src_table } => {
-                self.bulk(Builtin::TableCopy, &[*dst_table, *src_table], 3);
+                let (to, from) = (self.table_index(*dst_table), self.table_index(*src_table));
+                self.bulk_copy(Builtin::TableCopy, [*dst_table, *src_table], [to, from]);
             }
-            Operator::TableFill { table } => self.bulk(Builtin::TableFill, &[*table], 3),
+            Operator::TableFill { table } => {
+                let index = self.table_index(*table);
+                let length = self.pop_index(index);
+                let value = self.pop();
+                let at = self.pop_index(index);
+                let table = self.iconst32(*table);
+                self.call_builtin(Builtin::TableFill, &[table, at, value, length]);
+            }
             Operator::TableInit { elem_index, table } => {
-                self.bulk(Builtin::TableInit, &[*table, *elem_index], 3)
+                self.bulk_init(Builtin::TableInit, [*table, *elem_index], self.table_index(*table));
             }
-            Operator::ElemDrop { elem_index } => self.bulk(Builtin::ElemDrop, &[*elem_index], 0),
+            Operator::ElemDrop { elem_index } => {
+                let segment = self.iconst32(*elem_index);
+                self.call_builtin(Builtin::ElemDrop, &[segment]);
+            }
             _ => return false,
         }
         true
     }
 
-    /// The element that `call_indirect` names: the address of a `FuncRef`, or 0.
-    pub(super) fn element_for_call(&mut self, table: u32, index: Value) -> Value {
+    /// Pops the index of the element that `call_indirect` names; returns the address of a `FuncRef`, or 0.
+    pub(super) fn element_for_call(&mut self, table: u32) -> Value {
+        let index = self.pop_index(self.table_index(table));
         let address = self.element(table, index, TrapCode::UndefinedElement);
         self.builder.ins().load(types::I64, MemFlagsData::trusted(), address, 0)
+    }
+
+    fn table_index(&self, table: u32) -> IndexType {
+        self.info.tables[table as usize].index
     }
 
     fn table_view(&mut self, table: u32) -> Value {
@@ -68,7 +86,6 @@ impl FunctionTranslator<'_> {
     /// The address of an element; traps with `code` if there is none.
     fn element(&mut self, table: u32, index: Value, code: TrapCode) -> Value {
         let length = self.table_length(table);
-        let index = self.builder.ins().uextend(types::I64, index);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
         self.trap_if(outside, code);
         let view = self.table_view(table);

@@ -33,23 +33,29 @@ builtins! {
     /// type, other type -> whether the first extends the second.
     Extends(I32 I32) -> I32;
     /// memory, pages -> old size in pages, or -1.
-    MemoryGrow(I32 I32) -> I32;
+    MemoryGrow(I32 I64) -> I64;
     /// destination memory, source memory, destination, source, length.
-    MemoryCopy(I32 I32 I32 I32 I32);
+    MemoryCopy(I32 I32 I64 I64 I64);
     /// memory, destination, value, length.
-    MemoryFill(I32 I32 I32 I32);
+    MemoryFill(I32 I64 I32 I64);
     /// memory, segment, destination, source, length.
-    MemoryInit(I32 I32 I32 I32 I32);
+    MemoryInit(I32 I32 I64 I64 I64);
+    /// memory, address, count -> how many were woken.
+    AtomicNotify(I32 I64 I32) -> I32;
+    /// memory, address, expected value, nanoseconds -> 0 woken, 1 another value, 2 timed out.
+    AtomicWait32(I32 I64 I32 I64) -> I32;
+    /// As `AtomicWait32`.
+    AtomicWait64(I32 I64 I64 I64) -> I32;
     /// segment.
     DataDrop(I32);
     /// table, value, elements -> old size, or -1.
-    TableGrow(I32 I64 I32) -> I32;
+    TableGrow(I32 I64 I64) -> I64;
     /// destination table, source table, destination, source, length.
-    TableCopy(I32 I32 I32 I32 I32);
+    TableCopy(I32 I32 I64 I64 I64);
     /// table, destination, value, length.
-    TableFill(I32 I32 I64 I32);
+    TableFill(I32 I64 I64 I64);
     /// table, segment, destination, source, length.
-    TableInit(I32 I32 I32 I32 I32);
+    TableInit(I32 I32 I64 I64 I64);
     /// segment.
     ElemDrop(I32);
 }

@@ -18,6 +18,9 @@ pub(super) fn address(builtin: Builtin) -> usize {
         Builtin::MemoryCopy => memory_copy as *const () as usize,
         Builtin::MemoryFill => memory_fill as *const () as usize,
         Builtin::MemoryInit => memory_init as *const () as usize,
+        Builtin::AtomicNotify => super::atomics::notify as *const () as usize,
+        Builtin::AtomicWait32 => super::atomics::wait32 as *const () as usize,
+        Builtin::AtomicWait64 => super::atomics::wait64 as *const () as usize,
         Builtin::DataDrop => data_drop as *const () as usize,
         Builtin::TableGrow => table_grow as *const () as usize,
         Builtin::TableCopy => table_copy as *const () as usize,
@@ -71,26 +74,20 @@ extern "C" fn extends(vmctx: usize, pc: usize, fp: usize, one: u32, other: u32) 
 }
 
 /// `-1` for none.
-fn or_minus_one(size: Option<u32>) -> u32 {
-    size.unwrap_or(u32::MAX)
+fn or_minus_one(size: Option<u64>) -> u64 {
+    size.unwrap_or(u64::MAX)
 }
 
-extern "C" fn memory_grow(vmctx: usize, pc: usize, fp: usize, memory: u32, pages: u32) -> u32 {
+/// From `start` on, `length` places; none if there are no such numbers.
+pub(crate) fn range(start: u64, length: u64) -> Option<std::ops::Range<usize>> {
+    let end = start.checked_add(length)?;
+    Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+}
+
+extern "C" fn memory_grow(vmctx: usize, pc: usize, fp: usize, memory: u32, pages: u64) -> u64 {
     run(Builtin::MemoryGrow, vmctx, pc, fp, |store, instance| {
-        Ok(or_minus_one(store.memory_of_mut(instance, memory).and_then(|memory| memory.grow(pages))))
+        Ok(or_minus_one(store.memory_of(instance, memory).and_then(|memory| memory.grow(pages))))
     })
-}
-
-/// The part of `bytes` that starts at `start` and is `length` long.
-fn slice<T>(
-    bytes: &[T],
-    start: u32,
-    length: u32,
-    code: TrapCode,
-) -> Result<std::ops::Range<usize>, TrapCode> {
-    let (start, length) = (start as usize, length as usize);
-    let end = start.checked_add(length).filter(|end| *end <= bytes.len()).ok_or(code)?;
-    Ok(start..end)
 }
 
 extern "C" fn memory_copy(
@@ -99,32 +96,22 @@ extern "C" fn memory_copy(
     fp: usize,
     to: u32,
     from: u32,
-    at: u32,
-    source: u32,
-    length: u32,
+    at: u64,
+    source: u64,
+    length: u64,
 ) {
     run(Builtin::MemoryCopy, vmctx, pc, fp, |store, instance| {
-        let code = TrapCode::MemoryOutOfBounds;
-        let source = slice(store.memory_of(instance, from).ok_or(code)?.bytes(), source, length, code)?;
-        let target = slice(store.memory_of(instance, to).ok_or(code)?.bytes(), at, length, code)?;
-        if store.same_memory(instance, to, from) {
-            let memory = store.memory_of_mut(instance, to).ok_or(code)?;
-            memory.bytes_mut().copy_within(source, target.start);
-        } else {
-            let bytes = store.memory_of(instance, from).ok_or(code)?.bytes()[source].to_vec();
-            store.memory_of_mut(instance, to).ok_or(code)?.bytes_mut()[target].copy_from_slice(&bytes);
-        }
-        Ok(())
+        let memories = store.memory_of(instance, to).zip(store.memory_of(instance, from));
+        let copied = memories.and_then(|(to, from)| to.copy(at, from, source, length));
+        copied.ok_or(TrapCode::MemoryOutOfBounds)
     });
 }
 
-extern "C" fn memory_fill(vmctx: usize, pc: usize, fp: usize, memory: u32, at: u32, value: u32, length: u32) {
+extern "C" fn memory_fill(vmctx: usize, pc: usize, fp: usize, memory: u32, at: u64, value: u32, length: u64) {
     run(Builtin::MemoryFill, vmctx, pc, fp, |store, instance| {
-        let code = TrapCode::MemoryOutOfBounds;
-        let bytes = store.memory_of_mut(instance, memory).ok_or(code)?.bytes_mut();
-        let target = slice(bytes, at, length, code)?;
-        bytes[target].fill(value.to_le_bytes()[0]);
-        Ok(())
+        let memory = store.memory_of(instance, memory);
+        let filled = memory.and_then(|memory| memory.fill(at, value.to_le_bytes()[0], length));
+        filled.ok_or(TrapCode::MemoryOutOfBounds)
     });
 }
 
@@ -134,9 +121,9 @@ extern "C" fn memory_init(
     fp: usize,
     memory: u32,
     data: u32,
-    at: u32,
-    source: u32,
-    length: u32,
+    at: u64,
+    source: u64,
+    length: u64,
 ) {
     run(Builtin::MemoryInit, vmctx, pc, fp, |store, instance| {
         store.init_memory(instance, memory, data, at, source, length)
@@ -150,7 +137,7 @@ extern "C" fn data_drop(vmctx: usize, pc: usize, fp: usize, data: u32) {
     });
 }
 
-extern "C" fn table_grow(vmctx: usize, pc: usize, fp: usize, table: u32, value: u64, count: u32) -> u32 {
+extern "C" fn table_grow(vmctx: usize, pc: usize, fp: usize, table: u32, value: u64, count: u64) -> u64 {
     run(Builtin::TableGrow, vmctx, pc, fp, |store, instance| {
         Ok(or_minus_one(store.table_of_mut(instance, table).and_then(|table| table.grow(count, value))))
     })
@@ -162,27 +149,25 @@ extern "C" fn table_copy(
     fp: usize,
     to: u32,
     from: u32,
-    at: u32,
-    source: u32,
-    length: u32,
+    at: u64,
+    source: u64,
+    length: u64,
 ) {
     run(Builtin::TableCopy, vmctx, pc, fp, |store, instance| {
         let code = TrapCode::TableOutOfBounds;
-        let from = store.table_of(instance, from).ok_or(code)?.elements();
-        let copied = from[slice(from, source, length, code)?].to_vec();
-        let to = store.table_of_mut(instance, to).ok_or(code)?.elements_mut();
-        let target = slice(to, at, length, code)?;
-        to[target].copy_from_slice(&copied);
+        let (source, target) = range(source, length).zip(range(at, length)).ok_or(code)?;
+        let copied = store.table_of(instance, from).ok_or(code)?.elements().get(source).ok_or(code)?.to_vec();
+        let elements = store.table_of_mut(instance, to).ok_or(code)?.elements_mut();
+        elements.get_mut(target).ok_or(code)?.copy_from_slice(&copied);
         Ok(())
     });
 }
 
-extern "C" fn table_fill(vmctx: usize, pc: usize, fp: usize, table: u32, at: u32, value: u64, length: u32) {
+extern "C" fn table_fill(vmctx: usize, pc: usize, fp: usize, table: u32, at: u64, value: u64, length: u64) {
     run(Builtin::TableFill, vmctx, pc, fp, |store, instance| {
         let code = TrapCode::TableOutOfBounds;
         let elements = store.table_of_mut(instance, table).ok_or(code)?.elements_mut();
-        let target = slice(elements, at, length, code)?;
-        elements[target].fill(value);
+        elements.get_mut(range(at, length).ok_or(code)?).ok_or(code)?.fill(value);
         Ok(())
     });
 }
@@ -193,9 +178,9 @@ extern "C" fn table_init(
     fp: usize,
     table: u32,
     elem: u32,
-    at: u32,
-    source: u32,
-    length: u32,
+    at: u64,
+    source: u64,
+    length: u64,
 ) {
     run(Builtin::TableInit, vmctx, pc, fp, |store, instance| {
         store.init_table(instance, table, elem, at, source, length)

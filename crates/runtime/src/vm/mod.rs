@@ -3,6 +3,7 @@
 //!
 //! One of the three rooms with `unsafe`. `offsets` draws the layouts.
 
+mod atomics;
 mod builtin;
 mod builtins;
 mod entries;
@@ -10,8 +11,10 @@ mod memory;
 pub(crate) mod offsets;
 mod table;
 mod vmctx;
+mod waiters;
 
 pub(crate) use builtin::Builtin;
+pub(crate) use builtins::range;
 pub(crate) use entries::{compile_on_first_call, host_entries, trapped};
 pub(crate) use memory::Memory;
 pub(crate) use offsets::VmOffsets;

@@ -1,9 +1,6 @@
 //! Tables of references. Safe: compiled code reads the elements through the view.
 
-use crate::module::{TableType, narrow};
-
-/// Elements that a table may have, whatever its type says.
-const MAX_ELEMENTS: usize = 10_000_000;
+use crate::module::TableType;
 
 /// What compiled code sees: see `offsets::view`.
 #[repr(C)]
@@ -17,14 +14,17 @@ pub(crate) struct Table {
     view: Box<TableView>,
     elements: Vec<u64>,
     ty: TableType,
+    /// Elements that it can have.
+    maximum: u64,
 }
 
 impl Table {
-    pub(crate) fn new(ty: TableType, init: u64) -> Option<Self> {
-        let count = usize::try_from(ty.minimum).ok().filter(|count| *count <= MAX_ELEMENTS)?;
-        let mut table =
-            Self { view: Box::new(TableView { base: 0, length: 0 }), elements: vec![init; count], ty };
-        table.publish();
+    /// A table of at most `limit` elements; none if its type wants more, or if there is no space.
+    pub(crate) fn new(ty: TableType, init: u64, limit: u64) -> Option<Self> {
+        let maximum = ty.maximum.unwrap_or(limit).min(limit);
+        let view = Box::new(TableView { base: 0, length: 0 });
+        let mut table = Self { view, elements: Vec::new(), ty, maximum };
+        table.grow(ty.minimum, init)?;
         Some(table)
     }
 
@@ -35,7 +35,7 @@ impl Table {
 
     /// Its declared type, with the current size as the minimum.
     pub(crate) fn ty(&self) -> TableType {
-        TableType { minimum: narrow(self.elements.len()), ..self.ty }
+        TableType { minimum: self.elements.len() as u64, ..self.ty }
     }
 
     pub(crate) fn view_address(&self) -> usize {
@@ -51,15 +51,13 @@ impl Table {
     }
 
     /// Grows by `count` elements of value `init`; returns the old size, or none if that is not possible.
-    pub(crate) fn grow(&mut self, count: u32, init: u64) -> Option<u32> {
-        let old = self.elements.len();
-        let new = old.checked_add(usize::try_from(count).ok()?)?;
-        let maximum = self.ty.maximum.map_or(MAX_ELEMENTS, |maximum| maximum as usize).min(MAX_ELEMENTS);
-        if new > maximum {
-            return None;
-        }
-        self.elements.resize(new, init);
+    pub(crate) fn grow(&mut self, count: u64, init: u64) -> Option<u64> {
+        let old = self.elements.len() as u64;
+        let new = old.checked_add(count).filter(|new| *new <= self.maximum)?;
+        let count = usize::try_from(count).ok()?;
+        self.elements.try_reserve_exact(count).ok()?;
+        self.elements.resize(usize::try_from(new).ok()?, init);
         self.publish();
-        Some(narrow(old))
+        Some(old)
     }
 }

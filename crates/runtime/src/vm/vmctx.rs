@@ -6,6 +6,8 @@
 
 use super::offsets;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::Thread;
 
 /// A function as compiled code sees it: see `offsets::func_ref`.
 #[repr(C)]
@@ -49,6 +51,8 @@ pub(crate) struct Limits {
     stack: AtomicUsize,
     requests: AtomicU32,
     real_stack: AtomicUsize,
+    /// The guest's thread, while it may be parked.
+    sleeper: Mutex<Option<Thread>>,
 }
 
 impl Limits {
@@ -69,6 +73,14 @@ impl Limits {
     pub(crate) fn request(&self, what: u32) {
         self.requests.fetch_or(what, Ordering::SeqCst);
         self.refresh();
+        if let Some(thread) = &*self.sleeper.lock().unwrap_or_else(PoisonError::into_inner) {
+            thread.unpark();
+        }
+    }
+
+    /// From now on a request wakes this thread if it is parked. It looks for requests before it parks.
+    pub(crate) fn will_park(&self) {
+        *self.sleeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current());
     }
 
     /// Takes requests back; returns those of them that were made.

@@ -8,7 +8,7 @@ use wasi_common::snapshots::preview_1::types::{
 };
 use wasi_common::snapshots::preview_1::wasi_snapshot_preview1::{clock_time_get, poll_oneoff};
 use wasi_common::{Table, WasiCtx, sync};
-use wiggle::GuestPtr;
+use wiggle::{GuestMemory, GuestPtr};
 
 const MINUTE: u64 = 60_000_000_000;
 
@@ -34,7 +34,7 @@ fn stdin() -> SubscriptionU {
 fn poll(context: &Context, began: Instant, subscriptions: &[SubscriptionU]) -> Option<u8> {
     let mut memory = [0; 512];
     let count = i32::try_from(subscriptions.len()).expect("few");
-    let result = context.attempt(began, &mut memory, async |wasi, memory| {
+    let result = context.attempt(began, GuestMemory::Unshared(&mut memory), async |wasi, memory| {
         for (number, u) in (0..).zip(subscriptions) {
             memory.write(GuestPtr::new(number * 48), Subscription { userdata: 0, u: u.clone() })?;
         }
@@ -87,8 +87,9 @@ fn the_clock_runs_between_calls() {
     let (context, _writer) = context();
     let time = |began| {
         let mut memory = [0; 8];
-        let get = context
-            .attempt(began, &mut memory, async |wasi, memory| clock_time_get(wasi, memory, 1, 0, 0).await);
+        let get = context.attempt(began, GuestMemory::Unshared(&mut memory), async |wasi, memory| {
+            clock_time_get(wasi, memory, 1, 0, 0).await
+        });
         assert_eq!(get.expect("no trap"), 0);
         u64::from_le_bytes(memory)
     };

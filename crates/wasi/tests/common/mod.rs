@@ -60,9 +60,10 @@ impl Guest {
     }
 
     /// Bytes of the memory, after the program.
-    pub(crate) fn memory(&self, at: usize, length: usize) -> Vec<u8> {
-        let memory = self.store.memory_bytes(self.instance, 0).expect("a memory");
-        memory[at..at + length].to_vec()
+    pub(crate) fn memory(&self, at: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        assert_eq!(self.store.read_memory(self.instance, 0, at, &mut bytes), Some(length));
+        bytes
     }
 
     pub(crate) fn interrupt_handle(&self) -> InterruptHandle {

@@ -51,7 +51,7 @@ pub(crate) static X32: X86_64 = X86_64 {
     target_xml: include_str!("target-x32.xml"),
 };
 
-/// With pointers of 64 bits, for what does not fit below 4 GiB.
+/// With pointers of 64 bits, for programs that have such pointers, and for what does not fit below 4 GiB.
 pub(crate) static X64: X86_64 = X86_64 {
     name: "x86-64",
     space: &WIDE,

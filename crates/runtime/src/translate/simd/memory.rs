@@ -13,36 +13,36 @@ impl FunctionTranslator<'_> {
             Operator::V128Load { memarg } => self.load_lanes(memarg, I8X16),
             Operator::V128Store { memarg } => {
                 let value = self.pop();
-                let address = self.address(memarg);
+                let address = self.address(memarg, I8X16.bytes());
                 self.builder.ins().store(access(), value, address, 0);
             }
             Operator::V128Load8x8S { memarg } => {
-                let address = self.address(memarg);
+                let address = self.address(memarg, I64.bytes());
                 let value = self.builder.ins().sload8x8(access(), address, 0);
                 self.push_lanes(value);
             }
             Operator::V128Load8x8U { memarg } => {
-                let address = self.address(memarg);
+                let address = self.address(memarg, I64.bytes());
                 let value = self.builder.ins().uload8x8(access(), address, 0);
                 self.push_lanes(value);
             }
             Operator::V128Load16x4S { memarg } => {
-                let address = self.address(memarg);
+                let address = self.address(memarg, I64.bytes());
                 let value = self.builder.ins().sload16x4(access(), address, 0);
                 self.push_lanes(value);
             }
             Operator::V128Load16x4U { memarg } => {
-                let address = self.address(memarg);
+                let address = self.address(memarg, I64.bytes());
                 let value = self.builder.ins().uload16x4(access(), address, 0);
                 self.push_lanes(value);
             }
             Operator::V128Load32x2S { memarg } => {
-                let address = self.address(memarg);
+                let address = self.address(memarg, I64.bytes());
                 let value = self.builder.ins().sload32x2(access(), address, 0);
                 self.push_lanes(value);
             }
             Operator::V128Load32x2U { memarg } => {
-                let address = self.address(memarg);
+                let address = self.address(memarg, I64.bytes());
                 let value = self.builder.ins().uload32x2(access(), address, 0);
                 self.push_lanes(value);
             }
@@ -73,20 +73,20 @@ impl FunctionTranslator<'_> {
     }
 
     fn load_lanes(&mut self, memarg: &MemArg, ty: Type) {
-        let address = self.address(memarg);
+        let address = self.address(memarg, ty.bytes());
         let value = self.builder.ins().load(ty, access(), address, 0);
         self.push_lanes(value);
     }
 
     fn load_splat(&mut self, memarg: &MemArg, lane: Type, ty: Type) {
-        let address = self.address(memarg);
+        let address = self.address(memarg, lane.bytes());
         let value = self.builder.ins().load(lane, access(), address, 0);
         let value = self.builder.ins().splat(ty, value);
         self.push_lanes(value);
     }
 
     fn load_zero(&mut self, memarg: &MemArg, lane: Type, ty: Type) {
-        let address = self.address(memarg);
+        let address = self.address(memarg, lane.bytes());
         let value = self.builder.ins().load(lane, access(), address, 0);
         let value = self.builder.ins().scalar_to_vector(ty, value);
         self.push_lanes(value);
@@ -95,7 +95,7 @@ impl FunctionTranslator<'_> {
     fn load_lane(&mut self, memarg: &MemArg, ty: Type, index: u8) {
         let vector = self.pop_lanes(ty);
         let lane = ty.lane_type();
-        let address = self.address(memarg);
+        let address = self.address(memarg, lane.bytes());
         let value = self.builder.ins().load(lane, access(), address, 0);
         let value = self.builder.ins().insertlane(vector, value, index);
         self.push_lanes(value);
@@ -103,7 +103,7 @@ impl FunctionTranslator<'_> {
 
     fn store_lane(&mut self, memarg: &MemArg, ty: Type, index: u8) {
         let vector = self.pop_lanes(ty);
-        let address = self.address(memarg);
+        let address = self.address(memarg, ty.lane_type().bytes());
         let value = self.builder.ins().extractlane(vector, index);
         self.builder.ins().store(access(), value, address, 0);
     }
