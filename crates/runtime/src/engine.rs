@@ -78,6 +78,8 @@ impl Engine {
             ("opt_level", if config.tier == Tier::Run { "speed" } else { "none" }),
             ("is_pic", "false"),
             ("unwind_info", "false"),
+            // Results that do not fit in registers go to memory of the caller's.
+            ("enable_multi_ret_implicit_sret", "true"),
         ] {
             flags.set(name, value).map_err(|error| limit(error.to_string()))?;
         }

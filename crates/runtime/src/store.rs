@@ -209,6 +209,11 @@ impl Store {
         self.modules.get(module)?.functions.get(defined as usize)?.as_ref()
     }
 
+    /// Whether one of the instances has its vmctx there.
+    pub(crate) fn has_vmctx(&self, address: usize) -> bool {
+        self.instances.iter().any(|instance| instance.vmctx.address() == address)
+    }
+
     /// For stubs: the address of a function's code.
     pub(crate) fn compile_for_call(&mut self, instance: u32, defined: u32) -> Result<usize, Failure> {
         let module = self.instances.get(instance as usize).map(|instance| instance.module);

@@ -3,7 +3,7 @@
 
 use super::compile::Compiled;
 use super::patch::{self, Edit};
-use super::{stub, thunk};
+use super::{libcalls, stub, thunk};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::trap::TrapCode;
@@ -92,6 +92,7 @@ impl CodeMemory {
             .map_err(|error| Error::Limit(format!("cannot reserve memory for code: {error}")))?;
         let mut builder = JITBuilder::with_isa(Arc::clone(engine.isa()), default_libcall_names());
         builder.memory_provider(Box::new(arena));
+        builder.symbols(libcalls::symbols());
         let mut memory = Self {
             engine: engine.clone(),
             jit: Some(JITModule::new(builder)),

@@ -5,6 +5,7 @@
 
 mod code;
 mod compile;
+mod libcalls;
 mod patch;
 mod stub;
 mod thunk;

@@ -64,12 +64,16 @@ pub(crate) fn trapped(code: TrapCode) -> ! {
 /// # Safety
 /// Only stubs call this, through `lazy_compile`.
 pub(crate) unsafe extern "C" fn compile_on_first_call(
-    vmctx: usize,
+    first: usize,
+    second: usize,
     defined: u32,
     pc: usize,
     fp: usize,
 ) -> usize {
-    // SAFETY: the stub's caller passed its callee's vmctx.
+    // SAFETY: as in `serve`.
+    let is_vmctx = unsafe { current_store() }.is_some_and(|store| store.has_vmctx(first));
+    let vmctx = if is_vmctx { first } else { second };
+    // SAFETY: the stub's caller passed its callee's vmctx, behind the address for its results if there is one.
     let instance = unsafe { VmContext::instance_of(vmctx) };
     // A function that Rust calls has no Wasm frame under it: what is on the stack is as the last exit left it.
     let from_wasm = current_has_code(pc);

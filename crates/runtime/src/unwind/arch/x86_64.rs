@@ -64,7 +64,8 @@ pub(in super::super) unsafe extern "C" fn leave_wasm(sp: usize) -> ! {
     )
 }
 
-/// Where stubs go: eax is the number of a defined function, all argument registers are the callee's.
+/// Where stubs go: eax is the number of a defined function, all argument registers are the callee's. The callee's vmctx
+/// is in rdi, or in rsi if results that do not fit in registers are to be put where rdi says.
 #[unsafe(naked)]
 unsafe extern "C" fn lazy_compile() {
     naked_asm!(
@@ -85,9 +86,9 @@ unsafe extern "C" fn lazy_compile() {
         "movups [rsp + 128], xmm5",
         "movups [rsp + 144], xmm6",
         "movups [rsp + 160], xmm7",
-        "mov esi, eax",
-        "mov rdx, [rbp + 8]",
-        "mov rcx, [rbp]",
+        "mov edx, eax",
+        "mov rcx, [rbp + 8]",
+        "mov r8, [rbp]",
         "call {compile}",
         "mov r11, rax",
         "mov rdi, [rsp]",
