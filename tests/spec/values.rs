@@ -1,6 +1,6 @@
 //! Values of the scripts, as the runtime has them.
 
-use runtime::{HeapType, Reference, Value};
+use runtime::{HeapType, RefType, Reference, Store, Value, ValueType};
 use wast::WastArg;
 use wast::core::{AbstractHeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 
@@ -37,7 +37,8 @@ fn is_null(value: Value) -> bool {
 }
 
 /// Whether a result is what the script expects.
-pub(crate) fn fits(value: Value, expected: &WastRetCore<'_>) -> bool {
+pub(crate) fn fits(store: &Store, value: Value, expected: &WastRetCore<'_>) -> bool {
+    let is = |heap| store.fits(value, ValueType::Ref(RefType::non_null(heap)));
     match (expected, value) {
         (WastRetCore::I32(expected), Value::I32(value)) => *expected == value,
         (WastRetCore::I64(expected), Value::I64(value)) => *expected == value,
@@ -54,10 +55,14 @@ pub(crate) fn fits(value: Value, expected: &WastRetCore<'_>) -> bool {
         (WastRetCore::RefHost(number), Value::AnyRef(Some(reference))) => {
             reference == Reference::Host(*number)
         }
-        (WastRetCore::RefAny | WastRetCore::RefEq, Value::AnyRef(Some(_))) => true,
-        (WastRetCore::RefI31, Value::AnyRef(Some(reference))) => matches!(reference, Reference::I31(_)),
-        (WastRetCore::RefFunc(_), Value::FuncRef(Some(_))) => true,
-        (WastRetCore::Either(cases), value) => cases.iter().any(|case| fits(value, case)),
+        (WastRetCore::RefAny, _) => is(HeapType::Any),
+        (WastRetCore::RefEq, _) => is(HeapType::Eq),
+        (WastRetCore::RefStruct, _) => is(HeapType::Struct),
+        (WastRetCore::RefArray, _) => is(HeapType::Array),
+        (WastRetCore::RefI31, _) => is(HeapType::I31),
+        // Scripts name no function where a reference to one is due.
+        (WastRetCore::RefFunc(None), _) => is(HeapType::Func),
+        (WastRetCore::Either(cases), value) => cases.iter().any(|case| fits(store, value, case)),
         _ => false,
     }
 }
