@@ -13,8 +13,9 @@ use wast::token::Id;
 use wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, WastRet};
 
 use crate::mode::Mode;
-use crate::repealed;
+use crate::repealed::Newest;
 use crate::script::{parsed, split};
+use crate::suite::Script;
 use crate::tally::Tally;
 use crate::watcher::Watcher;
 use crate::{spectest, values};
@@ -41,8 +42,8 @@ const THREAD_STACK: usize = 16 << 20;
 /// Bytes of stack for a guest that is stepped.
 const STEPPED_STACK: usize = 64 << 10;
 
-/// Runs a script on a thread of its own. `newest` is the newest copy of it.
-pub(crate) fn run(mode: Mode, script: &str, newest: Option<&str>) -> Result<Report, String> {
+/// Runs a script on a thread of its own.
+pub(crate) fn run(mode: Mode, script: &Script, newest: &Newest) -> Result<Report, String> {
     std::thread::scope(|scope| {
         let body = || run_here(mode, script, newest);
         let thread = std::thread::Builder::new().stack_size(THREAD_STACK).spawn_scoped(scope, body);
@@ -51,11 +52,11 @@ pub(crate) fn run(mode: Mode, script: &str, newest: Option<&str>) -> Result<Repo
     })
 }
 
-fn run_here(mode: Mode, script: &str, newest: Option<&str>) -> Result<Report, String> {
+fn run_here(mode: Mode, script: &Script, newest: &Newest) -> Result<Report, String> {
     let mut interpreter = Interpreter::new(mode).map_err(|error| error.to_string())?;
     let mut report = Report { tally: Tally { scripts: 1, ..Tally::default() }, ..Report::default() };
     let tally = &mut report.tally;
-    for piece in split(script)? {
+    for piece in split(&script.text)? {
         let mut done = parsed(piece, |directive| interpreter.directive(directive));
         if let Some(lost) = interpreter.watcher.take_complaint() {
             done = Err(lost);
@@ -70,7 +71,7 @@ fn run_here(mode: Mode, script: &str, newest: Option<&str>) -> Result<Report, St
                 tally.passed += u64::from(asserts);
                 tally.returns_passed += u64::from(returns);
             }
-            Ok(Outcome::Taken) if repealed::is_repealed(piece, newest) => tally.repealed += 1,
+            Ok(Outcome::Taken) if newest.repeals(&script.name, piece) => tally.repealed += 1,
             Ok(Outcome::Taken) => {
                 report.mishaps.push(Mishap { line: piece.line, why: "the module was taken".to_owned() });
             }
@@ -115,7 +116,7 @@ impl Interpreter {
         let engine = Engine::new(EngineConfig { tier, max_stack, ..EngineConfig::default() })?;
         let mut store = Store::new(&engine)?;
         let mut linker = Linker::new();
-        spectest::define(&mut linker, &mut store)?;
+        spectest::define(&engine, &mut linker, &mut store)?;
         let watcher = Arc::new(Watcher::default());
         if mode == Mode::Stepped {
             let hook: Arc<dyn DebugHook> = Arc::<Watcher>::clone(&watcher);

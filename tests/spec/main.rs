@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tests::toolchain;
 
@@ -42,7 +42,7 @@ struct Findings {
 }
 
 fn main() -> Result<ExitCode> {
-    let (folder, words) = command_line();
+    let (folder, words) = command_line()?;
     let arguments = Arguments::from_iter(words);
     let suite = match folder {
         Some(folder) => Suite::of_folder(&folder)?,
@@ -52,19 +52,18 @@ fn main() -> Result<ExitCode> {
     let blesses = std::env::var_os("UPDATE_EXPECT").is_some();
     let findings = Arc::<Mutex<Findings>>::default();
     let mut trials = Vec::new();
-    for script in &suite.scripts {
+    for script in suite.scripts.into_iter().map(Arc::new) {
         for mode in Mode::ALL {
             let file = format!("{}/{}", script.group, script.name);
             let title = format!("{mode}::{file}");
             let listed = if blesses { None } else { Some(known.of(mode, &file)) };
-            let newest = suite.newest(&script.name).cloned();
-            let (group, text) = (script.group.clone(), Arc::clone(&script.text));
+            let (script, newest) = (Arc::clone(&script), Arc::clone(&suite.newest));
             let findings = Arc::clone(&findings);
             trials.push(Trial::test(title, move || {
-                let report = interpreter::run(mode, &text, newest.as_deref())?;
+                let report = interpreter::run(mode, &script, &newest)?;
                 {
                     let mut findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
-                    findings.table.add(&group, mode, report.tally);
+                    findings.table.add(&script.group, mode, report.tally);
                     let entries = Entries::from_failures(&report.mishaps);
                     findings.failures.insert(known::key(mode, &file), entries);
                 }
@@ -87,17 +86,15 @@ fn main() -> Result<ExitCode> {
     Ok(conclusion.exit_code())
 }
 
-/// The folder that the command line names, and its other words.
-fn command_line() -> (Option<PathBuf>, Vec<String>) {
-    // A relative path is meant from the repository's root, where `just` runs.
+/// The folder that the command line names, and its other words. What starts with `/` or `.` is a path; a relative one
+/// is meant from the repository's root, where `just` runs.
+fn command_line() -> Result<(Option<PathBuf>, Vec<String>)> {
     let root = toolchain::tests_folder().join("..");
-    let folder_of = |word: &String| {
-        let path = root.join(word);
-        (word.contains('/') && path.is_dir()).then_some(path)
-    };
-    // The program's own path comes first.
     let mut words: Vec<String> = std::env::args().collect();
-    let position = words.iter().skip(1).position(|word| folder_of(word).is_some());
-    let folder = position.and_then(|at| folder_of(&words.remove(at + 1)));
-    (folder.and_then(|folder| folder.canonicalize().ok()), words)
+    // The program's own path comes first.
+    let position = words.iter().skip(1).position(|word| word.starts_with(['/', '.']));
+    let folder = position.map(|at| root.join(words.remove(at + 1)));
+    let found =
+        folder.map(|path| path.canonicalize().with_context(|| format!("no folder {}", path.display())));
+    Ok((found.transpose()?, words))
 }

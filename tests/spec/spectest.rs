@@ -1,9 +1,12 @@
 //! The instance that all scripts may import.
 
-use runtime::{Error, FuncType, HeapType, Linker, MemoryType, RefType, Store, TableType, Value, ValueType};
+use runtime::{
+    Engine, Error, FuncType, HeapType, IndexType, Linker, MemoryType, RefType, SharedMemory, Store,
+    TableType, Value, ValueType,
+};
 
 /// Defines what `spectest` exports.
-pub(crate) fn define(linker: &mut Linker, store: &mut Store) -> Result<(), Error> {
+pub(crate) fn define(engine: &Engine, linker: &mut Linker, store: &mut Store) -> Result<(), Error> {
     use ValueType::{F32, F64, I32, I64};
     let prints: [(&str, &[ValueType]); 7] = [
         ("print", &[]),
@@ -26,7 +29,13 @@ pub(crate) fn define(linker: &mut Linker, store: &mut Store) -> Result<(), Error
     for (name, value) in globals {
         linker.define_global(store, "spectest", name, false, value);
     }
-    let table = TableType { element: RefType::nullable(HeapType::Func), minimum: 10, maximum: Some(20) };
+    let table = TableType::new(RefType::nullable(HeapType::Func), 10, Some(20));
     linker.define_table(store, "spectest", "table", table)?;
-    linker.define_memory(store, "spectest", "memory", MemoryType { minimum: 1, maximum: Some(2) })
+    let table64 = TableType { index: IndexType::I64, ..table };
+    linker.define_table(store, "spectest", "table64", table64)?;
+    let memory = MemoryType::new(1, Some(2));
+    linker.define_memory(store, "spectest", "memory", memory)?;
+    let shared = SharedMemory::new(engine, MemoryType { shared: true, ..memory })?;
+    linker.define_shared_memory("spectest", "shared_memory", &shared);
+    Ok(())
 }

