@@ -55,6 +55,12 @@ const OPEN_MARKS: &[&str] = &[
 /// A source file is split by noun before it gets longer than this, in lines.
 const LONGEST_FILE: usize = 600;
 
+/// Nothing in the repository is larger than this, in bytes: build output and corpora do not belong there.
+const LARGEST_FILE: u64 = 200_000;
+
+/// Folders that git ignores, wherever they stand.
+const IGNORED_FOLDERS: &[&str] = &[".git", "target", "corpus", "artifacts", "coverage"];
+
 /// The folders in which `unsafe` code may live, as paths from the root of the workspace.
 const UNSAFE_ROOMS: &[&str] =
     &["crates/runtime/src/jit", "crates/runtime/src/vm", "crates/runtime/src/unwind"];
@@ -215,6 +221,26 @@ fn sources() -> Vec<(String, String)> {
     found
 }
 
+/// Files below `folder` that git would take and that are larger than `limit` bytes.
+fn large_files(folder: &Path, limit: u64) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.file_name().display().to_string();
+            let Ok(metadata) = entry.metadata() else { continue };
+            let is_ignored = IGNORED_FOLDERS.contains(&name.as_str()) || name.starts_with("target-");
+            if metadata.is_dir() && !is_ignored {
+                open.push(entry.path());
+            } else if metadata.is_file() && !name.ends_with(".log") && metadata.len() > limit {
+                found.push(format!("{} has {} bytes", entry.path().display(), metadata.len()));
+            }
+        }
+    }
+    found
+}
+
 fn assert_none(complaints: Vec<String>) {
     let mut list = String::new();
     for complaint in &complaints {
@@ -250,6 +276,12 @@ fn sources_keep_the_house_style() {
     let sources = sources();
     assert!(sources.len() > ARROWS.len(), "the sources were not found");
     assert_none(sources.iter().flat_map(|(path, text)| complain_of_source(path, text)).collect());
+}
+
+#[test]
+fn the_repository_holds_no_large_files() {
+    assert_none(large_files(&root(), LARGEST_FILE));
+    assert!(!large_files(&root().join("tests"), 1_000).is_empty(), "large files are not seen");
 }
 
 #[test]
