@@ -28,7 +28,7 @@ impl Watcher {
     }
 
     fn look(store: &Store) -> Result<(), String> {
-        let Some(Frame::Wasm(frame)) = store.frames().into_iter().next() else {
+        let Some(Frame::Wasm(frame)) = store.frames().next() else {
             return Err("the innermost frame of a point is no Wasm frame".to_owned());
         };
         for (index, ty) in (0..).zip(frame.locals()) {

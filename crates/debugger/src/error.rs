@@ -23,6 +23,9 @@ pub enum Error {
     /// A value of a frame cannot be had or changed.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// A global or a table's element cannot be changed.
+    #[error(transparent)]
+    Entity(#[from] runtime::EntityError),
     /// There is no such module.
     #[error("no module {0}")]
     NoModule(u32),

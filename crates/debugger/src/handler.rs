@@ -106,7 +106,7 @@ impl<H> Hook<H> {
     /// Whether an event stops the guest, and as what.
     fn stop_for(&self, store: &Store, event: DebugEvent) -> Option<Stop> {
         match event {
-            DebugEvent::Point { module, pc, breakpoint, interrupted } => {
+            DebugEvent::Point { module, pc, breakpoint, interrupted, .. } => {
                 let state = self.debugger.state();
                 if breakpoint {
                     let pc = state.breakpoints.reported(module, pc).unwrap_or(pc);

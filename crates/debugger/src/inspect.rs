@@ -62,7 +62,7 @@ impl<'a> Paused<'a> {
 
     fn find_frames(&mut self) {
         let base = self.debugger.state().stack_base;
-        let found = self.store.frames();
+        let found: Vec<_> = self.store.frames().collect();
         (self.raw, self.frames) = (Vec::new(), Vec::new());
         for (index, frame) in found.iter().enumerate() {
             match frame {
@@ -85,7 +85,7 @@ impl<'a> Paused<'a> {
                     self.raw.push(None);
                     self.frames.push(Frame::Host(HostFrame { name: name.clone(), module, function, depth }));
                 }
-                runtime::Frame::Gap => {}
+                runtime::Frame::Gap | runtime::Frame::Foreign => {}
             }
         }
         self.correct_innermost();
@@ -200,10 +200,9 @@ impl<'a> Paused<'a> {
     /// Changes a global of an instance.
     ///
     /// # Errors
-    /// When there is none of the value's type.
+    /// When there is none, it is immutable, or it has another type.
     pub fn set_global(&mut self, instance: Instance, index: u32, value: Value) -> Result<(), Error> {
-        let set = self.store.set_global(instance, index, value);
-        set.then_some(()).ok_or(Error::NoEntity("global of that type"))
+        Ok(self.store.set_global(instance, index, value)?)
     }
 
     /// Bytes that a memory has.

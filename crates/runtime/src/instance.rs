@@ -451,18 +451,6 @@ impl Store {
         Some(self.value_of(ty.content, global.get()))
     }
 
-    /// Sets a global, constant or not. False if there is none of that type.
-    pub fn set_global(&mut self, instance: Instance, index: u32, value: Value) -> bool {
-        let bits = self.bits_of(value);
-        let index = self.instances.get(instance.index()).and_then(|data| data.globals.get(index as usize));
-        let Some((global, ty)) = index.and_then(|index| self.globals.get(*index)) else { return false };
-        if !self.fits(value, ty.content) {
-            return false;
-        }
-        global.set(bits);
-        true
-    }
-
     /// A table's element.
     #[must_use]
     pub fn table_element(&self, instance: Instance, table: u32, index: u64) -> Option<Value> {

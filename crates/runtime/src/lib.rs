@@ -19,7 +19,10 @@ mod unwind;
 mod value;
 mod vm;
 
-pub use debug::{DebugEvent, DebugHook, Frame, FrameError, LastCall, Resumption, WasmFrame};
+pub use debug::{
+    BreakpointEdit, DebugEvent, DebugHook, EntityError, Frame, FrameError, Frames, LastCall, Resumption,
+    WasmFrame, WatchAccess, WatchHit, WatchId, WatchTarget, WatchedValue,
+};
 pub use engine::{Engine, EngineConfig, Tier};
 pub use error::Error;
 pub use instance::Instance;

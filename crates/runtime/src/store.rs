@@ -52,6 +52,13 @@ pub(crate) struct LoadedModule {
     functions: Vec<Option<Arc<FunctionCode>>>,
 }
 
+impl LoadedModule {
+    /// Code of the functions that were compiled.
+    pub(crate) fn compiled(&self) -> impl Iterator<Item = &Arc<FunctionCode>> {
+        self.functions.iter().flatten()
+    }
+}
+
 /// Instances, their memories, tables, globals and code. It stays where it is while instances live, hence the `Box`.
 pub struct Store {
     engine: Engine,

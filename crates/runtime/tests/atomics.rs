@@ -391,7 +391,7 @@ impl DebugHook for Interrupts {
             store.interrupt_handle().interrupt();
             return Resumption::Continue;
         }
-        let Some(Frame::Wasm(frame)) = store.frames().into_iter().next() else { panic!("a Wasm frame") };
+        let Some(Frame::Wasm(frame)) = store.frames().next() else { panic!("a Wasm frame") };
         let at = frame.local(store, 0);
         let bytes = store.module(frame.module).expect("loaded").bytes();
         let operator =

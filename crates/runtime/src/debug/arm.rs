@@ -1,28 +1,66 @@
-//! Which program points call the debugger: breakpoints, and all points of functions that are stepped through.
+//! Which program points call the debugger: breakpoints, what watchpoints need, and all points of functions that are
+//! stepped through.
 
 use crate::jit::FunctionCode;
 use crate::store::Store;
-use crate::unwind::{RawFrame, walk};
 use crate::vm::Limits;
 use frame_table::ModulePc;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-impl Store {
+/// Breakpoints being set and cleared. Code is republished once, when the edit is dropped.
+pub struct BreakpointEdit<'a> {
+    store: &'a mut Store,
+    changed: BTreeSet<(usize, ModulePc)>,
+}
+
+impl BreakpointEdit<'_> {
     /// Sets or clears the breakpoint at a program point, which [`Store::program_point`] found.
-    pub fn set_breakpoint(&mut self, module: usize, pc: ModulePc, set: bool) {
-        let points = self.debug.breakpoints.entry(module).or_default();
+    pub fn set(&mut self, module: usize, pc: ModulePc, set: bool) {
+        let points = self.store.debug.breakpoints.entry(module).or_default();
         let changed = if set { points.insert(pc) } else { points.remove(&pc) };
-        if !changed {
-            return;
+        if changed {
+            self.changed.insert((module, pc));
         }
-        let Some(code) = self.code_at(module, pc) else { return };
-        if self.debug.armed.contains_key(&code.start) {
-            return;
+    }
+}
+
+impl Drop for BreakpointEdit<'_> {
+    fn drop(&mut self) {
+        let (mut arm, mut disarm) = (Vec::new(), Vec::new());
+        for (module, pc) in std::mem::take(&mut self.changed) {
+            let Some(code) = self.store.code_at(module, pc) else { continue };
+            let Some(site) = code.site_of(pc) else { continue };
+            if !self.store.debug.armed.contains_key(&code.start) {
+                let wanted = self.store.is_breakpoint(module, pc) || self.store.is_watched(module, pc, site);
+                if wanted { &mut arm } else { &mut disarm }.push(site);
+            }
         }
-        let site: Vec<usize> = code.site_of(pc).into_iter().collect();
-        let (arm, disarm) = if set { (site, Vec::new()) } else { (Vec::new(), site) };
-        self.code_mut().set_sites(&arm, &disarm);
+        if !arm.is_empty() || !disarm.is_empty() {
+            self.store.code_mut().set_sites(&arm, &disarm);
+        }
+    }
+}
+
+impl Store {
+    /// Starts to edit breakpoints.
+    pub fn edit_breakpoints(&mut self) -> BreakpointEdit<'_> {
+        BreakpointEdit { store: self, changed: BTreeSet::new() }
+    }
+
+    /// Sets or clears one breakpoint: see [`BreakpointEdit::set`].
+    pub fn set_breakpoint(&mut self, module: usize, pc: ModulePc, set: bool) {
+        self.edit_breakpoints().set(module, pc, set);
+    }
+
+    /// How often code that was published already has been changed: what breakpoints and steps cost.
+    #[must_use]
+    pub fn publications(&self) -> u64 {
+        self.code().publications()
+    }
+
+    pub(super) fn is_breakpoint(&self, module: usize, pc: ModulePc) -> bool {
+        self.debug.breakpoints.get(&module).is_some_and(|points| points.contains(&pc))
     }
 
     /// Whether the hook is asked at every operator: at those of the functions that are on top of the stack now, and
@@ -45,8 +83,7 @@ impl Store {
 
     /// Arms the functions of the two innermost frames: the one that runs, and the one that it would return to.
     pub(super) fn arm_around(&mut self) {
-        let activations = walk(self, 2);
-        let inner: Vec<RawFrame> = activations.into_iter().flat_map(|activation| activation.frames).collect();
+        let inner = self.raw_frames(2);
         let Some(first) = inner.first() else { return };
         if self.debug.armed_around == first.fp {
             return;
@@ -73,31 +110,39 @@ impl Store {
         self.debug.armed.insert(code.start, Arc::clone(code));
     }
 
-    /// Leaves only breakpoints armed.
+    /// Leaves only what is armed whether or not somebody steps.
     pub(super) fn disarm_all(&mut self) {
-        let mut disarm = Vec::new();
-        let mut keep = Vec::new();
-        for code in std::mem::take(&mut self.debug.armed).into_values() {
-            disarm.extend(code.sites());
-            keep.extend(self.breakpoint_sites(&code));
+        let armed = std::mem::take(&mut self.debug.armed);
+        self.rearm(armed.into_values());
+    }
+
+    /// Arms of these functions what is to be armed whether or not somebody steps, and nothing else.
+    pub(super) fn rearm(&mut self, functions: impl IntoIterator<Item = Arc<FunctionCode>>) {
+        let (mut arm, mut disarm) = (Vec::new(), Vec::new());
+        for code in functions {
+            let lasting = self.lasting_sites(&code);
+            disarm.extend(code.sites().filter(|site| !lasting.contains(site)));
+            arm.extend(lasting);
         }
-        if !disarm.is_empty() {
-            let keep_set: BTreeSet<usize> = keep.iter().copied().collect();
-            disarm.retain(|site| !keep_set.contains(site));
-            self.code_mut().set_sites(&[], &disarm);
+        if !arm.is_empty() || !disarm.is_empty() {
+            self.code_mut().set_sites(&arm, &disarm);
         }
     }
 
-    fn breakpoint_sites(&self, code: &FunctionCode) -> Vec<usize> {
+    /// The sites of a function that are armed whether or not somebody steps.
+    fn lasting_sites(&self, code: &FunctionCode) -> BTreeSet<usize> {
+        let mut sites = self.watched_sites(code);
         let points = self.debug.breakpoints.get(&code.module);
         let range = self.modules.get(code.module).and_then(|loaded| loaded.module.body_range(code.function));
-        let (Some(points), Some(range)) = (points, range) else { return Vec::new() };
-        points.range(range).filter_map(|pc| code.site_of(*pc)).collect()
+        if let Some((points, range)) = points.zip(range) {
+            sites.extend(points.range(range).filter_map(|pc| code.site_of(*pc)));
+        }
+        sites
     }
 
-    /// Arms the breakpoints of a function that was just compiled.
-    pub(crate) fn arm_breakpoints_of(&mut self, code: &Arc<FunctionCode>) {
-        let sites = self.breakpoint_sites(code);
+    /// Arms what is to be armed of a function that was just compiled.
+    pub(crate) fn arm_breakpoints_of(&mut self, code: &FunctionCode) {
+        let sites: Vec<usize> = self.lasting_sites(code).into_iter().collect();
         if !sites.is_empty() {
             self.code_mut().set_sites(&sites, &[]);
         }

@@ -1,4 +1,4 @@
-//! Modules, instances and functions of a store, and whether a value is of a type.
+//! Modules, instances and functions of a store; whether a value is of a type; changing globals and tables.
 
 use crate::instance::Instance;
 use crate::module::{Module, narrow};
@@ -6,8 +6,64 @@ use crate::store::{FuncHandle, Store};
 use crate::value::{FuncType, Reference, Value, ValueType};
 use crate::vm::FuncRef;
 use frame_table::{HeapType, RefType, TypeId};
+use thiserror::Error;
+
+/// Why a global or a table's element cannot be changed.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EntityError {
+    /// There is none.
+    #[error("no such global or table element")]
+    NoSuch,
+    /// Code relies on the global being constant.
+    #[error("the global is immutable")]
+    Immutable,
+    /// It has another type.
+    #[error("it is a {0}")]
+    Type(ValueType),
+}
 
 impl Store {
+    /// Sets a global. The program uses the new value when it goes on.
+    ///
+    /// # Errors
+    /// See [`EntityError`].
+    pub fn set_global(&mut self, instance: Instance, index: u32, value: Value) -> Result<(), EntityError> {
+        let index = self.instances.get(instance.index()).and_then(|data| data.globals.get(index as usize));
+        let (global, ty) = index.and_then(|index| self.globals.get(*index)).ok_or(EntityError::NoSuch)?;
+        if !ty.mutable {
+            return Err(EntityError::Immutable);
+        }
+        if !self.fits(value, ty.content) {
+            return Err(EntityError::Type(ty.content));
+        }
+        global.set(self.bits_of(value));
+        Ok(())
+    }
+
+    /// Sets a table's element. The program uses the new value when it goes on.
+    ///
+    /// # Errors
+    /// See [`EntityError`].
+    pub fn set_table_element(
+        &mut self,
+        instance: Instance,
+        table: u32,
+        index: u64,
+        value: Value,
+    ) -> Result<(), EntityError> {
+        let found = self.table_of(instance.index(), table).ok_or(EntityError::NoSuch)?;
+        let ty = ValueType::Ref(found.ty().element);
+        if !self.fits(value, ty) {
+            return Err(EntityError::Type(ty));
+        }
+        let bits = u64::try_from(self.bits_of(value)).unwrap_or_default();
+        let table = self.table_of_mut(instance.index(), table).ok_or(EntityError::NoSuch)?;
+        let place = usize::try_from(index).ok().and_then(|index| table.elements_mut().get_mut(index));
+        *place.ok_or(EntityError::NoSuch)? = bits;
+        Ok(())
+    }
+
     /// The module of a frame or an event.
     #[must_use]
     pub fn module(&self, index: usize) -> Option<&Module> {

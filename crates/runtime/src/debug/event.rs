@@ -1,8 +1,10 @@
 //! What a hook is told, and telling it.
 
+use super::WatchHit;
 use crate::instance::Instance;
 use crate::store::Store;
 use crate::trap::{Failure, TrapCode};
+use crate::unwind::{ExitKind, innermost_exit};
 use crate::vm::Limits;
 use frame_table::ModulePc;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ pub enum DebugEvent {
         breakpoint: bool,
         /// Whether somebody asked for an interrupt, which this stop answers.
         interrupted: bool,
+        /// What the operator before this one, which has run, did to what is watched.
+        watched: Vec<WatchHit>,
     },
     /// The innermost frame's operator traps.
     Trap(TrapCode),
@@ -57,30 +61,30 @@ impl Store {
     pub(crate) fn at_point(&mut self) -> Result<(), Failure> {
         let Some(frame) = self.innermost_frame() else { return Ok(()) };
         let (module, pc) = (frame.module, frame.pc);
-        let breakpoint = self.debug.breakpoints.get(&module).is_some_and(|points| points.contains(&pc));
+        let watched = self.finish_watched(&frame);
+        let breakpoint = self.is_breakpoint(module, pc);
         let stepping = self.limits().requested(Limits::STEP);
-        // Told after the breakpoint: one stop has one reason, and none is lost.
-        let interrupted = !breakpoint && self.limits().clear(Limits::INTERRUPT) != 0;
+        // Told after the others: one stop has one reason, and none is lost.
+        let interrupted = !breakpoint && watched.is_empty() && self.limits().clear(Limits::INTERRUPT) != 0;
         if stepping {
             self.arm_around();
-        } else if !breakpoint && !interrupted {
-            // Armed for an interrupt that was taken back or answered elsewhere.
-            self.disarm_all();
-            return Ok(());
         }
-        match self.report(DebugEvent::Point { module, pc, breakpoint, interrupted }) {
-            Resumption::Continue => {
-                if !self.limits().requested(Limits::STEP) {
-                    self.disarm_all();
-                }
-                Ok(())
+        if stepping || breakpoint || interrupted || !watched.is_empty() {
+            let event = DebugEvent::Point { module, pc, breakpoint, interrupted, watched };
+            if self.report(event) == Resumption::Kill {
+                return Err(Failure::Killed);
             }
-            Resumption::Kill => Err(Failure::Killed),
         }
+        if !self.limits().requested(Limits::STEP) {
+            self.disarm_all();
+        }
+        self.begin_watched();
+        Ok(())
     }
 
     /// How the guest ends by a trap, after whoever debugs it saw it.
     pub(crate) fn trap_failure(&mut self, code: TrapCode) -> Failure {
+        self.forget_trapped();
         match self.report(DebugEvent::Trap(code)) {
             Resumption::Continue => Failure::Trap(code),
             Resumption::Kill => Failure::Killed,
@@ -89,6 +93,7 @@ impl Store {
 
     /// After a host function that Wasm code at `pc` called: an interrupt that is still wanted stops at the next point.
     pub(crate) fn after_host_call(&mut self, pc: usize) {
+        self.finish_host_call();
         if self.limits().requested(Limits::INTERRUPT) {
             self.arm_for_request(pc);
         }
@@ -112,8 +117,12 @@ impl Store {
     /// Tells the hook; frames that were found before are stale after.
     pub(crate) fn report(&mut self, event: DebugEvent) -> Resumption {
         let Some(hook) = self.debug.hook.clone() else { return Resumption::Continue };
+        if let Some(ExitKind::Host(_)) = innermost_exit(self) {
+            self.note_host_writes();
+        }
         let resumption = hook.event(self, event);
-        self.debug.generation += 1;
+        self.debug.goes_on();
+        self.accept_writes();
         resumption
     }
 }

@@ -1,5 +1,6 @@
 //! One frame: where it is, and its values.
 
+use super::StopId;
 use crate::instance::Instance;
 use crate::module::narrow;
 use crate::store::Store;
@@ -12,7 +13,7 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The guest went on since the frame was found.
+    /// The guest went on since the frame was found, or the store is another.
     #[error("the frame is stale: the program has run since")]
     Stale,
     /// There is no such local or operand.
@@ -36,15 +37,17 @@ pub enum Frame {
     Wasm(WasmFrame),
     /// A host function that Wasm code called: its name as `module.name`.
     Host(String),
-    /// Frames of another store, or of a host that entered Wasm code.
+    /// The host's frames between two activations.
     Gap,
+    /// An activation of another store, whatever is in it.
+    Foreign,
 }
 
 /// A frame of a Wasm function.
 #[derive(Clone)]
 pub struct WasmFrame {
     pub(super) raw: RawFrame,
-    pub(super) generation: u64,
+    pub(super) stop: StopId,
     /// Index of the module in the store.
     pub module: usize,
     /// The instance; none in code that keeps no state.
@@ -96,7 +99,7 @@ impl WasmFrame {
     }
 
     fn check(&self, store: &Store) -> Result<(), FrameError> {
-        if self.generation == store.debug.generation { Ok(()) } else { Err(FrameError::Stale) }
+        if self.stop == store.debug.stop { Ok(()) } else { Err(FrameError::Stale) }
     }
 
     /// A local's value.

@@ -4,34 +4,64 @@ use super::{Frame, WasmFrame};
 use crate::instance::Instance;
 use crate::module::narrow;
 use crate::store::Store;
-use crate::unwind::{Position, RawFrame, slot_vmctx, walk};
+use crate::unwind::{Position, RawFrame, Walk, Walked, slot_vmctx};
 use std::sync::Arc;
 
-impl Store {
-    /// All frames of this thread, innermost first; a [`Frame::Gap`] stands between activations and for those of
-    /// other stores.
-    #[must_use]
-    pub fn frames(&self) -> Vec<Frame> {
-        let activations = walk(self, usize::MAX);
-        let count = narrow(activations.len());
-        let mut frames = Vec::new();
-        for (number, activation) in (0..).zip(activations) {
-            if number > 0 || !activation.own {
-                frames.push(Frame::Gap);
-            }
-            let host = activation.host.and_then(|host| self.host_function_name(host));
-            frames.extend(host.map(|name| Frame::Host(name.to_owned())));
-            let found = activation.frames.into_iter().filter_map(|raw| self.frame(raw, count - 1 - number));
-            frames.extend(found.map(Frame::Wasm));
+/// A cursor over the frames of this thread, innermost first: an iterator that finds a frame when it is asked for it, so
+/// that the innermost frames of a deep stack cost what those of a shallow one do.
+///
+/// It borrows the store, so the program cannot run meanwhile. In code without instrumentation frames have no instance
+/// and their values are unavailable, but function and operator are known.
+pub struct Frames<'a> {
+    store: &'a Store,
+    walk: Walk<'a>,
+}
+
+impl Iterator for Frames<'_> {
+    type Item = Frame;
+
+    fn next(&mut self) -> Option<Frame> {
+        loop {
+            return Some(match self.walk.next()? {
+                Walked::Frame(raw) => match self.store.frame(raw, narrow(self.walk.activation())) {
+                    Some(frame) => Frame::Wasm(frame),
+                    None => continue,
+                },
+                Walked::Host(function) => match self.store.host_function_name(function) {
+                    Some(name) => Frame::Host(name.to_owned()),
+                    None => continue,
+                },
+                Walked::Gap => Frame::Gap,
+                Walked::Foreign => Frame::Foreign,
+            });
         }
-        frames
+    }
+}
+
+impl Store {
+    /// All frames of this thread, innermost first. A [`Frame::Gap`] stands between activations, and a
+    /// [`Frame::Foreign`] for an activation of another store.
+    #[must_use]
+    pub fn frames(&self) -> Frames<'_> {
+        Frames { store: self, walk: Walk::new(self) }
     }
 
-    /// The innermost Wasm frame of this thread. Its `activation` is 0 whatever it is.
+    /// The innermost Wasm frame of this thread.
     #[must_use]
     pub fn innermost_frame(&self) -> Option<WasmFrame> {
-        let raw = walk(self, 1).into_iter().find_map(|activation| activation.frames.into_iter().next())?;
-        self.frame(raw, 0)
+        self.frames().find_map(|frame| match frame {
+            Frame::Wasm(frame) => Some(frame),
+            _ => None,
+        })
+    }
+
+    /// The innermost `count` frames as they are on the native stack, of whatever activation.
+    pub(super) fn raw_frames(&self, count: usize) -> Vec<RawFrame> {
+        let frames = Walk::new(self).filter_map(|walked| match walked {
+            Walked::Frame(raw) => Some(raw),
+            _ => None,
+        });
+        frames.take(count).collect()
     }
 
     fn frame(&self, raw: RawFrame, activation: u32) -> Option<WasmFrame> {
@@ -52,7 +82,7 @@ impl Store {
             Instance::from_index(crate::vm::instance_of_frame(vmctx))
         });
         Some(WasmFrame {
-            generation: self.debug.generation,
+            stop: self.debug.stop,
             module: code.module,
             instance,
             function: code.function,

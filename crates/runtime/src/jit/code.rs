@@ -83,6 +83,8 @@ pub(crate) struct CodeMemory {
     host_thunks: HashMap<FuncType, usize>,
     builtins: Box<[usize]>,
     breakpoint: usize,
+    /// How often published code was changed.
+    publications: u64,
 }
 
 impl CodeMemory {
@@ -103,6 +105,7 @@ impl CodeMemory {
             host_thunks: HashMap::new(),
             builtins: Box::default(),
             breakpoint: 0,
+            publications: 0,
         };
         let (bytes, alignment) = thunk::breakpoint(engine, hosts.breakpoint)?;
         memory.breakpoint = memory.publish(&bytes, alignment, &[], CodeKind::Glue)?;
@@ -216,10 +219,16 @@ impl CodeMemory {
         }
     }
 
+    /// How often published code was changed.
+    pub(crate) fn publications(&self) -> u64 {
+        self.publications
+    }
+
     /// Arms or disarms program points, named by the addresses that their sites return to.
     pub(crate) fn set_sites(&mut self, arm: &[usize], disarm: &[usize]) {
         let mut edits: Vec<Edit> = disarm.iter().map(|site| Edit::disarm(*site)).collect();
         edits.extend(arm.iter().filter_map(|site| Edit::arm(*site, self.breakpoint)));
+        self.publications += 1;
         // SAFETY: sites come from `FunctionCode`, and the store's one thread is in Rust code while it patches.
         if let Err(error) = unsafe { patch::apply(edits) } {
             tracing::error!(%error, "cannot patch code");

@@ -54,6 +54,10 @@ impl FunctionTranslator<'_> {
         match operator {
             Operator::Nop => {}
             Operator::Unreachable => {
+                if self.tier() == Tier::Run {
+                    // A block with nothing but a trap becomes a part of the branch to it, with that operator's PC.
+                    self.builder.ins().sequence_point();
+                }
                 self.builder.ins().trap(user_trap(TrapCode::Unreachable));
                 self.reachable = false;
             }

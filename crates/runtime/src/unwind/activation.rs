@@ -98,6 +98,7 @@ pub(crate) unsafe fn enter(
 ) -> Result<(), Failure> {
     super::signals::install();
     let arena = store.code().arena();
+    store.before_entry(innermost_exit(store));
     let store: *mut Store = store;
     let mut activation = Activation {
         sp: 0,
@@ -112,12 +113,20 @@ pub(crate) unsafe fn enter(
     let status = unsafe { arch::enter_wasm(pointer, thunk, code, vmctx, values.as_mut_ptr()) };
     // SAFETY: `pointer` is the local above.
     CURRENT.set(unsafe { (*pointer).previous });
+    // SAFETY: the exclusive reference that this function was given; nobody below uses it any more.
+    let store = unsafe { &mut *store };
+    store.debug.goes_on();
     if status == 0 {
         return Ok(());
     }
-    // SAFETY: the exclusive reference that this function was given; nobody below uses it any more.
-    let store = unsafe { &mut *store };
+    store.debug.watch.forget_below(pointer.addr());
     Err(store.take_failure())
+}
+
+/// Why this thread's innermost activation does not run; none if there is none, or it is another store's.
+pub(crate) fn innermost_exit(store: &Store) -> Option<ExitKind> {
+    let activation = current().filter(|activation| std::ptr::eq(activation.store(), store))?;
+    Some(activation.exit.kind)
 }
 
 /// Gives up the innermost activation: the `enter` that made it returns `failure`.

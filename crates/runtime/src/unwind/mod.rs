@@ -22,10 +22,10 @@ mod signals;
 mod slot;
 mod walk;
 
-pub(crate) use activation::{Exit, ExitKind, current, current_store, raise};
+pub(crate) use activation::{Exit, ExitKind, current, current_store, innermost_exit, raise};
 pub(crate) use arch::lazy_compile_address;
 pub(crate) use slot::{read_operand, read_place, slot_vmctx, write_place};
-pub(crate) use walk::{Position, RawFrame, walk};
+pub(crate) use walk::{Position, RawFrame, Walk, Walked};
 
 /// Addresses of the Rust functions that thunks call.
 #[derive(Clone, Copy)]

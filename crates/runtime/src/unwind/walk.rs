@@ -28,56 +28,100 @@ pub(crate) struct RawFrame {
     pub(crate) position: Position,
 }
 
-/// The frames of one activation.
-pub(crate) struct WalkedActivation {
-    /// The host function that the innermost frame called, if that is why it waits; its index in the store.
-    pub(crate) host: Option<u32>,
-    /// Whether it belongs to the store that asks.
-    pub(crate) own: bool,
-    /// Innermost first; empty if it belongs to another store.
-    pub(crate) frames: Vec<RawFrame>,
+/// What a walk comes to.
+pub(crate) enum Walked {
+    Frame(RawFrame),
+    /// The host function that the next frame called; its index in the store.
+    Host(u32),
+    /// Rust code between two activations.
+    Gap,
+    /// An activation of another store.
+    Foreign,
 }
 
-/// The activations of this thread, innermost first, with `limit` frames at most.
-pub(crate) fn walk(store: &Store, limit: usize) -> Vec<WalkedActivation> {
-    let mut walked = Vec::new();
-    let mut left = limit;
-    let mut next: Option<&Activation> = current().map(|activation| &*activation);
-    while let Some(activation) = next.filter(|_| left > 0) {
-        let own = std::ptr::eq(activation.store(), store);
-        let host = match activation.exit.kind {
-            ExitKind::Host(function) => Some(function),
-            _ => None,
-        };
-        let frames = if own { frames_of(store, activation, left) } else { Vec::new() };
-        left -= frames.len();
-        walked.push(WalkedActivation { host, own, frames });
-        next = activation.previous();
+/// A walk over the activations of this thread, innermost first. It costs what is looked at.
+pub(crate) struct Walk<'a> {
+    store: &'a Store,
+    /// The next activation to enter.
+    next: Option<&'a Activation>,
+    /// How many activations have not been entered yet.
+    left: usize,
+    /// The next frame of the activation at hand.
+    frame: Option<RawFrame>,
+    /// Whether an activation was left, and the gap after it was not told.
+    gap: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(store: &'a Store) -> Self {
+        let next: Option<&'a Activation> = current().map(|activation| &*activation);
+        let left = std::iter::successors(next, |activation| activation.previous()).count();
+        Self { store, next, left, frame: None, gap: false }
     }
-    walked
+
+    /// Number of the activation at hand; the outermost is 0.
+    pub(crate) fn activation(&self) -> usize {
+        self.left
+    }
+
+    fn enter(&mut self, activation: &'a Activation) -> Option<Walked> {
+        self.next = activation.previous();
+        self.left -= 1;
+        self.gap = true;
+        if !std::ptr::eq(activation.store(), self.store) {
+            return Some(Walked::Foreign);
+        }
+        self.frame = innermost_of(self.store, activation);
+        match activation.exit.kind {
+            ExitKind::Host(function) => Some(Walked::Host(function)),
+            _ => None,
+        }
+    }
 }
 
-fn frames_of(store: &Store, activation: &Activation, limit: usize) -> Vec<RawFrame> {
+impl Iterator for Walk<'_> {
+    type Item = Walked;
+
+    fn next(&mut self) -> Option<Walked> {
+        loop {
+            if let Some(frame) = self.frame.take() {
+                self.frame = caller_of(self.store, &frame);
+                return Some(Walked::Frame(frame));
+            }
+            let activation = self.next?;
+            if std::mem::take(&mut self.gap) {
+                return Some(Walked::Gap);
+            }
+            if let Some(walked) = self.enter(activation) {
+                return Some(walked);
+            }
+        }
+    }
+}
+
+/// The innermost frame of an activation of this store.
+fn innermost_of(store: &Store, activation: &Activation) -> Option<RawFrame> {
     let exit = activation.exit;
-    let mut position = match exit.kind {
-        ExitKind::None => return Vec::new(),
+    let position = match exit.kind {
+        ExitKind::None => return None,
         ExitKind::Point => Position::Point,
         ExitKind::Trap => Position::Trap,
         ExitKind::Builtin => Position::Builtin,
         ExitKind::Host(_) => Position::Call,
     };
-    let (mut pc, mut fp) = (exit.pc, exit.fp);
-    let mut frames = Vec::new();
+    frame_at(store, exit.pc, exit.fp, position)
+}
+
+fn frame_at(store: &Store, pc: usize, fp: usize, position: Position) -> Option<RawFrame> {
+    let code = Arc::clone(store.code().function_at(pc)?);
+    Some(RawFrame { code, pc, fp, position })
+}
+
+/// The Wasm frame that called this one's function; none if it is the outermost of its activation.
+fn caller_of(store: &Store, frame: &RawFrame) -> Option<RawFrame> {
+    let at: *const [usize; 2] = std::ptr::with_exposed_provenance(frame.fp);
+    // SAFETY: Wasm code keeps frame pointers, so the caller's and the return address are where it says.
+    let [fp, returns_to] = unsafe { at.read() };
     // The first address that is not a function's is the entry thunk's: every frame between is Wasm.
-    while frames.len() < limit
-        && let Some(code) = store.code().function_at(pc)
-    {
-        frames.push(RawFrame { code: Arc::clone(code), pc, fp, position });
-        position = Position::Call;
-        let frame: *const [usize; 2] = std::ptr::with_exposed_provenance(fp);
-        // SAFETY: Wasm code keeps frame pointers, so the caller's and the return address are where it says.
-        let [caller_fp, returns_to] = unsafe { frame.read() };
-        (fp, pc) = (caller_fp, returns_to);
-    }
-    frames
+    frame_at(store, returns_to, fp, Position::Call)
 }

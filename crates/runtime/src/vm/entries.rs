@@ -29,7 +29,9 @@ pub(super) fn serve<T>(exit: Exit, work: impl FnOnce(&mut Store) -> Result<T, Fa
     // SAFETY: Wasm code of this thread called us, and gets control back when this returns.
     let outcome = match unsafe { current_store() } {
         Some(store) => {
-            catch_unwind(AssertUnwindSafe(|| work(store))).unwrap_or_else(|panic| Err(panicked(&*panic)))
+            let worked = catch_unwind(AssertUnwindSafe(|| work(store)));
+            store.debug.goes_on();
+            worked.unwrap_or_else(|panic| Err(panicked(&*panic)))
         }
         None => Err(Failure::Host("compiled code runs outside of a store".into())),
     };

@@ -1,0 +1,438 @@
+//! Watchpoints: stops after the operator, or the host function, that read or wrote a part of a memory or a global.
+//!
+//! An operator says before it runs what it will touch (`operator.rs`). So while there are watchpoints, the points before
+//! all operators that touch memory or globals are armed, in every function; what was not touched costs the visit of the
+//! point, which is about a microsecond. When an operator does touch something that is watched, the point after it is
+//! armed as well, and the stop is there. A host function is not looked into: its writes are found by comparing when
+//! it returns, and its reads not at all.
+//!
+//! Why not page protection? It is faster while nothing near is touched, but the stack of a C program is near to
+//! everything; it cannot watch globals; and it faults in the middle of operators that touch several pages.
+
+mod operator;
+
+use super::WasmFrame;
+use crate::engine::Tier;
+use crate::error::Error;
+use crate::instance::Instance;
+use crate::jit::FunctionCode;
+use crate::module::Module;
+use crate::store::Store;
+use crate::unwind::ExitKind;
+use crate::value::Value;
+use frame_table::ModulePc;
+use operator::{Touch, Touched};
+use std::collections::{BTreeMap, BTreeSet};
+use wasmparser::{BinaryReader, Operator, OperatorsReader};
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchTarget {
+    /// A range of a memory.
+    Memory {
+        /// An instance that has the memory. Others that share it are watched as well.
+        instance: Instance,
+        /// Index of the memory in the instance.
+        memory: u32,
+        /// First byte.
+        start: u64,
+        /// Number of bytes, at least 1.
+        length: u64,
+    },
+    /// A global.
+    Global {
+        /// An instance that has the global. Others that share it are watched as well.
+        instance: Instance,
+        /// Index of the global in the instance.
+        index: u32,
+    },
+}
+
+/// Which accesses stop the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchAccess {
+    /// Reads by operators.
+    Read,
+    /// Writes, also of the value that was there. Of a host function, only those that change the value.
+    Write,
+    /// Both.
+    Any,
+}
+
+/// Names a watchpoint of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WatchId(u32);
+
+/// What is in a watched place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchedValue {
+    /// Bytes of a memory.
+    Bytes(Vec<u8>),
+    /// A global's value.
+    Value(Value),
+}
+
+/// An access to a watched place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchHit {
+    /// The watchpoint.
+    pub id: WatchId,
+    /// Whether the place was read.
+    pub read: bool,
+    /// Whether it was written.
+    pub written: bool,
+    /// The operator: the call, if a host function wrote.
+    pub pc: ModulePc,
+    /// Whether a host function wrote.
+    pub by_host: bool,
+    /// What was there before.
+    pub old: WatchedValue,
+    /// What is there now.
+    pub new: WatchedValue,
+}
+
+/// A place in the store, whichever instances have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Memory { index: usize, start: u64, length: u64 },
+    Global { index: usize },
+}
+
+struct Watchpoint {
+    place: Place,
+    /// The target, by which the place is read.
+    target: WatchTarget,
+    access: WatchAccess,
+    /// What was there when anybody knew last. What differs was written by the host.
+    known: WatchedValue,
+    /// What was there before a host function, which has not returned, wrote.
+    before_host: Option<WatchedValue>,
+}
+
+/// An access by an operator that is running, or a host function that is returning.
+struct Pending {
+    fp: usize,
+    /// Where the frame goes on, and that point's site.
+    pc: ModulePc,
+    site: usize,
+    hits: Vec<WatchHit>,
+}
+
+/// The watchpoints of a store.
+#[derive(Default)]
+pub(crate) struct Watchpoints {
+    set: BTreeMap<WatchId, Watchpoint>,
+    next: u32,
+    /// Invariant: inner frames, which have lower frame pointers, are behind outer ones.
+    pending: Vec<Pending>,
+}
+
+impl Watchpoints {
+    /// Forgets accesses of frames that are gone, which were below `address`.
+    pub(crate) fn forget_below(&mut self, address: usize) {
+        self.pending.retain(|pending| pending.fp > address);
+    }
+}
+
+impl Store {
+    /// Watches a place. It works in code with instrumentation only.
+    ///
+    /// # Errors
+    /// When there is no such place, it is empty, or the engine's code cannot stop.
+    pub fn add_watchpoint(&mut self, target: WatchTarget, access: WatchAccess) -> Result<WatchId, Error> {
+        if self.engine().config().tier != Tier::Debug {
+            return Err(Error::Limit("code without instrumentation cannot be watched".into()));
+        }
+        let place = self.watched_place(target);
+        let known = place.and_then(|_| self.watched_value(target));
+        let (Some(place), Some(known)) = (place, known) else {
+            return Err(Error::Limit("there is nothing to watch".into()));
+        };
+        let id = WatchId(self.debug.watch.next);
+        self.debug.watch.next += 1;
+        self.debug.watch.set.insert(id, Watchpoint { place, target, access, known, before_host: None });
+        self.rearm_for_watchpoints();
+        Ok(id)
+    }
+
+    /// Stops watching. False if there is no such watchpoint.
+    pub fn remove_watchpoint(&mut self, id: WatchId) -> bool {
+        let removed = self.debug.watch.set.remove(&id).is_some();
+        for pending in &mut self.debug.watch.pending {
+            pending.hits.retain(|hit| hit.id != id);
+        }
+        if removed && self.debug.watch.set.is_empty() {
+            self.rearm_for_watchpoints();
+        }
+        removed
+    }
+
+    fn rearm_for_watchpoints(&mut self) {
+        let loaded = self.modules.iter().flat_map(|module| module.compiled());
+        let stepped = &self.debug.armed;
+        let functions: Vec<_> = loaded.filter(|code| !stepped.contains_key(&code.start)).cloned().collect();
+        self.rearm(functions);
+    }
+
+    fn watched_place(&self, target: WatchTarget) -> Option<Place> {
+        match target {
+            WatchTarget::Memory { instance, memory, start, length } => {
+                let index = *self.instances.get(instance.index())?.memories.get(memory as usize)?;
+                let end = start.checked_add(length)?;
+                let inside = length > 0 && end <= self.memories.get(index)?.length();
+                inside.then_some(Place::Memory { index, start, length })
+            }
+            WatchTarget::Global { instance, index } => {
+                let globals = &self.instances.get(instance.index())?.globals;
+                globals.get(index as usize).map(|index| Place::Global { index: *index })
+            }
+        }
+    }
+
+    fn watched_value(&self, target: WatchTarget) -> Option<WatchedValue> {
+        match target {
+            WatchTarget::Memory { instance, memory, start, length } => {
+                let mut bytes = vec![0; usize::try_from(length).ok()?];
+                self.read_memory(instance, memory, start, &mut bytes)?;
+                Some(WatchedValue::Bytes(bytes))
+            }
+            WatchTarget::Global { instance, index } => self.global(instance, index).map(WatchedValue::Value),
+        }
+    }
+
+    /// The sites of a function before operators that may touch what is watched, and after those that do.
+    pub(super) fn watched_sites(&self, code: &FunctionCode) -> BTreeSet<usize> {
+        let of_code =
+            |site: &usize| self.code().function_at(*site).is_some_and(|found| found.start == code.start);
+        let pending = self.debug.watch.pending.iter().map(|pending| pending.site);
+        let mut sites: BTreeSet<usize> = pending.filter(of_code).collect();
+        let loaded = self.modules.get(code.module).filter(|_| !self.debug.watch.set.is_empty());
+        if let Some(loaded) = loaded {
+            let relevant = relevant_operators(&loaded.module, code.function);
+            sites.extend(relevant.into_iter().filter_map(|pc| code.site_of(pc)));
+        }
+        sites
+    }
+
+    /// Whether watchpoints need this site.
+    pub(super) fn is_watched(&self, module: usize, pc: ModulePc, site: usize) -> bool {
+        let watch = &self.debug.watch;
+        let relevant = || {
+            let operator = self.modules.get(module).and_then(|loaded| operator_at(&loaded.module, pc));
+            operator.is_some_and(|operator| operator::is_relevant(&operator))
+        };
+        watch.pending.iter().any(|pending| pending.site == site) || !watch.set.is_empty() && relevant()
+    }
+
+    /// At a point: the accesses of the operator before it, which has run.
+    pub(super) fn finish_watched(&mut self, frame: &WasmFrame) -> Vec<WatchHit> {
+        let watch = &mut self.debug.watch;
+        let mut found = None;
+        while let Some(last) = watch.pending.pop_if(|last| last.fp <= frame.address()) {
+            if last.fp == frame.address() && last.pc == frame.pc {
+                found = Some(last);
+            }
+        }
+        let Some(Pending { mut hits, site, .. }) = found else { return Vec::new() };
+        for hit in &mut hits {
+            let target = self.debug.watch.set.get(&hit.id).map(|watchpoint| watchpoint.target);
+            if let Some(new) = target.and_then(|target| self.watched_value(target)) {
+                hit.new = new;
+            }
+            if let Some(watchpoint) = self.debug.watch.set.get_mut(&hit.id) {
+                watchpoint.known = hit.new.clone();
+            }
+        }
+        let stays = self.is_breakpoint(frame.module, frame.pc)
+            || self.is_watched(frame.module, frame.pc, site)
+            || self.debug.armed.contains_key(&frame.raw.code.start);
+        if !stays {
+            self.code_mut().set_sites(&[], &[site]);
+        }
+        hits
+    }
+
+    /// At a point, before its operator runs: notes what it will touch.
+    pub(super) fn begin_watched(&mut self) {
+        if self.debug.watch.set.is_empty() {
+            return;
+        }
+        let Some(frame) = self.innermost_frame() else { return };
+        let hits = self.hits_of(&frame);
+        if !hits.is_empty() {
+            self.expect_hits(&frame, hits);
+        }
+    }
+
+    fn hits_of(&self, frame: &WasmFrame) -> Vec<WatchHit> {
+        let module = self.modules.get(frame.module).map(|loaded| &loaded.module);
+        let operator = module.and_then(|module| operator_at(module, frame.pc));
+        let (Some(operator), Some(instance)) = (operator, frame.instance) else { return Vec::new() };
+        let height = frame.operands().len();
+        let operand = |depth: u32| {
+            let height = u32::try_from(height).ok()?.checked_sub(depth + 1)?;
+            match frame.operand(self, height).ok()? {
+                Value::I32(value) => Some(u64::from(value.cast_unsigned())),
+                Value::I64(value) => Some(value.cast_unsigned()),
+                _ => None,
+            }
+        };
+        let mut hits: BTreeMap<WatchId, WatchHit> = BTreeMap::new();
+        for touch in operator::touches(&operator, operand) {
+            for (id, watchpoint) in &self.debug.watch.set {
+                let (read, written) = self.touches(instance, &touch, watchpoint);
+                let Some(old) = self.watched_value(watchpoint.target).filter(|_| read || written) else {
+                    continue;
+                };
+                let hit = hits.entry(*id).or_insert_with(|| WatchHit {
+                    id: *id,
+                    read: false,
+                    written: false,
+                    pc: frame.pc,
+                    by_host: false,
+                    new: old.clone(),
+                    old,
+                });
+                hit.read |= read;
+                hit.written |= written;
+            }
+        }
+        let wanted = |hit: &WatchHit| match self.debug.watch.set.get(&hit.id)?.access {
+            WatchAccess::Read => hit.read.then_some(()),
+            WatchAccess::Write => hit.written.then_some(()),
+            WatchAccess::Any => Some(()),
+        };
+        hits.into_values().filter(|hit| wanted(hit).is_some()).collect()
+    }
+
+    /// Whether something that an operator of an instance touches reads and writes a watched place.
+    fn touches(&self, instance: Instance, touch: &Touch, watchpoint: &Watchpoint) -> (bool, bool) {
+        let data = &self.instances[instance.index()];
+        let same = match (touch.what, watchpoint.place) {
+            (Touched::Global(index), Place::Global { index: watched }) => {
+                data.globals.get(index as usize) == Some(&watched)
+            }
+            (
+                Touched::Memory { memory, start, length } | Touched::Compared { memory, start, length, .. },
+                Place::Memory { index, start: watched, length: watched_length },
+            ) => {
+                let overlap = start < watched + watched_length && start.saturating_add(length) > watched;
+                overlap && data.memories.get(memory as usize) == Some(&index)
+            }
+            _ => false,
+        };
+        let writes = same && touch.writes;
+        let writes = match touch.what {
+            Touched::Compared { memory, start, length, expected } if writes => {
+                let mut bytes = expected.to_le_bytes();
+                let (expected, bytes_there) = (expected.to_le_bytes(), &mut bytes);
+                let length = usize::try_from(length).unwrap_or_default();
+                let there = bytes_there.get_mut(..length).unwrap_or_default();
+                let read = self.read_memory(instance, memory, start, there);
+                read.is_some() && expected.starts_with(there)
+            }
+            _ => writes,
+        };
+        (same && touch.reads, writes)
+    }
+
+    /// Has the guest stop where `frame` goes on.
+    fn expect_hits(&mut self, frame: &WasmFrame, hits: Vec<WatchHit>) {
+        let code = &frame.raw.code;
+        // None of these operators branches, so the next one in the code is the next one to run; behind a call it is
+        // the one where the frame is already.
+        let from = if frame.call.is_some() { frame.pc } else { frame.pc.offset(1) };
+        let Some((pc, site)) =
+            code.frame.at_or_after(from).and_then(|point| Some((point.pc, code.site_of(point.pc)?)))
+        else {
+            return;
+        };
+        self.debug.watch.forget_below(frame.address());
+        self.debug.watch.pending.push(Pending { fp: frame.address(), pc, site, hits });
+        self.code_mut().set_sites(&[site], &[]);
+    }
+
+    /// In a host function, before a debugger looks: what the function wrote until now.
+    pub(super) fn note_host_writes(&mut self) {
+        for id in self.debug.watch.set.keys().copied().collect::<Vec<_>>() {
+            let Some(target) = self.debug.watch.set.get(&id).map(|watchpoint| watchpoint.target) else {
+                continue;
+            };
+            let Some(now) = self.watched_value(target) else { continue };
+            if let Some(watchpoint) = self.debug.watch.set.get_mut(&id).filter(|one| one.known != now) {
+                let known = std::mem::replace(&mut watchpoint.known, now);
+                watchpoint.before_host.get_or_insert(known);
+            }
+        }
+    }
+
+    /// Before Wasm code is entered from this exit of the store, or from nowhere.
+    pub(crate) fn before_entry(&mut self, exit: Option<ExitKind>) {
+        match exit {
+            Some(ExitKind::Host(_)) => self.note_host_writes(),
+            _ => self.accept_writes(),
+        }
+    }
+
+    /// After a debugger, or whoever runs before any Wasm code, may have written.
+    pub(super) fn accept_writes(&mut self) {
+        for id in self.debug.watch.set.keys().copied().collect::<Vec<_>>() {
+            let Some(target) = self.debug.watch.set.get(&id).map(|watchpoint| watchpoint.target) else {
+                continue;
+            };
+            let now = self.watched_value(target);
+            if let Some((watchpoint, now)) = self.debug.watch.set.get_mut(&id).zip(now) {
+                watchpoint.known = now;
+            }
+        }
+    }
+
+    /// After a host function that Wasm code called: the guest is to stop if it wrote.
+    pub(super) fn finish_host_call(&mut self) {
+        if self.debug.watch.set.is_empty() {
+            return;
+        }
+        self.note_host_writes();
+        let Some(frame) = self.innermost_frame() else { return };
+        let mut hits = Vec::new();
+        for (id, watchpoint) in &mut self.debug.watch.set {
+            let Some(old) = watchpoint.before_host.take() else { continue };
+            if watchpoint.access != WatchAccess::Read {
+                let (pc, new) = (frame.call.unwrap_or(frame.pc), watchpoint.known.clone());
+                hits.push(WatchHit { id: *id, read: false, written: true, pc, by_host: true, old, new });
+            }
+        }
+        if !hits.is_empty() {
+            self.expect_hits(&frame, hits);
+        }
+    }
+
+    /// The operator of the innermost frame traps: it touched nothing.
+    pub(super) fn forget_trapped(&mut self) {
+        if let Some(frame) = self.raw_frames(1).first() {
+            self.debug.watch.forget_below(frame.fp);
+        }
+    }
+}
+
+fn operator_at(module: &Module, pc: ModulePc) -> Option<Operator<'_>> {
+    let bytes = module.bytes().get(usize::try_from(pc.0).ok()?..)?;
+    OperatorsReader::new(BinaryReader::new(bytes, u64::from(pc.0))).read().ok()
+}
+
+/// Where the operators of a function are that may touch something.
+fn relevant_operators(module: &Module, function: u32) -> Vec<ModulePc> {
+    let range = module.entry(function).zip(module.body_range(function));
+    let Some(((_, first), range)) = range else { return Vec::new() };
+    let bytes = module.bytes().get(first.0 as usize..range.end.0 as usize).unwrap_or_default();
+    let mut reader = OperatorsReader::new(BinaryReader::new(bytes, u64::from(first.0)));
+    let mut found = Vec::new();
+    while !reader.eof() {
+        let at = u32::try_from(reader.original_position());
+        let (Ok(at), Ok(operator)) = (at, reader.read()) else { break };
+        if operator::is_relevant(&operator) {
+            found.push(ModulePc(at));
+        }
+    }
+    found
+}

@@ -1,0 +1,10 @@
+//! The seam that a debugger uses, without a debugger: frames, traps, watchpoints, writing, breakpoints.
+
+mod breakpoints;
+mod fixture;
+mod frames;
+mod sharing;
+mod traps;
+mod values;
+mod watch;
+mod write;
