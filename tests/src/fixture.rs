@@ -19,6 +19,8 @@ use crate::toolchain;
 pub enum Machine {
     /// `wasm32-wasi`, which is served by our server.
     Wasm,
+    /// `wasm64` without a library, which is served by our server.
+    Wasm64,
     /// Static i386 Linux, which is served by gdbserver.
     Native,
 }
@@ -44,9 +46,13 @@ impl Build {
     /// The standard that ours is compared with.
     pub const NATIVE: Self = Self { machine: Machine::Native, optimisation: 0, dwarf: 4 };
 
+    /// For `wasm64`, of which there is no library: the program is a `_start`.
+    pub const WASM64: Self = Self { machine: Machine::Wasm64, optimisation: 0, dwarf: 4 };
+
     fn flags(self) -> Vec<String> {
         let mut flags: Vec<String> = match self.machine {
             Machine::Wasm => vec!["--target=wasm32-wasi".into()],
+            Machine::Wasm64 => vec!["--target=wasm64".into(), "-nostdlib".into()],
             Machine::Native => vec!["-m32".into(), "-static".into()],
         };
         flags.extend([format!("-O{}", self.optimisation), format!("-gdwarf-{}", self.dwarf), "-Wall".into()]);
@@ -58,6 +64,7 @@ impl Display for Build {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.machine {
             Machine::Wasm => write!(f, "O{}.dwarf{}", self.optimisation, self.dwarf),
+            Machine::Wasm64 => write!(f, "wasm64"),
             Machine::Native => write!(f, "native"),
         }
     }
@@ -99,7 +106,7 @@ impl Fixture {
         (source, &text, build.flags(), modified(&compiler)).hash(&mut hasher);
         let folder = toolchain::cache_folder()?.join("fixtures").join(format!("{:016x}", hasher.finish()));
         let program = folder.join(match build.machine {
-            Machine::Wasm => format!("{stem}.wasm"),
+            Machine::Wasm | Machine::Wasm64 => format!("{stem}.wasm"),
             Machine::Native => stem.into_owned(),
         });
         if !program.is_file() {

@@ -202,7 +202,7 @@ impl Gdb {
         }
         self.ours(&format!("target remote :{port}"), "the start of a program is the system's")
             .has(&format!("Remote debugging using :{port}"))
-            .has(" in _start")
+            .has("_start")
     }
 
     /// `target remote`, wherever the program stands.
@@ -260,7 +260,7 @@ impl Gdb {
     /// Whether gdb is connected to our server.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        self.build.machine == Machine::Wasm
+        self.build.machine != Machine::Native
     }
 
     #[track_caller]

@@ -41,7 +41,7 @@ impl Server {
     /// If the server is not there, or does not come to listen.
     pub fn start(fixture: &Fixture, build: Build, options: &[&str], args: &[&str]) -> Result<Self> {
         match build.machine {
-            Machine::Wasm => Self::wasm(&fixture.program, options, args),
+            Machine::Wasm | Machine::Wasm64 => Self::wasm(&fixture.program, options, args),
             Machine::Native => Self::native(&fixture.program, args),
         }
     }

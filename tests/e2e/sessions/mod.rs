@@ -9,6 +9,7 @@ mod start;
 mod steps;
 mod traps;
 mod values;
+mod wide;
 
 use crate::session::Session;
 
@@ -23,4 +24,5 @@ pub(crate) const ALL: &[&[Session]] = &[
     traps::SESSIONS,
     optimised::SESSIONS,
     monitor::SESSIONS,
+    wide::SESSIONS,
 ];
