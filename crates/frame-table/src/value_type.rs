@@ -85,6 +85,15 @@ impl ValueType {
             Self::V128 => 16,
         }
     }
+
+    /// Whether a value of this type may be a reference to an object of the garbage-collected heap.
+    #[must_use]
+    pub const fn holds_objects(self) -> bool {
+        match self {
+            Self::Ref(ty) => !matches!(ty.heap.top(), HeapType::Func),
+            _ => false,
+        }
+    }
 }
 
 impl RefType {

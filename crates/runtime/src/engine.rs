@@ -33,6 +33,12 @@ pub struct EngineConfig {
     pub max_table: u64,
     /// Instances that one store may have.
     pub max_instances: u32,
+    /// Bytes that the garbage-collected heap of a store may take, after which the guest traps with
+    /// [`crate::TrapCode::HeapExhausted`].
+    pub gc_heap_limit: usize,
+    /// Collect garbage wherever it may happen, and spoil what is freed: finds references that the collector does not
+    /// know of. Slow.
+    pub gc_stress: bool,
     /// Compile for any processor of this architecture instead of the one at hand.
     pub baseline_processor: bool,
 }
@@ -45,6 +51,8 @@ impl Default for EngineConfig {
             max_memory: 16 << 30,
             max_table: 10_000_000,
             max_instances: 10_000,
+            gc_heap_limit: 256 << 20,
+            gc_stress: false,
             baseline_processor: false,
         }
     }
@@ -107,6 +115,11 @@ impl Engine {
     /// The types of a recursion group.
     pub(crate) fn add_types(&self, group: Vec<Member>) -> Vec<Arc<TypeDef>> {
         self.types().add(group)
+    }
+
+    /// All types from a number on.
+    pub(crate) fn types_from(&self, first: usize) -> Vec<Arc<TypeDef>> {
+        self.types().from(first)
     }
 
     /// The defined type that a host function of this type has: final, and alone in its group.

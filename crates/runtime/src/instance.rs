@@ -4,8 +4,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::linker::{Definition, Linker};
 use crate::module::{
-    ConstExpr, ConstOp, ExternIndex, ExternType, GlobalType, IndexType, Module, ModuleInfo, SegmentMode,
-    TableType, narrow,
+    ExternIndex, ExternType, GlobalType, IndexType, Module, ModuleInfo, SegmentMode, TableType, narrow,
 };
 use crate::store::{FuncHandle, Store};
 use crate::trap::{Failure, TrapCode};
@@ -45,6 +44,17 @@ impl InstanceData {
         let dropped = self.dropped_data.get(data as usize).copied().unwrap_or(true);
         let segment = self.info.data.get(data as usize).filter(|_| !dropped);
         segment.and_then(|segment| self.info.bytes.get(segment.bytes.clone())).unwrap_or_default()
+    }
+
+    /// A type of its module by its index.
+    pub(crate) fn type_id(&self, index: u32) -> Option<TypeId> {
+        self.info.types.get(index as usize).map(|ty| ty.id)
+    }
+
+    /// The element segments that can hold references to objects.
+    pub(crate) fn segments_of_objects(&self) -> impl Iterator<Item = &[u64]> {
+        let segments = self.elements.iter().zip(&self.info.elements);
+        segments.filter(|(_, segment)| segment.holds_objects).map(|(items, _)| items.as_slice())
     }
 
     /// A function by its index: whose it is in the end.
@@ -305,26 +315,28 @@ impl Store {
     fn fill_globals_and_tables(&mut self, instance: usize) -> Result<(), Error> {
         let info = Arc::clone(&self.instances[instance].info);
         for (ty, init) in info.globals[info.imported.globals as usize..].iter().zip(&info.global_inits) {
-            let bits = self.evaluate(instance, init);
+            let bits = self.evaluate(instance, init)?;
             let index = self.add_global(*ty, bits);
             self.instances[instance].globals.push(index);
         }
         for (ty, init) in info.tables[info.imported.tables as usize..].iter().zip(&info.table_inits) {
-            let bits = reference(self.evaluate(instance, init));
+            let bits = reference(self.evaluate(instance, init)?);
             let index = self.add_table(*ty, bits)?;
             self.instances[instance].tables.push(index);
         }
-        let mut elements = Vec::new();
-        for segment in &info.elements {
-            elements
-                .push(segment.items.iter().map(|item| reference(self.evaluate(instance, item))).collect());
+        for (index, segment) in info.elements.iter().enumerate() {
+            self.instances[instance].elements.push(Vec::new());
+            for item in &segment.items {
+                let bits = reference(self.evaluate(instance, item)?);
+                self.instances[instance].elements[index].push(bits);
+            }
         }
-        self.instances[instance].elements = elements;
         Ok(())
     }
 
     fn fill_views(&mut self, instance: usize, layout: VmOffsets) {
         let mut pointers = vec![(offsets::LIMITS, self.limits().address())];
+        pointers.push((offsets::HEAP, self.heap.view_address()));
         pointers.push((offsets::BUILTINS, self.code().builtins().as_ptr().expose_provenance()));
         let data = &self.instances[instance];
         for (index, memory) in (0..).zip(&data.memories) {
@@ -343,48 +355,13 @@ impl Store {
         }
     }
 
-    /// The bits of a constant expression. The validator made sure that it is well-formed.
-    fn evaluate(&self, instance: usize, expr: &ConstExpr) -> u128 {
-        let mut stack: Vec<u128> = Vec::new();
-        for op in &expr.ops {
-            let value = match *op {
-                ConstOp::I32(value) => u128::from(value.cast_unsigned()),
-                ConstOp::I64(value) => u128::from(value.cast_unsigned()),
-                ConstOp::F32(bits) => u128::from(bits),
-                ConstOp::F64(bits) => u128::from(bits),
-                ConstOp::V128(bits) => bits,
-                ConstOp::RefNull => 0,
-                ConstOp::RefI31 => {
-                    let value = stack.pop().unwrap_or_default() & 0x7fff_ffff;
-                    (value << 1) | u128::from(offsets::reference::I31)
-                }
-                ConstOp::RefFunc(index) => {
-                    let handle = self.instances[instance].function(index);
-                    self.bits_of(Value::FuncRef(handle))
-                }
-                ConstOp::GlobalGet(index) => {
-                    let global = self.instances[instance].globals.get(index as usize);
-                    global.map_or(0, |global| self.globals[*global].0.get())
-                }
-                ConstOp::I32Add | ConstOp::I32Sub | ConstOp::I32Mul => {
-                    arithmetic(*op, &mut stack) & u128::from(u32::MAX)
-                }
-                ConstOp::I64Add | ConstOp::I64Sub | ConstOp::I64Mul => {
-                    arithmetic(*op, &mut stack) & u128::from(u64::MAX)
-                }
-            };
-            stack.push(value);
-        }
-        stack.pop().unwrap_or_default()
-    }
-
     /// Copies active segments to where they belong, in order.
     fn run_segments(&mut self, instance: usize) -> Result<(), TrapCode> {
         let info = Arc::clone(&self.instances[instance].info);
-        let at = |store: &Self, offset| reference(store.evaluate(instance, offset));
+        let at = |store: &mut Self, offset| store.constant(instance, offset).map(reference);
         for (index, segment) in (0..).zip(&info.elements) {
             if let SegmentMode::Active { target, offset } = &segment.mode {
-                let offset = at(self, offset);
+                let offset = at(self, offset)?;
                 self.init_table(instance, *target, index, offset, 0, segment.items.len() as u64)?;
             }
             if !matches!(segment.mode, SegmentMode::Passive) {
@@ -393,7 +370,7 @@ impl Store {
         }
         for (index, segment) in (0..).zip(&info.data) {
             if let SegmentMode::Active { target, offset } = &segment.mode {
-                let offset = at(self, offset);
+                let offset = at(self, offset)?;
                 self.init_memory(instance, *target, index, offset, 0, segment.bytes.len() as u64)?;
                 self.drop_data(instance, index);
             }
@@ -409,6 +386,11 @@ impl Store {
     pub(crate) fn table_of_mut(&mut self, instance: usize, table: u32) -> Option<&mut Table> {
         let index = *self.instances.get(instance)?.tables.get(table as usize)?;
         self.tables.get_mut(index)
+    }
+
+    /// The references of an element segment; none if it was dropped.
+    pub(crate) fn element_segment(&self, instance: usize, elem: u32) -> &[u64] {
+        self.instances[instance].elements.get(elem as usize).map_or(&[], Vec::as_slice)
     }
 
     /// `data.drop`.
@@ -462,14 +444,4 @@ impl Store {
 
 fn reference(bits: u128) -> u64 {
     u64::try_from(bits).unwrap_or_default()
-}
-
-fn arithmetic(op: ConstOp, stack: &mut Vec<u128>) -> u128 {
-    let right = stack.pop().unwrap_or_default();
-    let left = stack.pop().unwrap_or_default();
-    match op {
-        ConstOp::I32Add | ConstOp::I64Add => left.wrapping_add(right),
-        ConstOp::I32Sub | ConstOp::I64Sub => left.wrapping_sub(right),
-        _ => left.wrapping_mul(right),
-    }
 }

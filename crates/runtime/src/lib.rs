@@ -3,9 +3,11 @@
 //!
 //! `debug` is the one seam that a debugger uses. `unsafe` is in three rooms: `jit`, `vm`, `unwind`.
 
+mod constant;
 mod debug;
 mod engine;
 mod error;
+mod heap;
 mod instance;
 mod jit;
 mod linker;
@@ -25,6 +27,7 @@ pub use debug::{
 };
 pub use engine::{Engine, EngineConfig, Tier};
 pub use error::Error;
+pub use heap::{HeapStatistics, Object, ObjectError, ObjectKind};
 pub use instance::Instance;
 pub use linker::Linker;
 pub use memory::{MemoryBytes, SharedMemory};

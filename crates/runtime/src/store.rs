@@ -3,6 +3,7 @@
 use crate::debug::DebugState;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::heap::{Heap, Roots, object_address};
 use crate::instance::InstanceData;
 use crate::jit::{CodeMemory, Compiled, FunctionCode, compile_function};
 use crate::memory::MemoryBytes;
@@ -14,6 +15,7 @@ use crate::vm::{
     FuncRef, Global, Limits, Memory, Table, VmOffsets, func_ref_address, func_ref_from, host_entries,
 };
 use frame_table::ModulePc;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// What a host function does.
@@ -71,6 +73,9 @@ pub struct Store {
     pub(crate) memories: Vec<Arc<Memory>>,
     pub(crate) tables: Vec<Table>,
     pub(crate) globals: Vec<(Box<Global>, crate::GlobalType)>,
+    pub(crate) heap: Heap,
+    /// What the host holds of the heap. References are given out with every value that is read.
+    pub(crate) roots: RefCell<Roots>,
     failure: Option<Failure>,
     pub(crate) debug: DebugState,
 }
@@ -143,16 +148,22 @@ impl Store {
     /// # Errors
     /// When there is no memory for code.
     pub fn new(engine: &Engine) -> Result<Box<Self>, Error> {
+        let limits: Arc<Limits> = Arc::default();
+        if engine.config().gc_stress {
+            limits.request(Limits::COLLECT);
+        }
         Ok(Box::new(Self {
             engine: engine.clone(),
             code: CodeMemory::new(engine, host_entries())?,
-            limits: Arc::default(),
+            limits,
             modules: Vec::new(),
             instances: Vec::new(),
             host: Vec::new(),
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            heap: Heap::new(engine),
+            roots: RefCell::default(),
             failure: None,
             debug: DebugState::default(),
         }))
@@ -322,9 +333,11 @@ impl Store {
             ValueType::V128 => Value::V128(bits),
             ValueType::Ref(ty) => match ty.heap.top() {
                 HeapType::Func => Value::FuncRef(func_ref_from(low)),
-                HeapType::Extern => Value::ExternRef(reference_of(low)),
-                HeapType::Exn => Value::ExnRef(None),
-                _ => Value::AnyRef(reference_of(low)),
+                HeapType::Extern => Value::ExternRef(self.reference_of(low)),
+                HeapType::Exn => {
+                    Value::ExnRef(object_address(low).map(|at| self.roots.borrow_mut().acquire(at)))
+                }
+                _ => Value::AnyRef(self.reference_of(low)),
             },
         }
     }
@@ -341,9 +354,11 @@ impl Store {
                 handle.and_then(|handle| self.func_ref_address(handle)).map_or(0, |address| address as u128)
             }
             Value::ExternRef(value) | Value::AnyRef(value) => {
-                value.map_or(0, |value| u128::from(reference_bits(value)))
+                value.map_or(0, |value| u128::from(self.reference_bits(value)))
             }
-            Value::ExnRef(_) => 0,
+            Value::ExnRef(value) => {
+                value.and_then(|name| self.roots.borrow().get(name)).map_or(0, u128::from)
+            }
         }
     }
 
@@ -373,21 +388,24 @@ impl Store {
         let code = self.compiled(module, defined)?;
         Ok(code.frame.at_or_after(pc).map(|point| point.pc))
     }
-}
 
-/// What a reference outside of the `func` hierarchy is: see `offsets::reference`.
-fn reference_of(bits: u64) -> Option<Reference> {
-    let number = u32::try_from(bits >> reference::SHIFT).unwrap_or_default();
-    if bits & reference::I31 != 0 {
-        return Some(Reference::I31(u32::try_from(bits >> 1).unwrap_or_default()));
+    /// What a reference outside of the `func` hierarchy is: see `offsets::reference`.
+    fn reference_of(&self, bits: u64) -> Option<Reference> {
+        if let Some(at) = object_address(bits) {
+            return Some(Reference::Object(self.roots.borrow_mut().acquire(at)));
+        }
+        if bits & reference::I31 != 0 {
+            return Some(Reference::I31(u32::try_from(bits >> 1).unwrap_or_default()));
+        }
+        let number = u32::try_from(bits >> reference::SHIFT).unwrap_or_default();
+        (bits & reference::TAG == reference::HOST).then_some(Reference::Host(number))
     }
-    (bits & reference::TAG == reference::HOST).then_some(Reference::Host(number))
-}
 
-fn reference_bits(value: Reference) -> u64 {
-    match value {
-        Reference::I31(value) => (u64::from(value & 0x7fff_ffff) << 1) | reference::I31,
-        Reference::Host(number) => (u64::from(number) << reference::SHIFT) | reference::HOST,
-        Reference::Object(_) => 0,
+    fn reference_bits(&self, value: Reference) -> u64 {
+        match value {
+            Reference::I31(value) => (u64::from(value & 0x7fff_ffff) << 1) | reference::I31,
+            Reference::Host(number) => (u64::from(number) << reference::SHIFT) | reference::HOST,
+            Reference::Object(name) => self.roots.borrow().get(name).unwrap_or(0),
+        }
     }
 }

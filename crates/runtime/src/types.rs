@@ -1,6 +1,7 @@
 //! Defined types, shared by all modules of an engine: equal recursion groups get equal [`TypeId`]s, so that compiled
 //! code can compare types by number (WebAssembly 3.0, "Type Equivalence").
 
+use crate::heap::Layout;
 use crate::value::{FuncType, ValueType};
 use frame_table::{HeapType, RefType, TypeId};
 use std::collections::HashMap;
@@ -14,6 +15,8 @@ pub(crate) struct TypeDef {
     /// Its declared supertypes, the most general one first, itself last.
     supers: Vec<TypeId>,
     pub(crate) is_final: bool,
+    /// Where the fields of its objects are; of a function type, those of exceptions with such a tag.
+    pub(crate) layout: Layout,
 }
 
 /// The three kinds of defined types.
@@ -140,10 +143,17 @@ impl TypeRegistry {
                 let mut supers = above.map_or_else(Vec::new, |above| above.supers.clone());
                 supers.push(id);
                 let composite = member.composite.map(&absolute);
-                self.types.push(Arc::new(TypeDef { id, composite, supers, is_final: member.is_final }));
+                let layout = Layout::new(&composite);
+                let is_final = member.is_final;
+                self.types.push(Arc::new(TypeDef { id, composite, supers, is_final, layout }));
             }
         }
         self.types[base as usize..][..count].to_vec()
+    }
+
+    /// All types from a number on.
+    pub(crate) fn from(&self, first: usize) -> Vec<Arc<TypeDef>> {
+        self.types.get(first..).unwrap_or_default().to_vec()
     }
 
     /// A type by its number.

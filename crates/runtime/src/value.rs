@@ -38,7 +38,10 @@ pub enum Reference {
     Object(GcRef),
 }
 
-/// Names an object of the garbage-collected heap, and keeps it alive; see `Store::release`.
+/// Names an object of the garbage-collected heap, and keeps it alive until `Store::release`. What a host function or a
+/// debugger's hook was given is released when it returns, unless it says `Store::keep`.
+///
+/// Equal names are the same object, and one object has one name at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GcRef {
     /// Place among the store's roots.
@@ -48,6 +51,17 @@ pub struct GcRef {
 }
 
 impl Value {
+    /// The object that it refers to, if it does.
+    #[must_use]
+    pub fn object(&self) -> Option<GcRef> {
+        match *self {
+            Self::ExternRef(Some(Reference::Object(name)))
+            | Self::AnyRef(Some(Reference::Object(name)))
+            | Self::ExnRef(Some(name)) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The most general type of the value: references are those of their hierarchy, and may be null.
     #[must_use]
     pub fn ty(&self) -> ValueType {

@@ -105,13 +105,17 @@ impl Store {
     #[must_use]
     pub fn fits(&self, value: Value, ty: ValueType) -> bool {
         let ValueType::Ref(wanted) = ty else { return value.ty() == ty };
+        if value.object().is_some_and(|name| self.object(name).is_err()) {
+            return false;
+        }
         let heap = match value {
             Value::FuncRef(Some(function)) => {
                 self.type_id(function).map_or(HeapType::Func, HeapType::DefinedFunc)
             }
             Value::ExternRef(Some(_)) => HeapType::Extern,
             Value::AnyRef(Some(Reference::I31(_))) => HeapType::I31,
-            Value::AnyRef(Some(_)) => HeapType::Any,
+            Value::AnyRef(Some(Reference::Object(name))) => self.heap_type_of(name),
+            Value::AnyRef(Some(Reference::Host(_))) => HeapType::Any,
             Value::ExnRef(Some(_)) => HeapType::Exn,
             null => return wanted.nullable && Value::null(wanted.heap) == null,
         };

@@ -59,6 +59,7 @@ impl Store {
 
     /// The innermost frame is at an armed point.
     pub(crate) fn at_point(&mut self) -> Result<(), Failure> {
+        self.collect_if_stressed();
         let Some(frame) = self.innermost_frame() else { return Ok(()) };
         let (module, pc) = (frame.module, frame.pc);
         let watched = self.finish_watched(&frame);
@@ -114,13 +115,15 @@ impl Store {
         self.report(DebugEvent::ModuleLoaded(instance));
     }
 
-    /// Tells the hook; frames that were found before are stale after.
+    /// Tells the hook; frames that were found before are stale after, and so are references that were not kept.
     pub(crate) fn report(&mut self, event: DebugEvent) -> Resumption {
         let Some(hook) = self.debug.hook.clone() else { return Resumption::Continue };
         if let Some(ExitKind::Host(_)) = innermost_exit(self) {
             self.note_host_writes();
         }
+        let scope = self.roots.get_mut().open();
         let resumption = hook.event(self, event);
+        self.roots.get_mut().close(scope);
         self.debug.goes_on();
         self.accept_writes();
         resumption

@@ -43,6 +43,7 @@ pub(crate) struct FunctionCode {
     pub(crate) frame: FrameTable,
     traps: Vec<(u32, TrapCode)>,
     sites: Vec<u32>,
+    stack_maps: Vec<(u32, Box<[u32]>)>,
 }
 
 impl FunctionCode {
@@ -56,6 +57,15 @@ impl FunctionCode {
         let offset = self.offset(pc).0;
         let found = self.traps.binary_search_by_key(&offset, |trap| trap.0).ok()?;
         Some(self.traps[found].1)
+    }
+
+    /// Where the frame of a call that returns to `pc` holds references to objects, in bytes below its frame pointer.
+    pub(crate) fn references_below_fp(&self, pc: usize) -> &[u32] {
+        let offset = self.offset(pc).0;
+        match self.stack_maps.binary_search_by_key(&offset, |map| map.0) {
+            Ok(found) => &self.stack_maps[found].1,
+            Err(_) => &[],
+        }
     }
 
     /// The address that the site of the point at `pc` returns to.
@@ -155,11 +165,12 @@ impl CodeMemory {
         function: u32,
         compiled: Compiled,
     ) -> Result<Arc<FunctionCode>, Error> {
-        let Compiled { bytes, relocs, alignment, traps, sites, frame } = compiled;
+        let Compiled { bytes, relocs, alignment, traps, sites, stack_maps, frame } = compiled;
         let frame = FrameTable::new(frame);
         let mut code = None;
         self.publish_with(&bytes, alignment, &relocs, |start| {
-            let published = Arc::new(FunctionCode { module, function, start, frame, traps, sites });
+            let published =
+                Arc::new(FunctionCode { module, function, start, frame, traps, sites, stack_maps });
             code = Some(Arc::clone(&published));
             CodeKind::Function(published)
         })?;

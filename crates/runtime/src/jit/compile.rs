@@ -22,6 +22,9 @@ pub(crate) struct Compiled {
     pub(crate) traps: Vec<(u32, TrapCode)>,
     /// Offsets that patchable calls return to; the calls themselves are NOPs.
     pub(crate) sites: Vec<u32>,
+    /// By ascending offset of where a call returns to: where the frame holds references to objects meanwhile, in bytes
+    /// below the frame pointer.
+    pub(crate) stack_maps: Vec<(u32, Box<[u32]>)>,
     pub(crate) frame: FrameTableParts,
 }
 
@@ -93,8 +96,26 @@ fn finish(code: &CompiledCode, points: Points) -> Result<Compiled, String> {
         }
     }
     let traps = code.buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect();
+    let stack_maps = stack_maps(code)?;
     let frame = frame_parts(code, points)?;
-    Ok(Compiled { bytes, relocs, alignment: u64::from(code.buffer.alignment), traps, sites, frame })
+    let alignment = u64::from(code.buffer.alignment);
+    Ok(Compiled { bytes, relocs, alignment, traps, sites, stack_maps, frame })
+}
+
+fn stack_maps(code: &CompiledCode) -> Result<Vec<(u32, Box<[u32]>)>, String> {
+    let maps = code.buffer.user_stack_maps();
+    if maps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let to_fp =
+        code.buffer.frame_layout().ok_or("the code generator gave no frame layout")?.frame_to_fp_offset;
+    let below = |(_, offset): (ir::Type, u32)| {
+        to_fp.checked_sub(offset).ok_or_else(|| "a reference outside of its frame".to_owned())
+    };
+    let map = |(returns_to, _, map): &(u32, u32, ir::UserStackMap)| {
+        Ok((*returns_to, map.entries().map(below).collect::<Result<_, String>>()?))
+    };
+    maps.iter().map(map).collect()
 }
 
 fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, String> {

@@ -16,6 +16,13 @@ pub(crate) enum ConstOp {
     RefNull,
     /// An `i32` becomes an `i31`.
     RefI31,
+    // These name the type by its index in the module.
+    StructNew(u32),
+    StructNewDefault(u32),
+    ArrayNew(u32),
+    ArrayNewDefault(u32),
+    /// With the number of elements.
+    ArrayNewFixed(u32, u32),
     I32Add,
     I32Sub,
     I32Mul,
@@ -51,6 +58,15 @@ impl ConstExpr {
                 Operator::RefFunc { function_index } => ConstOp::RefFunc(function_index),
                 Operator::RefNull { .. } => ConstOp::RefNull,
                 Operator::RefI31 => ConstOp::RefI31,
+                Operator::StructNew { struct_type_index } => ConstOp::StructNew(struct_type_index),
+                Operator::StructNewDefault { struct_type_index } => {
+                    ConstOp::StructNewDefault(struct_type_index)
+                }
+                Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(array_type_index),
+                Operator::ArrayNewDefault { array_type_index } => ConstOp::ArrayNewDefault(array_type_index),
+                Operator::ArrayNewFixed { array_type_index, array_size } => {
+                    ConstOp::ArrayNewFixed(array_type_index, array_size)
+                }
                 // The same bits in both hierarchies.
                 Operator::AnyConvertExtern | Operator::ExternConvertAny => continue,
                 Operator::I32Add => ConstOp::I32Add,

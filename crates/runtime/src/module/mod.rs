@@ -191,6 +191,8 @@ pub(crate) enum SegmentMode {
 
 pub(crate) struct ElementSegment {
     pub(crate) mode: SegmentMode,
+    /// Whether its references can be to objects of the garbage-collected heap.
+    pub(crate) holds_objects: bool,
     pub(crate) items: Vec<ConstExpr>,
 }
 
@@ -362,6 +364,11 @@ impl ModuleInfo {
     pub(crate) fn export(&self, name: &str) -> Option<ExternIndex> {
         self.exports.iter().find(|export| export.name == name).map(|export| export.index)
     }
+}
+
+/// The offset of a field of an object as an immediate. A type has too few fields for a larger one.
+pub(crate) fn narrow_offset(offset: u64) -> i32 {
+    i32::try_from(offset).unwrap_or(i32::MAX)
 }
 
 /// A length or offset in a module as `u32`. Modules of 4 GiB and more are refused when they are parsed.

@@ -232,6 +232,10 @@ fn read_elements(info: &mut ModuleInfo, section: wasmparser::ElementSectionReade
                 offset: ConstExpr::read(&offset_expr)?,
             },
         };
+        let holds_objects = match &element.items {
+            ElementItems::Functions(_) => false,
+            ElementItems::Expressions(ty, _) => ValueType::Ref(info.ref_type(*ty)?).holds_objects(),
+        };
         let items = match element.items {
             ElementItems::Functions(functions) => functions
                 .into_iter()
@@ -241,7 +245,7 @@ fn read_elements(info: &mut ModuleInfo, section: wasmparser::ElementSectionReade
                 expressions.into_iter().map(|expr| ConstExpr::read(&expr?)).collect::<Result<_, _>>()?
             }
         };
-        info.elements.push(ElementSegment { mode, items });
+        info.elements.push(ElementSegment { mode, holds_objects, items });
     }
     Ok(())
 }

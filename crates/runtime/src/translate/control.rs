@@ -142,7 +142,10 @@ impl FunctionTranslator<'_> {
         let block = self.builder.create_block();
         if self.tier() == Tier::Run {
             for ty in types {
-                self.builder.append_block_param(block, super::clif_type(*ty));
+                let param = self.builder.append_block_param(block, super::clif_type(*ty));
+                if ty.holds_objects() {
+                    self.state.declare(&mut self.builder, param);
+                }
             }
         }
         block
@@ -252,7 +255,7 @@ impl FunctionTranslator<'_> {
     }
 
     /// Jumps to a label with the top operands; the stack stays as it is.
-    fn branch(&mut self, depth: u32) {
+    pub(super) fn branch(&mut self, depth: u32) {
         if let Some(ControlFrame { kind: Kind::Dead, .. }) = self.control.last() {
             return;
         }
@@ -288,7 +291,7 @@ impl FunctionTranslator<'_> {
     }
 
     /// Goes on where `condition` holds; returns the block for where it does not.
-    fn split(&mut self, condition: Value) -> Block {
+    pub(super) fn split(&mut self, condition: Value) -> Block {
         let taken = self.builder.create_block();
         let next = self.builder.create_block();
         self.builder.ins().brif(condition, taken, &[], next, &[]);
@@ -297,7 +300,7 @@ impl FunctionTranslator<'_> {
     }
 
     /// Goes on in a block that nothing else will branch to.
-    fn go_on(&mut self, block: Block) {
+    pub(super) fn go_on(&mut self, block: Block) {
         self.builder.switch_to_block(block);
         self.builder.seal_block(block);
     }

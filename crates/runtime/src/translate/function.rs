@@ -229,6 +229,7 @@ impl FunctionTranslator<'_> {
             || self.atomic_operator(operator)
             || self.table_operator(operator)
             || self.reference_operator(operator)?
+            || self.gc_operator(operator)?
             || self.simd_operator(operator);
         if handled {
             return Ok(());

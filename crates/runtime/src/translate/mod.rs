@@ -8,6 +8,7 @@ mod atomic;
 mod call;
 mod control;
 mod function;
+mod gc;
 mod memory;
 mod numeric;
 mod points;

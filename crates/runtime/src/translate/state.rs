@@ -46,7 +46,7 @@ impl State {
         builder: &mut FunctionBuilder<'_>,
     ) -> Self {
         let variables = match tier {
-            Tier::Run => locals.iter().map(|ty| builder.declare_var(clif_type(*ty))).collect(),
+            Tier::Run => locals.iter().map(|ty| declare_local(builder, *ty)).collect(),
             Tier::Debug => Vec::new(),
         };
         Self { tier, layout, slot, locals, variables, stack: Vec::new(), max_height: 0 }
@@ -99,7 +99,12 @@ impl State {
     /// Pushes the result of an operator.
     pub(super) fn push(&mut self, builder: &mut FunctionBuilder<'_>, ty: ValueType, value: Value) {
         match self.tier {
-            Tier::Run => self.push_entry(Entry { ty, place: Place::Slot, value: Some(value), shape: None }),
+            Tier::Run => {
+                if ty.holds_objects() {
+                    self.declare(builder, value);
+                }
+                self.push_entry(Entry { ty, place: Place::Slot, value: Some(value), shape: None });
+            }
             Tier::Debug => {
                 self.store(builder, self.place_of(self.stack.len()), value);
                 self.push_entry(Entry { ty, place: Place::Slot, value: None, shape: None });
@@ -114,6 +119,14 @@ impl State {
             Tier::Debug => None,
         };
         self.push_entry(Entry { ty, place: Place::Constant(bits), value, shape: None });
+    }
+
+    /// Run tier: has stack maps say where a reference to an object is, as long as it is needed. In the debug tier it is
+    /// in the state slot before anything can collect.
+    pub(super) fn declare(&self, builder: &mut FunctionBuilder<'_>, value: Value) {
+        if self.tier == Tier::Run {
+            builder.declare_value_needs_stack_map(value);
+        }
     }
 
     /// Pops the top operand as an SSA value.
@@ -227,6 +240,14 @@ impl State {
             builder.ins().stack_store(types::I64, value, slot, offset.cast_signed());
         }
     }
+}
+
+fn declare_local(builder: &mut FunctionBuilder<'_>, ty: ValueType) -> Variable {
+    let variable = builder.declare_var(clif_type(ty));
+    if ty.holds_objects() {
+        builder.declare_var_needs_stack_map(variable);
+    }
+    variable
 }
 
 /// A constant of a Wasm type.

@@ -99,6 +99,7 @@ pub(crate) unsafe fn enter(
     super::signals::install();
     let arena = store.code().arena();
     store.before_entry(innermost_exit(store));
+    let scope = store.roots.get_mut().mark();
     let store: *mut Store = store;
     let mut activation = Activation {
         sp: 0,
@@ -115,6 +116,8 @@ pub(crate) unsafe fn enter(
     CURRENT.set(unsafe { (*pointer).previous });
     // SAFETY: the exclusive reference that this function was given; nobody below uses it any more.
     let store = unsafe { &mut *store };
+    // A host function that panicked left its scope open.
+    store.roots.get_mut().close(scope);
     store.debug.goes_on();
     if status == 0 {
         return Ok(());

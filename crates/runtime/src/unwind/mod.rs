@@ -18,12 +18,14 @@
 mod activation;
 mod arch;
 mod invoke;
+mod roots;
 mod signals;
 mod slot;
 mod walk;
 
 pub(crate) use activation::{Exit, ExitKind, current, current_store, innermost_exit, raise};
 pub(crate) use arch::lazy_compile_address;
+pub(crate) use roots::frame_references;
 pub(crate) use slot::{read_operand, read_place, slot_vmctx, write_place};
 pub(crate) use walk::{Position, RawFrame, Walk, Walked};
 

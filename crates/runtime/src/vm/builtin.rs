@@ -58,4 +58,20 @@ builtins! {
     TableInit(I32 I32 I64 I64 I64);
     /// segment.
     ElemDrop(I32);
+    /// type, length of an array -> a new object, zeroed.
+    Allocate(I32 I32) -> I64;
+    /// A reference in an object that is about to be overwritten, while a collection is marking.
+    Overwriting(I64);
+    /// array, start, low and high half of the value, length.
+    ArrayFill(I64 I32 I64 I64 I32);
+    /// destination array, start there, source array, start there, length.
+    ArrayCopy(I64 I32 I64 I32 I32);
+    /// type, segment, source, length -> a new array.
+    ArrayNewData(I32 I32 I32 I32) -> I64;
+    /// segment, array, start, source, length.
+    ArrayInitData(I32 I64 I32 I32 I32);
+    /// type, segment, source, length -> a new array.
+    ArrayNewElem(I32 I32 I32 I32) -> I64;
+    /// segment, array, start, source, length.
+    ArrayInitElem(I32 I64 I32 I32 I32);
 }

@@ -3,7 +3,8 @@
 
 use super::entries::{in_builtin, serve};
 use super::vmctx::VmContext;
-use super::{Builtin, Limits};
+use super::{Builtin, Limits, gc_builtins};
+use crate::engine::Tier;
 use crate::store::Store;
 use crate::trap::TrapCode;
 use frame_table::TypeId;
@@ -27,11 +28,19 @@ pub(super) fn address(builtin: Builtin) -> usize {
         Builtin::TableFill => table_fill as *const () as usize,
         Builtin::TableInit => table_init as *const () as usize,
         Builtin::ElemDrop => elem_drop as *const () as usize,
+        Builtin::Allocate => gc_builtins::allocate as *const () as usize,
+        Builtin::Overwriting => gc_builtins::overwriting as *const () as usize,
+        Builtin::ArrayFill => gc_builtins::array_fill as *const () as usize,
+        Builtin::ArrayCopy => gc_builtins::array_copy as *const () as usize,
+        Builtin::ArrayNewData => gc_builtins::array_new_data as *const () as usize,
+        Builtin::ArrayInitData => gc_builtins::array_init_data as *const () as usize,
+        Builtin::ArrayNewElem => gc_builtins::array_new_elem as *const () as usize,
+        Builtin::ArrayInitElem => gc_builtins::array_init_elem as *const () as usize,
     }
 }
 
 /// Runs `work` with the store and the instance; a `TrapCode` is reported and leaves the Wasm code.
-fn run<T>(
+pub(super) fn run<T>(
     builtin: Builtin,
     vmctx: usize,
     pc: usize,
@@ -53,7 +62,10 @@ extern "C" fn function_entry(vmctx: usize, pc: usize, fp: usize) {
         if sp < store.limits().stack() {
             return Err(TrapCode::StackOverflow);
         }
-        store.arm_for_request(pc);
+        store.collect_if_stressed();
+        if store.limits().requested(Limits::INTERRUPT | Limits::STEP) {
+            store.arm_for_request(pc);
+        }
         Ok(())
     });
 }
@@ -62,6 +74,10 @@ extern "C" fn loop_header(vmctx: usize, pc: usize, fp: usize) {
     run(Builtin::LoopHeader, vmctx, pc, fp, |store, _| {
         if store.limits().requested(Limits::INTERRUPT) {
             store.arm_for_request(pc);
+        }
+        // In the debug tier the loop's operands have moved since the program point that describes this frame.
+        if store.engine().config().tier == Tier::Run {
+            store.collect_if_stressed();
         }
         Ok(())
     });

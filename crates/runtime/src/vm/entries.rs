@@ -101,7 +101,10 @@ extern "C" fn host_function(
     let instance = (vmctx != context.addr()).then(|| unsafe { VmContext::instance_of(vmctx) });
     let kind = if instance.is_some() { ExitKind::Host(index) } else { ExitKind::None };
     serve(Exit { pc, fp, kind }, |store| {
-        call_host(store, index, instance, values)?;
+        let scope = store.roots.get_mut().open();
+        let outcome = call_host(store, index, instance, values);
+        store.roots.get_mut().close(scope);
+        outcome?;
         store.after_host_call(pc);
         Ok(())
     });

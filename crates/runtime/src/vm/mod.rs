@@ -7,8 +7,10 @@ mod atomics;
 mod builtin;
 mod builtins;
 mod entries;
+mod gc_builtins;
 mod memory;
 pub(crate) mod offsets;
+mod space;
 mod table;
 mod vmctx;
 mod waiters;
@@ -18,7 +20,9 @@ pub(crate) use builtins::range;
 pub(crate) use entries::{compile_on_first_call, host_entries, trapped};
 pub(crate) use memory::Memory;
 pub(crate) use offsets::VmOffsets;
+pub(crate) use space::{PAGE, Space};
 pub(crate) use table::Table;
 pub(crate) use vmctx::{
-    FuncRef, Global, Limits, VmContext, func_ref_address, func_ref_at, func_ref_from, instance_of_frame,
+    FuncRef, Global, HeapView, Limits, VmContext, func_ref_address, func_ref_at, func_ref_from,
+    instance_of_frame,
 };

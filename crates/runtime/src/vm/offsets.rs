@@ -4,7 +4,8 @@
 //!   0   pointer to Limits          stack limit, interrupt flag: shared by all instances of a store
 //!   8   pointer to the builtins    one code address each, in the order of Builtin
 //!   16  instance index, u32
-//!   24  imported functions         one pointer to a FuncRef each
+//!   24  pointer to the HeapView      whether a collection is marking
+//!   32  imported functions         one pointer to a FuncRef each
 //!       defined functions          one FuncRef each
 //!       memories                   one pointer to a MemoryView each
 //!       tables                     one pointer to a TableView each
@@ -22,6 +23,12 @@ pub(crate) mod limits {
 
     /// Nonzero asks for a stop at the next loop header.
     pub(crate) const INTERRUPT: i32 = 8;
+}
+
+/// Offsets within a `HeapView`.
+pub(crate) mod heap {
+    /// Nonzero while references in objects may be overwritten only after the collector saw them.
+    pub(crate) const MARKING: i32 = 0;
 }
 
 /// Offsets within a `FuncRef`.
@@ -58,7 +65,8 @@ pub(crate) mod view {
 pub(crate) const LIMITS: u32 = 0;
 pub(crate) const BUILTINS: u32 = 8;
 pub(crate) const INSTANCE: u32 = 16;
-const IMPORTS: u32 = 24;
+pub(crate) const HEAP: u32 = 24;
+const IMPORTS: u32 = 32;
 
 /// Offsets that depend on a module's counts.
 #[derive(Clone, Copy, Debug)]

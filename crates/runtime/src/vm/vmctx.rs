@@ -60,6 +60,8 @@ impl Limits {
     pub(crate) const INTERRUPT: u32 = 1;
     /// Every function that is entered is to be armed.
     pub(crate) const STEP: u32 = 2;
+    /// Garbage is collected at every function's entry and at loop headers: stress mode.
+    pub(crate) const COLLECT: u32 = 4;
 
     pub(crate) fn set_stack(&self, limit: usize) {
         self.real_stack.store(limit, Ordering::SeqCst);
@@ -104,6 +106,24 @@ impl Limits {
                 return;
             }
         }
+    }
+
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self).expose_provenance()
+    }
+}
+
+/// What compiled code sees of the garbage-collected heap: see `offsets::heap`.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(crate) struct HeapView {
+    marking: AtomicU32,
+}
+
+impl HeapView {
+    /// Whether compiled code tells the collector of references that it overwrites.
+    pub(crate) fn set_marking(&self, marking: bool) {
+        self.marking.store(u32::from(marking), Ordering::Relaxed);
     }
 
     pub(crate) fn address(&self) -> usize {
