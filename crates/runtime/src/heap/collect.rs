@@ -39,9 +39,9 @@ impl Store {
         self.heap.statistics()
     }
 
-    /// In stress mode: collects, since this is a place where a collection may happen.
+    /// In stress mode: collects, since this is a place where a collection may happen. Not before there is any object.
     pub(crate) fn collect_if_stressed(&mut self) {
-        if self.engine().config().gc_stress {
+        if self.engine().config().gc_stress && self.heap.statistics().used > 0 {
             self.collect(&[]);
         }
     }

@@ -164,6 +164,7 @@ impl Store {
     ///
     /// # Errors
     /// When the heap is full.
+    #[expect(dead_code, reason = "exceptions are still kept elsewhere")]
     pub(crate) fn allocate_exception(
         &mut self,
         ty: TypeId,
@@ -178,6 +179,7 @@ impl Store {
     }
 
     /// The tag of the exception that a reference is to, and the bits of its values.
+    #[expect(dead_code, reason = "exceptions are still kept elsewhere")]
     pub(crate) fn exception(&self, bits: u64) -> Option<(u64, Vec<u128>)> {
         let at = object_address(bits)?;
         let (ty, _, _) = self.heap.header(at).filter(|(_, kind, _)| *kind == Kind::Exception)?;

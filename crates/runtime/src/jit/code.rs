@@ -1,7 +1,7 @@
 //! Executable memory of a store: what was put into it, and which code an address belongs to.
 #![expect(unsafe_code, reason = "patches published code and frees it with the store")]
 
-use super::compile::Compiled;
+use super::compile::{Compiled, StackMap};
 use super::patch::{self, Edit};
 use super::{libcalls, stub, thunk};
 use crate::engine::Engine;
@@ -43,7 +43,7 @@ pub(crate) struct FunctionCode {
     pub(crate) frame: FrameTable,
     traps: Vec<(u32, TrapCode)>,
     sites: Vec<u32>,
-    stack_maps: Vec<(u32, Box<[u32]>)>,
+    stack_maps: Vec<StackMap>,
 }
 
 impl FunctionCode {
@@ -62,8 +62,8 @@ impl FunctionCode {
     /// Where the frame of a call that returns to `pc` holds references to objects, in bytes below its frame pointer.
     pub(crate) fn references_below_fp(&self, pc: usize) -> &[u32] {
         let offset = self.offset(pc).0;
-        match self.stack_maps.binary_search_by_key(&offset, |map| map.0) {
-            Ok(found) => &self.stack_maps[found].1,
+        match self.stack_maps.binary_search_by_key(&offset, |map| map.returns_to) {
+            Ok(found) => &self.stack_maps[found].below_fp,
             Err(_) => &[],
         }
     }

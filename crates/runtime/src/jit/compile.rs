@@ -22,10 +22,17 @@ pub(crate) struct Compiled {
     pub(crate) traps: Vec<(u32, TrapCode)>,
     /// Offsets that patchable calls return to; the calls themselves are NOPs.
     pub(crate) sites: Vec<u32>,
-    /// By ascending offset of where a call returns to: where the frame holds references to objects meanwhile, in bytes
-    /// below the frame pointer.
-    pub(crate) stack_maps: Vec<(u32, Box<[u32]>)>,
+    /// By ascending offset of their calls.
+    pub(crate) stack_maps: Vec<StackMap>,
     pub(crate) frame: FrameTableParts,
+}
+
+/// Where a frame holds references to objects while it waits for a call.
+pub(crate) struct StackMap {
+    /// Offset that the call returns to.
+    pub(crate) returns_to: u32,
+    /// In bytes below the frame pointer.
+    pub(crate) below_fp: Box<[u32]>,
 }
 
 /// Translates and compiles a defined function; `index` counts imports.
@@ -102,7 +109,7 @@ fn finish(code: &CompiledCode, points: Points) -> Result<Compiled, String> {
     Ok(Compiled { bytes, relocs, alignment, traps, sites, stack_maps, frame })
 }
 
-fn stack_maps(code: &CompiledCode) -> Result<Vec<(u32, Box<[u32]>)>, String> {
+fn stack_maps(code: &CompiledCode) -> Result<Vec<StackMap>, String> {
     let maps = code.buffer.user_stack_maps();
     if maps.is_empty() {
         return Ok(Vec::new());
@@ -113,7 +120,8 @@ fn stack_maps(code: &CompiledCode) -> Result<Vec<(u32, Box<[u32]>)>, String> {
         to_fp.checked_sub(offset).ok_or_else(|| "a reference outside of its frame".to_owned())
     };
     let map = |(returns_to, _, map): &(u32, u32, ir::UserStackMap)| {
-        Ok((*returns_to, map.entries().map(below).collect::<Result<_, String>>()?))
+        let below_fp = map.entries().map(below).collect::<Result<_, String>>()?;
+        Ok(StackMap { returns_to: *returns_to, below_fp })
     };
     maps.iter().map(map).collect()
 }

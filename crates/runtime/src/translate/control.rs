@@ -144,7 +144,7 @@ impl FunctionTranslator<'_> {
             for ty in types {
                 let param = self.builder.append_block_param(block, super::clif_type(*ty));
                 if ty.holds_objects() {
-                    self.state.declare(&mut self.builder, param);
+                    self.builder.declare_value_needs_stack_map(param);
                 }
             }
         }

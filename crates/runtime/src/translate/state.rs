@@ -101,7 +101,7 @@ impl State {
         match self.tier {
             Tier::Run => {
                 if ty.holds_objects() {
-                    self.declare(builder, value);
+                    builder.declare_value_needs_stack_map(value);
                 }
                 self.push_entry(Entry { ty, place: Place::Slot, value: Some(value), shape: None });
             }
@@ -119,14 +119,6 @@ impl State {
             Tier::Debug => None,
         };
         self.push_entry(Entry { ty, place: Place::Constant(bits), value, shape: None });
-    }
-
-    /// Run tier: has stack maps say where a reference to an object is, as long as it is needed. In the debug tier it is
-    /// in the state slot before anything can collect.
-    pub(super) fn declare(&self, builder: &mut FunctionBuilder<'_>, value: Value) {
-        if self.tier == Tier::Run {
-            builder.declare_value_needs_stack_map(value);
-        }
     }
 
     /// Pops the top operand as an SSA value.

@@ -1,8 +1,8 @@
 //! References that frames on the stack hold: the roots of a collection that only code knows of.
 //!
 //! In the debug tier they are in the state slot, and the frame table says where: all locals, and the operands of the
-//! shape. While an operator runs, what it took is still there. In the run tier the code generator says which stack
-//! slots hold references at a call (a *stack map*).
+//! shape. While an operator runs, what it took is still there. In the run tier, and for what the state slot does not
+//! have, the code generator says which stack slots hold references at a call (a *stack map*).
 #![expect(unsafe_code, reason = "reads stack slots of live frames")]
 
 use super::slot::{read_operand, read_place};
@@ -17,9 +17,8 @@ pub(crate) fn frame_references(store: &Store) -> Option<Vec<u64>> {
     let mut found = Vec::new();
     for activation in walk(store, usize::MAX) {
         for frame in activation.frames {
-            if frame.code.frame.slot_below_fp() == 0 {
-                in_stack_map(&frame, &mut found);
-            } else {
+            in_stack_map(&frame, &mut found);
+            if frame.code.frame.slot_below_fp() > 0 {
                 in_state_slot(&frame, &mut found)?;
             }
         }
@@ -57,7 +56,7 @@ fn shape(frame: &RawFrame) -> Option<ShapeId> {
     })
 }
 
-/// A frame in the run tier. One that trapped does not go on, and needs nothing.
+/// What the code generator knows of. A frame that trapped does not go on, and needs nothing.
 fn in_stack_map(frame: &RawFrame, found: &mut Vec<u64>) {
     if frame.position == Position::Trap {
         return;

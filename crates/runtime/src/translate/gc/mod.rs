@@ -49,7 +49,7 @@ impl FunctionTranslator<'_> {
     fn call_for_reference(&mut self, builtin: Builtin, args: &[Value]) -> Value {
         let result = self.call_builtin(builtin, args);
         let result = result.unwrap_or_else(|| unreachable!("{builtin:?} returns a reference"));
-        self.state.declare(&mut self.builder, result);
+        self.builder.declare_value_needs_stack_map(result);
         result
     }
 
