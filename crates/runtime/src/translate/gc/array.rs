@@ -64,16 +64,24 @@ impl FunctionTranslator<'_> {
                 let [low, high] = self.halves(value);
                 self.call_builtin(Builtin::ArrayFill, &[array, start, low, high, length]);
             }
-            Operator::ArrayCopy { .. } => self.bulk(Builtin::ArrayCopy, &[], 5),
+            Operator::ArrayCopy { .. } => self.call_with_operands(Builtin::ArrayCopy, &[], 5),
             Operator::ArrayInitData { array_data_index, .. } => {
-                self.bulk(Builtin::ArrayInitData, &[array_data_index], 4);
+                self.call_with_operands(Builtin::ArrayInitData, &[array_data_index], 4);
             }
             Operator::ArrayInitElem { array_elem_index, .. } => {
-                self.bulk(Builtin::ArrayInitElem, &[array_elem_index], 4);
+                self.call_with_operands(Builtin::ArrayInitElem, &[array_elem_index], 4);
             }
             _ => return false,
         }
         true
+    }
+
+    /// Calls a builtin that takes `immediates`, then `count` operands, and returns nothing.
+    fn call_with_operands(&mut self, builtin: Builtin, immediates: &[u32], count: usize) {
+        let operands = self.state.pop_many(&mut self.builder, count);
+        let mut args: Vec<Value> = immediates.iter().map(|immediate| self.iconst32(*immediate)).collect();
+        args.extend(operands);
+        self.call_builtin(builtin, &args);
     }
 
     fn array_new(&mut self, index: u32) {
