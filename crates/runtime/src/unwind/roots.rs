@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "reads stack slots of live frames")]
 
 use super::slot::{read_operand, read_place};
-use super::walk::{Position, RawFrame, walk};
+use super::walk::{Position, RawFrame, Walk, Walked};
 use crate::module::narrow;
 use crate::store::Store;
 use frame_table::ShapeId;
@@ -15,12 +15,11 @@ use frame_table::ShapeId;
 /// a frame is not described.
 pub(crate) fn frame_references(store: &Store) -> Option<Vec<u64>> {
     let mut found = Vec::new();
-    for activation in walk(store, usize::MAX) {
-        for frame in activation.frames {
-            in_stack_map(&frame, &mut found);
-            if frame.code.frame.slot_below_fp() > 0 {
-                in_state_slot(&frame, &mut found)?;
-            }
+    for walked in Walk::new(store) {
+        let Walked::Frame(frame) = walked else { continue };
+        in_stack_map(&frame, &mut found);
+        if frame.code.frame.slot_below_fp() > 0 {
+            in_state_slot(&frame, &mut found)?;
         }
     }
     Some(found)
