@@ -1,16 +1,19 @@
 //! What a program is given: arguments, environment, directories, standard streams.
 
 use crate::context::Context;
+use crate::directory::Directory;
 use crate::error::Error;
 use crate::functions;
+use crate::socket::file_of;
 use crate::wait;
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File};
+use cap_std::fs::Dir;
 use runtime::Linker;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use wasi_common::file::FileAccessMode;
 use wasi_common::{Table, WasiCtx, WasiFile, sync};
 
 /// Describes what a program is given. It can be built from any number of times: one [`Wasi`] for each run.
@@ -19,6 +22,7 @@ pub struct WasiBuilder {
     args: Vec<String>,
     env: Vec<(String, String)>,
     dirs: Vec<(PathBuf, String)>,
+    sockets: Vec<OwnedFd>,
     stdin: Option<OwnedFd>,
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
@@ -56,6 +60,13 @@ impl WasiBuilder {
         self
     }
 
+    /// Adds a socket: one that is connected, or one that listens. Its descriptor follows those of the directories and of
+    /// the sockets before it.
+    pub fn socket(&mut self, socket: impl Into<OwnedFd>) -> &mut Self {
+        self.sockets.push(socket.into());
+        self
+    }
+
     /// Reads standard input from a file, pipe or socket in place of this process's.
     pub fn stdin(&mut self, stream: impl Into<OwnedFd>) -> &mut Self {
         self.stdin = Some(stream.into());
@@ -90,13 +101,21 @@ impl WasiBuilder {
             }
             wasi.push_env(without_nul(name)?, without_nul(value)?)?;
         }
-        wasi.set_stdin(stream("stdin", self.stdin.as_ref(), io::stdin().as_fd())?);
-        wasi.set_stdout(stream("stdout", self.stdout.as_ref(), io::stdout().as_fd())?);
-        wasi.set_stderr(stream("stderr", self.stderr.as_ref(), io::stderr().as_fd())?);
+        let [stdin, stdout, stderr] =
+            [&self.stdin, &self.stdout, &self.stderr].map(|fd| fd.as_ref().map(AsFd::as_fd));
+        wasi.set_stdin(stream("stdin", stdin.unwrap_or(io::stdin().as_fd()))?);
+        wasi.set_stdout(stream("stdout", stdout.unwrap_or(io::stdout().as_fd()))?);
+        wasi.set_stderr(stream("stderr", stderr.unwrap_or(io::stderr().as_fd()))?);
         for (host, guest) in &self.dirs {
             let dir = open_dir(host)?;
             let words = |error| Error::Descriptor { path: host.clone(), words: format!("{error}") };
-            wasi.push_preopened_dir(Box::new(sync::dir::Dir::from_cap_std(dir)), guest).map_err(words)?;
+            wasi.push_preopened_dir(Box::new(Directory::from(dir)), guest).map_err(words)?;
+        }
+        // After the directories: a libc looks for those until it finds something else.
+        for socket in &self.sockets {
+            let all = FileAccessMode::READ | FileAccessMode::WRITE;
+            wasi.push_file(stream("socket", socket.as_fd())?, all)
+                .map_err(|error| Error::Socket { words: format!("{error}") })?;
         }
         Ok(Wasi { context: Arc::new(Context::new(wasi, began)) })
     }
@@ -121,17 +140,11 @@ fn open_dir(path: &Path) -> Result<Dir, Error> {
         .map_err(|source| Error::Directory { path: path.to_owned(), source })
 }
 
-/// A standard stream as a file of the guest.
+/// A stream as a file of the guest.
 ///
 /// Why not `std::io::Stdin`, as wasi-common has it? Its buffer holds bytes that poll(2) does not know of, so a guest
 /// would wait for input that is there; and a second run of the program would miss them.
-fn stream(
-    name: &'static str,
-    given: Option<&OwnedFd>,
-    own: BorrowedFd<'_>,
-) -> Result<Box<dyn WasiFile>, Error> {
-    let fd = given.map_or(own, AsFd::as_fd).try_clone_to_owned();
-    let fd = fd.map_err(|source| Error::Stream { name, source })?;
-    let file = File::from_std(std::fs::File::from(fd));
-    Ok(Box::new(sync::file::File::from_cap_std(file)))
+fn stream(name: &'static str, fd: BorrowedFd<'_>) -> Result<Box<dyn WasiFile>, Error> {
+    let fd = fd.try_clone_to_owned().map_err(|source| Error::Stream { name, source })?;
+    Ok(file_of(fd))
 }

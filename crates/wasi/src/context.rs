@@ -42,6 +42,26 @@ impl Context {
         }
     }
 
+    /// As [`Context::call`], on memory of ours.
+    ///
+    /// # Errors
+    /// When the guest is to end.
+    pub(crate) fn call_aside(
+        &self,
+        caller: &mut Caller<'_>,
+        name: &str,
+        memory: &mut [u8],
+        function: impl AsyncFn(&mut WasiCtx, &mut GuestMemory<'_>) -> Result<i32, CallError>,
+    ) -> Result<i32, HostError> {
+        let began = now();
+        loop {
+            match outcome(name, self.attempt(began, GuestMemory::Unshared(memory), &function))? {
+                Outcome::Done(errno) => return Ok(errno),
+                Outcome::StillWaiting => caller.stop_if_interrupted()?,
+            }
+        }
+    }
+
     /// Calls a function once, on this memory. `began` is when the guest called it.
     pub(crate) fn attempt<T>(
         &self,

@@ -24,10 +24,16 @@ pub enum Error {
         /// What wasi-common says.
         words: String,
     },
-    /// A standard stream cannot be duplicated.
+    /// A socket cannot be put among the guest's descriptors.
+    #[error("no descriptor for a socket: {words}")]
+    Socket {
+        /// What wasi-common says.
+        words: String,
+    },
+    /// A stream cannot be duplicated.
     #[error("cannot duplicate {name}")]
     Stream {
-        /// `stdin`, `stdout` or `stderr`.
+        /// `stdin`, `stdout`, `stderr` or `socket`.
         name: &'static str,
         /// What the host says.
         source: io::Error,

@@ -33,6 +33,11 @@ pub(crate) fn outcome(name: &str, result: Result<i32, CallError>) -> Result<Outc
     }
     match error.downcast::<GuestError>() {
         Ok(error) => {
+            if matches!(&error, GuestError::InFunc { err, .. } if matches!(**err, GuestError::TryFromIntError(_)))
+            {
+                // A negative number is no flag either, but wasi-common says that it overflows.
+                return Ok(Outcome::Done(number(Errno::Inval)));
+            }
             let words = error.to_string();
             // A bad flag is the guest's to handle, a bad pointer is not.
             let errno = types::Error::from(error).downcast().map_err(|_trap| {

@@ -5,7 +5,7 @@
 //! list is complete.
 
 use crate::context::Context;
-use runtime::{FuncType, HostError, Linker, Value, ValueType};
+use runtime::{Caller, FuncType, HostError, Linker, Value, ValueType};
 use std::sync::Arc;
 use wasi_common::snapshots::preview_0::wasi_unstable;
 use wasi_common::snapshots::preview_1::wasi_snapshot_preview1;
@@ -46,10 +46,8 @@ macro_rules! define_common {
             fd_filestat_get(fd: I32, result: I32);
             fd_filestat_set_size(fd: I32, size: I64);
             fd_filestat_set_times(fd: I32, accessed: I64, modified: I64, flags: I32);
-            fd_pread(fd: I32, vectors: I32, count: I32, offset: I64, result: I32);
             fd_prestat_get(fd: I32, result: I32);
             fd_prestat_dir_name(fd: I32, path: I32, length: I32);
-            fd_pwrite(fd: I32, vectors: I32, count: I32, offset: I64, result: I32);
             fd_readdir(fd: I32, buffer: I32, length: I32, cookie: I64, result: I32);
             fd_renumber(fd: I32, to: I32);
             fd_seek(fd: I32, offset: I64, whence: I32, result: I32);
@@ -66,12 +64,9 @@ macro_rules! define_common {
             path_rename(fd: I32, path: I32, length: I32, new_fd: I32, new_path: I32, new_length: I32);
             path_symlink(target: I32, target_length: I32, fd: I32, path: I32, length: I32);
             path_unlink_file(fd: I32, path: I32, length: I32);
-            poll_oneoff(subscriptions: I32, events: I32, count: I32, result: I32);
             proc_raise(signal: I32);
             sched_yield();
             random_get(buffer: I32, length: I32);
-            sock_recv(fd: I32, vectors: I32, count: I32, flags: I32, result: I32, result_flags: I32);
-            sock_send(fd: I32, vectors: I32, count: I32, flags: I32, result: I32);
             sock_shutdown(fd: I32, how: I32);
         }
     };
@@ -81,29 +76,63 @@ macro_rules! define_common {
 pub(crate) fn define(linker: &mut Linker, context: &Arc<Context>) {
     define_common!(linker, context, wasi_snapshot_preview1);
     define_common!(linker, context, wasi_unstable);
-    define! { linker, context, wasi_snapshot_preview1: sock_accept(fd: I32, flags: I32, result: I32); }
+    define! { linker, context, wasi_unstable: poll_oneoff(subscriptions: I32, events: I32, count: I32, result: I32); }
+    let [new, _old] = SNAPSHOTS;
+    define_own(linker, context, new, "poll_oneoff", Context::poll);
+    define_own(linker, context, new, "sock_accept", Context::accept);
     for snapshot in SNAPSHOTS {
-        define_streams(linker, context, snapshot);
+        define_own(linker, context, snapshot, "fd_read", Context::read);
+        define_own(linker, context, snapshot, "fd_write", Context::write);
+        define_at(linker, context, snapshot, "fd_pread", Context::read_at);
+        define_at(linker, context, snapshot, "fd_pwrite", Context::write_at);
+        define_own(linker, context, snapshot, "sock_recv", Context::receive);
+        define_own(linker, context, snapshot, "sock_send", Context::send);
         define_exit(linker, snapshot);
     }
 }
 
-/// `fd_read` and `fd_write`, which are the same in both snapshots.
-fn define_streams(linker: &mut Linker, context: &Arc<Context>, snapshot: &str) {
-    let ty = func_type(&[ValueType::I32; 4], &[ValueType::I32]);
-    let reading = Arc::clone(context);
-    linker.define_func(snapshot, "fd_read", ty.clone(), move |caller, args| match *args {
-        [Value::I32(fd), Value::I32(vectors), Value::I32(count), Value::I32(result)] => {
-            reading.read(caller, [fd, vectors, count, result])
+/// Defines a function that we have more to do for, and whose parameters are all of one type.
+fn define_own<const COUNT: usize>(
+    linker: &mut Linker,
+    context: &Arc<Context>,
+    snapshot: &str,
+    name: &'static str,
+    method: impl Fn(&Context, &mut Caller<'_>, [i32; COUNT]) -> Result<Vec<Value>, HostError>
+    + Send
+    + Sync
+    + 'static,
+) {
+    let context = Arc::clone(context);
+    let ty = func_type(&[ValueType::I32; COUNT], &[ValueType::I32]);
+    linker.define_func(snapshot, name, ty, move |caller, args| {
+        let mut numbers = [0; COUNT];
+        for (number, arg) in numbers.iter_mut().zip(args) {
+            let Value::I32(arg) = *arg else { return Err(wrong_arguments(name)) };
+            *number = arg;
         }
-        _ => Err(wrong_arguments("fd_read")),
+        method(&context, caller, numbers)
     });
-    let writing = Arc::clone(context);
-    linker.define_func(snapshot, "fd_write", ty, move |caller, args| match *args {
-        [Value::I32(fd), Value::I32(vectors), Value::I32(count), Value::I32(result)] => {
-            writing.write(caller, [fd, vectors, count, result])
+}
+
+/// Defines `fd_pread` or `fd_pwrite`, which have an offset before their last parameter.
+fn define_at(
+    linker: &mut Linker,
+    context: &Arc<Context>,
+    snapshot: &str,
+    name: &'static str,
+    method: impl Fn(&Context, &mut Caller<'_>, [i32; 4], i64) -> Result<Vec<Value>, HostError>
+    + Send
+    + Sync
+    + 'static,
+) {
+    const I32: ValueType = ValueType::I32;
+    let context = Arc::clone(context);
+    let ty = func_type(&[I32, I32, I32, ValueType::I64, I32], &[I32]);
+    linker.define_func(snapshot, name, ty, move |caller, args| match *args {
+        [Value::I32(fd), Value::I32(vectors), Value::I32(count), Value::I64(offset), Value::I32(result)] => {
+            method(&context, caller, [fd, vectors, count, result], offset)
         }
-        _ => Err(wrong_arguments("fd_write")),
+        _ => Err(wrong_arguments(name)),
     });
 }
 

@@ -6,6 +6,9 @@
 //!
 //! What can still hold the guest up: opening a named pipe that has no other end, and a terminal that is stopped
 //! (Ctrl-S) in the middle of a piece.
+//!
+//! A list of vectors is cut off after [`MOST_VECTORS`], as the host itself would refuse a longer one: a guest sees that
+//! fewer bytes were read or written than it asked for. What the list costs the host is limited that way.
 
 use crate::context::{Context, memory_of};
 use crate::failure::{Outcome, number, outcome};
@@ -24,43 +27,128 @@ const PIECE: usize = 4096;
 /// How many bytes one call writes at most. Vectors may overlap, so that a list can stand for more than there is memory.
 const LARGEST: usize = 16 << 20;
 
+/// How many vectors of a list are looked at. Linux' `IOV_MAX`.
+const MOST_VECTORS: u32 = 1024;
+
 /// What is waited for.
 #[derive(Clone, Copy)]
-enum Direction {
+pub(crate) enum Direction {
     Read,
     Write,
 }
 
+/// A function that writes.
+#[derive(Clone, Copy)]
+enum Writer {
+    /// `fd_write`.
+    File,
+    /// `sock_send`.
+    Socket,
+}
+
+impl Writer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::File => "fd_write",
+            Self::Socket => "sock_send",
+        }
+    }
+}
+
 impl Context {
     /// `fd_read`.
-    pub(crate) fn read(&self, caller: &mut Caller<'_>, args: [i32; 4]) -> Result<Vec<Value>, HostError> {
-        let [fd, vectors, count, result] = args;
-        if self.may_wait(fd) {
+    pub(crate) fn read(
+        &self,
+        caller: &mut Caller<'_>,
+        [fd, vectors, count, result]: [i32; 4],
+    ) -> Result<Vec<Value>, HostError> {
+        if self.may_wait(fd).is_some() {
             self.wait_until_ready(caller, fd, Direction::Read)?;
         }
         self.call(caller, "fd_read", async |wasi, memory| {
+            let count = cut(memory, vectors, count);
             functions::fd_read(wasi, memory, fd, vectors, count, result).await
         })
     }
 
+    /// `fd_pread`. Only files on disk have positions, and they do not wait.
+    pub(crate) fn read_at(
+        &self,
+        caller: &mut Caller<'_>,
+        [fd, vectors, count, result]: [i32; 4],
+        offset: i64,
+    ) -> Result<Vec<Value>, HostError> {
+        self.call(caller, "fd_pread", async |wasi, memory| {
+            let count = cut(memory, vectors, count);
+            functions::fd_pread(wasi, memory, fd, vectors, count, offset, result).await
+        })
+    }
+
     /// `fd_write`.
-    pub(crate) fn write(&self, caller: &mut Caller<'_>, args: [i32; 4]) -> Result<Vec<Value>, HostError> {
-        let [fd, vectors, count, result] = args;
-        let memory = memory_of(caller, "fd_write")?;
-        match gather(&memory, vectors, count) {
-            Ok(bytes) if !bytes.is_empty() && self.may_wait(fd) => {
-                self.write_pieces(caller, fd, &bytes, result)
-            }
-            // Nothing to wait for, or pointers that the function itself is to complain of.
-            _ => self.call(caller, "fd_write", async |wasi, memory| {
-                functions::fd_write(wasi, memory, fd, vectors, count, result).await
-            }),
+    pub(crate) fn write(
+        &self,
+        caller: &mut Caller<'_>,
+        [fd, vectors, count, result]: [i32; 4],
+    ) -> Result<Vec<Value>, HostError> {
+        if let Some(bytes) = self.to_write_in_pieces(caller, Writer::File, [fd, vectors, count])? {
+            return self.write_pieces(caller, Writer::File, fd, &bytes, result);
         }
+        self.call(caller, "fd_write", async |wasi, memory| {
+            let count = cut(memory, vectors, count);
+            functions::fd_write(wasi, memory, fd, vectors, count, result).await
+        })
+    }
+
+    /// `fd_pwrite`.
+    pub(crate) fn write_at(
+        &self,
+        caller: &mut Caller<'_>,
+        [fd, vectors, count, result]: [i32; 4],
+        offset: i64,
+    ) -> Result<Vec<Value>, HostError> {
+        self.call(caller, "fd_pwrite", async |wasi, memory| {
+            let count = cut(memory, vectors, count);
+            functions::fd_pwrite(wasi, memory, fd, vectors, count, offset, result).await
+        })
+    }
+
+    /// `sock_send`.
+    pub(crate) fn send(
+        &self,
+        caller: &mut Caller<'_>,
+        [fd, vectors, count, flags, result]: [i32; 5],
+    ) -> Result<Vec<Value>, HostError> {
+        if flags == 0
+            && let Some(bytes) = self.to_write_in_pieces(caller, Writer::Socket, [fd, vectors, count])?
+        {
+            return self.write_pieces(caller, Writer::Socket, fd, &bytes, result);
+        }
+        self.call(caller, "sock_send", async |wasi, memory| {
+            let count = cut(memory, vectors, count);
+            functions::sock_send(wasi, memory, fd, vectors, count, flags, result).await
+        })
+    }
+
+    /// The bytes of a list of vectors, if writing them may have to wait. Not if there is nothing to write, or if the
+    /// pointers are such that the function itself is to complain of them.
+    fn to_write_in_pieces(
+        &self,
+        caller: &mut Caller<'_>,
+        writer: Writer,
+        [fd, vectors, count]: [i32; 3],
+    ) -> Result<Option<Vec<u8>>, HostError> {
+        if self.may_wait(fd).is_none() {
+            return Ok(None);
+        }
+        let memory = memory_of(caller, writer.name())?;
+        let count = cut(&memory, vectors, count);
+        Ok(gather(&memory, vectors, count).ok().filter(|bytes| !bytes.is_empty()))
     }
 
     fn write_pieces(
         &self,
         caller: &mut Caller<'_>,
+        writer: Writer,
         fd: i32,
         bytes: &[u8],
         result: i32,
@@ -68,7 +156,7 @@ impl Context {
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
             self.wait_until_ready(caller, fd, Direction::Write)?;
-            match self.write_piece(fd, &rest[..rest.len().min(PIECE)])? {
+            match self.write_piece(writer, fd, &rest[..rest.len().min(PIECE)])? {
                 Ok(0) => break,
                 Ok(count) => written += count,
                 // What was written counts; the next call will fail.
@@ -76,33 +164,34 @@ impl Context {
                 Err(errno) => return Ok(vec![Value::I32(errno)]),
             }
         }
-        let mut memory = memory_of(caller, "fd_write")?;
         let written = u32::try_from(written).unwrap_or(u32::MAX);
-        let stored = memory.write(GuestPtr::new(result.cast_unsigned()), written);
-        let stored = stored.map(|()| 0).map_err(CallError::from);
-        match outcome("fd_write", stored)? {
-            Outcome::Done(errno) => Ok(vec![Value::I32(errno)]),
-            Outcome::StillWaiting => Err(HostError::Message("fd_write waits for nothing".into())),
-        }
+        self.call(caller, writer.name(), async |_, memory| {
+            let stored = memory.write(GuestPtr::new(result.cast_unsigned()), written);
+            stored.map(|()| 0).map_err(CallError::from)
+        })
     }
 
     /// Writes one piece. Returns how many bytes were written, or the error number.
-    fn write_piece(&self, fd: i32, piece: &[u8]) -> Result<Result<usize, i32>, HostError> {
+    fn write_piece(&self, writer: Writer, fd: i32, piece: &[u8]) -> Result<Result<usize, i32>, HostError> {
         // The memory that the function sees: one vector (address, length), the bytes.
         const BYTES: u32 = 8;
         let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
         let mut memory = [BYTES, length].map(u32::to_le_bytes).concat();
         memory.extend_from_slice(piece);
-        let result = self.attempt(now(), GuestMemory::Unshared(&mut memory), async |wasi, memory| match wasi
-            .fd_write(memory, fd_of(fd), GuestPtr::new((0, 1)))
-            .await
-        {
-            Ok(count) => Ok(Ok(count as usize)),
-            Err(error) => Ok(Err(number(error.downcast()?))),
+        let result = self.attempt(now(), GuestMemory::Unshared(&mut memory), async |wasi, memory| {
+            let vectors = GuestPtr::new((0, 1));
+            let written = match writer {
+                Writer::File => wasi.fd_write(memory, fd_of(fd), vectors).await,
+                Writer::Socket => wasi.sock_send(memory, fd_of(fd), vectors, 0).await,
+            };
+            match written {
+                Ok(count) => Ok(Ok(count as usize)),
+                Err(error) => Ok(Err(number(error.downcast()?))),
+            }
         });
         match result {
             Ok(result) => Ok(result),
-            Err(error) => match outcome("fd_write", Err(error))? {
+            Err(error) => match outcome(writer.name(), Err(error))? {
                 Outcome::Done(errno) => Ok(Err(errno)),
                 Outcome::StillWaiting => Ok(Ok(0)),
             },
@@ -110,7 +199,7 @@ impl Context {
     }
 
     /// Waits until a descriptor can be read from or written to at once.
-    fn wait_until_ready(
+    pub(crate) fn wait_until_ready(
         &self,
         caller: &mut Caller<'_>,
         fd: i32,
@@ -122,15 +211,18 @@ impl Context {
         Ok(())
     }
 
-    /// Whether reading or writing may have to wait. Not for files on disk, nor if the guest asked not to wait.
-    fn may_wait(&self, fd: i32) -> bool {
+    /// What kind of file it is, if reading or writing may have to wait. Not for files on disk, nor if the guest asked
+    /// not to wait.
+    pub(crate) fn may_wait(&self, fd: i32) -> Option<Filetype> {
         let status = self.attempt(now(), GuestMemory::Unshared(&mut []), async |wasi, memory| {
             Ok(wasi.fd_fdstat_get(memory, fd_of(fd)).await?)
         });
-        status.is_ok_and(|status| {
-            !matches!(status.fs_filetype, Filetype::RegularFile | Filetype::Directory)
-                && !status.fs_flags.contains(Fdflags::NONBLOCK)
-        })
+        let waits = |kind| !matches!(kind, Filetype::RegularFile | Filetype::Directory);
+        status
+            .ok()
+            .filter(|status| !status.fs_flags.contains(Fdflags::NONBLOCK))
+            .map(|status| status.fs_filetype)
+            .filter(|kind| waits(*kind))
     }
 
     /// Whether a read or write would not wait now. Waits for a slice of time itself.
@@ -154,7 +246,26 @@ impl Context {
     }
 }
 
-fn fd_of(number: i32) -> Fd {
+/// How many vectors of a list wasi-common is to see: not more than [`MOST_VECTORS`], and of a memory that is shared,
+/// whose bytes it copies, not more than [`LARGEST`] bytes after the first one.
+pub(crate) fn cut(memory: &GuestMemory<'_>, vectors: i32, count: i32) -> i32 {
+    let most = count.cast_unsigned().min(MOST_VECTORS);
+    if !memory.is_shared_memory() {
+        return most.cast_signed();
+    }
+    let list = GuestPtr::<[Ciovec]>::new((vectors.cast_unsigned(), most));
+    let mut left = LARGEST;
+    let fit = list.iter().take_while(|vector| {
+        let fits = left > 0;
+        // A bad pointer is the function's to find.
+        let length = vector.as_ref().ok().and_then(|vector| memory.read(*vector).ok());
+        left = left.saturating_sub(length.map_or(0, |vector| vector.buf_len as usize));
+        fits
+    });
+    i32::try_from(fit.count()).unwrap_or(i32::MAX)
+}
+
+pub(crate) fn fd_of(number: i32) -> Fd {
     Fd::from(number.cast_unsigned())
 }
 
@@ -164,9 +275,8 @@ fn gather(memory: &GuestMemory<'_>, vectors: i32, count: i32) -> Result<Vec<u8>,
     let mut bytes = Vec::new();
     for vector in vectors.iter() {
         let vector = memory.read(vector?)?;
-        let piece = memory.as_cow(vector.buf.as_array(vector.buf_len))?;
-        let room = LARGEST - bytes.len();
-        bytes.extend_from_slice(piece.get(..room).unwrap_or(&piece));
+        let room = u32::try_from(LARGEST - bytes.len()).unwrap_or(u32::MAX);
+        bytes.extend_from_slice(&memory.as_cow(vector.buf.as_array(vector.buf_len.min(room)))?);
         if bytes.len() == LARGEST {
             break;
         }

@@ -4,7 +4,7 @@
 
 use runtime::{
     DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, FuncType, Instance, InterruptHandle, Linker,
-    Module, Resumption, Store, Value,
+    Module, Resumption, Store, Tier, Value,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,7 +38,17 @@ pub(crate) struct Guest {
 impl Guest {
     /// Instantiates a module; `test.ready`, which it may import, sends on the receiver.
     pub(crate) fn new(module: &[u8], builder: &WasiBuilder) -> Result<(Self, Receiver<()>), Error> {
-        let engine = Engine::new(EngineConfig::default()).expect("this machine is supported");
+        Self::new_in(Tier::default(), module, builder)
+    }
+
+    /// The same, compiled in this tier.
+    pub(crate) fn new_in(
+        tier: Tier,
+        module: &[u8],
+        builder: &WasiBuilder,
+    ) -> Result<(Self, Receiver<()>), Error> {
+        let config = EngineConfig { tier, ..EngineConfig::default() };
+        let engine = Engine::new(config).expect("this machine is supported");
         let module = Module::new(&engine, module, "test")?;
         let mut store = Store::new(&engine).expect("memory for code");
         let mut linker = Linker::new();
@@ -55,8 +65,13 @@ impl Guest {
 
     /// Calls `_start`.
     pub(crate) fn start(&mut self) -> Result<Vec<Value>, Failure> {
-        let start = self.instance.get_func(&self.store, "_start").expect("exported");
-        start.call(&mut self.store, &[])
+        self.call("_start", &[])
+    }
+
+    /// Calls an exported function.
+    pub(crate) fn call(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, Failure> {
+        let function = self.instance.get_func(&self.store, name).expect("exported");
+        function.call(&mut self.store, args)
     }
 
     /// Bytes of the memory, after the program.
@@ -64,6 +79,11 @@ impl Guest {
         let mut bytes = vec![0; length];
         assert_eq!(self.store.read_memory(self.instance, 0, at, &mut bytes), Some(length));
         bytes
+    }
+
+    /// Sets all of the memory.
+    pub(crate) fn set_memory(&mut self, bytes: &[u8]) {
+        assert_eq!(self.store.write_memory(self.instance, 0, 0, bytes), Some(bytes.len()));
     }
 
     pub(crate) fn interrupt_handle(&self) -> InterruptHandle {

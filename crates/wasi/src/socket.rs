@@ -1,0 +1,144 @@
+//! Sockets: which kind a descriptor of the host is, and the calls that may have to wait for the other side.
+//!
+//! Preview 1 has no call that makes a socket; a program is given them, or accepts connections from those.
+
+use crate::context::{Context, memory_of};
+use crate::failure::number;
+use crate::file::HostFile;
+use crate::stream::{Direction, cut, fd_of};
+use crate::wait::now;
+use runtime::{Caller, HostError, Value};
+use rustix::net::{AddressFamily, SocketType, sockopt};
+use std::os::fd::OwnedFd;
+use wasi_common::WasiFile;
+use wasi_common::snapshots::preview_1::types::{Errno, Filetype, Iovec, Riflags, Roflags};
+use wasi_common::snapshots::preview_1::wasi_snapshot_preview1::{
+    self as functions, WasiSnapshotPreview1 as _,
+};
+use wasi_common::sync::net::Socket;
+use wiggle::error::Error as CallError;
+use wiggle::{GuestError, GuestMemory, GuestPtr};
+
+/// How many bytes are received at a time for a guest that wants to wait for all.
+const PIECE: u32 = 1 << 16;
+
+/// A descriptor of the host as a file of the guest: a socket if it is a stream of bytes or listens for one.
+pub(crate) fn file_of(fd: OwnedFd) -> Box<dyn WasiFile> {
+    let family = sockopt::socket_domain(&fd);
+    let listens = sockopt::socket_acceptconn(&fd).unwrap_or_default();
+    if sockopt::socket_type(&fd) != Ok(SocketType::STREAM) {
+        return Box::new(HostFile::from(fd));
+    }
+    match (family, listens) {
+        (Ok(AddressFamily::UNIX), true) => Socket::UnixListener(fd.into()).into(),
+        (Ok(AddressFamily::UNIX), false) => Socket::UnixStream(fd.into()).into(),
+        (Ok(AddressFamily::INET | AddressFamily::INET6), true) => Socket::TcpListener(fd.into()).into(),
+        (Ok(AddressFamily::INET | AddressFamily::INET6), false) => Socket::TcpStream(fd.into()).into(),
+        _ => Box::new(HostFile::from(fd)),
+    }
+}
+
+impl Context {
+    /// `sock_accept`.
+    pub(crate) fn accept(
+        &self,
+        caller: &mut Caller<'_>,
+        [fd, flags, result]: [i32; 3],
+    ) -> Result<Vec<Value>, HostError> {
+        self.wait_for_peer(caller, fd)?;
+        self.call(caller, "sock_accept", async |wasi, memory| {
+            functions::sock_accept(wasi, memory, fd, flags, result).await
+        })
+    }
+
+    /// `sock_recv`. wasi-common would fail, and lose bytes, if all were wanted and fewer came.
+    pub(crate) fn receive(
+        &self,
+        caller: &mut Caller<'_>,
+        [fd, vectors, count, flags, result, result_flags]: [i32; 6],
+    ) -> Result<Vec<Value>, HostError> {
+        let [all, look] = [Riflags::RECV_WAITALL, Riflags::RECV_PEEK].map(|flag| i32::from(u16::from(flag)));
+        let waits = flags & !(all | look) == 0 && self.wait_for_peer(caller, fd)?;
+        if waits && flags == all {
+            let memory = memory_of(caller, "sock_recv")?;
+            if let Ok(places) = places(&memory, vectors, cut(&memory, vectors, count)) {
+                return self.receive_all(caller, fd, &places, [result, result_flags]);
+            }
+        }
+        self.call(caller, "sock_recv", async |wasi, memory| {
+            let (count, flags) = (cut(memory, vectors, count), flags & !all);
+            functions::sock_recv(wasi, memory, fd, vectors, count, flags, result, result_flags).await
+        })
+    }
+
+    /// Waits until somebody connects to a socket or sends to it, if it is one that waits. Whether it is.
+    fn wait_for_peer(&self, caller: &mut Caller<'_>, fd: i32) -> Result<bool, HostError> {
+        let waits = self.may_wait(fd) == Some(Filetype::SocketStream);
+        if waits {
+            self.wait_until_ready(caller, fd, Direction::Read)?;
+        }
+        Ok(waits)
+    }
+
+    /// Receives until all places are full, the other side has no more, or there is an error.
+    fn receive_all(
+        &self,
+        caller: &mut Caller<'_>,
+        fd: i32,
+        places: &[GuestPtr<[u8]>],
+        results: [i32; 2],
+    ) -> Result<Vec<Value>, HostError> {
+        let mut received = 0;
+        'places: for place in places {
+            let mut filled = 0;
+            while filled < place.len() {
+                self.wait_until_ready(caller, fd, Direction::Read)?;
+                let bytes = match self.receive_piece(fd, (place.len() - filled).min(PIECE)) {
+                    Ok(bytes) if bytes.is_empty() => break 'places,
+                    Ok(bytes) => bytes,
+                    // What was received counts; the next call will fail.
+                    Err(_) if received > 0 => break 'places,
+                    Err(error) => return self.call(caller, "sock_recv", async |_, _| Ok(number(error))),
+                };
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                self.call(caller, "sock_recv", async |_, memory| {
+                    let to = place.as_ptr().add(filled)?.as_array(length);
+                    memory.copy_from_slice(&bytes, to).map(|()| 0).map_err(CallError::from)
+                })?;
+                filled += length;
+                received += length;
+            }
+        }
+        let [result, result_flags] = results.map(i32::cast_unsigned);
+        self.call(caller, "sock_recv", async |_, memory| {
+            memory.write(GuestPtr::new(result), received)?;
+            memory.write(GuestPtr::new(result_flags), Roflags::empty())?;
+            Ok(0)
+        })
+    }
+
+    /// Receives what is there, up to `length` bytes. No bytes: the other side has no more.
+    fn receive_piece(&self, fd: i32, length: u32) -> Result<Vec<u8>, Errno> {
+        // The memory that the function sees: one vector (address, length), the bytes.
+        const BYTES: u32 = 8;
+        let mut memory = [BYTES, length].map(u32::to_le_bytes).concat();
+        memory.resize((BYTES + length) as usize, 0);
+        let count = self.attempt(now(), GuestMemory::Unshared(&mut memory), async |wasi, memory| match wasi
+            .sock_recv(memory, fd_of(fd), GuestPtr::new((0, 1)), Riflags::empty())
+            .await
+        {
+            Ok((count, _)) => Ok(Ok(count)),
+            Err(error) => Ok(Err(error.downcast()?)),
+        });
+        let count = count.unwrap_or(Err(Errno::Io))?;
+        memory.truncate((BYTES + count) as usize);
+        Ok(memory.split_off(BYTES as usize))
+    }
+}
+
+/// Where a list of vectors wants its bytes.
+fn places(memory: &GuestMemory<'_>, vectors: i32, count: i32) -> Result<Vec<GuestPtr<[u8]>>, GuestError> {
+    let vectors = GuestPtr::<[Iovec]>::new((vectors.cast_unsigned(), count.cast_unsigned()));
+    let place = |vector: Iovec| vector.buf.as_array(vector.buf_len);
+    vectors.iter().map(|vector| memory.read(vector?).map(place)).collect()
+}
