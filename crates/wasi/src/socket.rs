@@ -61,12 +61,13 @@ impl Context {
         let waits = flags & !(all | look) == 0 && self.wait_for_peer(caller, fd)?;
         if waits && flags == all {
             let memory = memory_of(caller, "sock_recv")?;
-            if let Ok(places) = places(&memory, vectors, cut(&memory, vectors, count)) {
+            let places = cut(&memory, vectors, count).and_then(|count| places(&memory, vectors, count));
+            if let Ok(places) = places {
                 return self.receive_all(caller, fd, &places, [result, result_flags]);
             }
         }
         self.call(caller, "sock_recv", async |wasi, memory| {
-            let (count, flags) = (cut(memory, vectors, count), flags & !all);
+            let (count, flags) = (cut(memory, vectors, count)?, flags & !all);
             functions::sock_recv(wasi, memory, fd, vectors, count, flags, result, result_flags).await
         })
     }

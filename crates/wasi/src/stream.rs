@@ -19,7 +19,7 @@ use wasi_common::snapshots::preview_1::wasi_snapshot_preview1::{
     self as functions, WasiSnapshotPreview1 as _,
 };
 use wiggle::error::Error as CallError;
-use wiggle::{GuestError, GuestMemory, GuestPtr};
+use wiggle::{GuestError, GuestMemory, GuestPtr, GuestType as _, Region};
 
 /// The size of a piece, in bytes: Linux' `PIPE_BUF`. A pipe that is ready has room for it.
 const PIECE: usize = 4096;
@@ -66,7 +66,7 @@ impl Context {
             self.wait_until_ready(caller, fd, Direction::Read)?;
         }
         self.call(caller, "fd_read", async |wasi, memory| {
-            let count = cut(memory, vectors, count);
+            let count = cut(memory, vectors, count)?;
             functions::fd_read(wasi, memory, fd, vectors, count, result).await
         })
     }
@@ -79,7 +79,7 @@ impl Context {
         offset: i64,
     ) -> Result<Vec<Value>, HostError> {
         self.call(caller, "fd_pread", async |wasi, memory| {
-            let count = cut(memory, vectors, count);
+            let count = cut(memory, vectors, count)?;
             functions::fd_pread(wasi, memory, fd, vectors, count, offset, result).await
         })
     }
@@ -94,7 +94,7 @@ impl Context {
             return self.write_pieces(caller, Writer::File, fd, &bytes, result);
         }
         self.call(caller, "fd_write", async |wasi, memory| {
-            let count = cut(memory, vectors, count);
+            let count = cut(memory, vectors, count)?;
             functions::fd_write(wasi, memory, fd, vectors, count, result).await
         })
     }
@@ -107,7 +107,7 @@ impl Context {
         offset: i64,
     ) -> Result<Vec<Value>, HostError> {
         self.call(caller, "fd_pwrite", async |wasi, memory| {
-            let count = cut(memory, vectors, count);
+            let count = cut(memory, vectors, count)?;
             functions::fd_pwrite(wasi, memory, fd, vectors, count, offset, result).await
         })
     }
@@ -124,7 +124,7 @@ impl Context {
             return self.write_pieces(caller, Writer::Socket, fd, &bytes, result);
         }
         self.call(caller, "sock_send", async |wasi, memory| {
-            let count = cut(memory, vectors, count);
+            let count = cut(memory, vectors, count)?;
             functions::sock_send(wasi, memory, fd, vectors, count, flags, result).await
         })
     }
@@ -141,8 +141,8 @@ impl Context {
             return Ok(None);
         }
         let memory = memory_of(caller, writer.name())?;
-        let count = cut(&memory, vectors, count);
-        Ok(gather(&memory, vectors, count).ok().filter(|bytes| !bytes.is_empty()))
+        let bytes = cut(&memory, vectors, count).and_then(|count| gather(&memory, vectors, count));
+        Ok(bytes.ok().filter(|bytes| !bytes.is_empty()))
     }
 
     fn write_pieces(
@@ -248,10 +248,22 @@ impl Context {
 
 /// How many vectors of a list wasi-common is to see: not more than [`MOST_VECTORS`], and of a memory that is shared,
 /// whose bytes it copies, not more than [`LARGEST`] bytes after the first one.
-pub(crate) fn cut(memory: &GuestMemory<'_>, vectors: i32, count: i32) -> i32 {
+///
+/// # Errors
+/// When the list does not lie in the memory.
+pub(crate) fn cut(memory: &GuestMemory<'_>, vectors: i32, count: i32) -> Result<i32, GuestError> {
+    let size = match memory {
+        GuestMemory::Unshared(bytes) => bytes.len(),
+        GuestMemory::Shared(cells) => cells.len(),
+    };
+    let length = count.cast_unsigned().saturating_mul(Ciovec::guest_size());
+    let list = Region { start: vectors.cast_unsigned(), len: length };
+    if list.start as usize + list.len as usize > size {
+        return Err(GuestError::PtrOutOfBounds(list));
+    }
     let most = count.cast_unsigned().min(MOST_VECTORS);
     if !memory.is_shared_memory() {
-        return most.cast_signed();
+        return Ok(most.cast_signed());
     }
     let list = GuestPtr::<[Ciovec]>::new((vectors.cast_unsigned(), most));
     let mut left = LARGEST;
@@ -262,7 +274,7 @@ pub(crate) fn cut(memory: &GuestMemory<'_>, vectors: i32, count: i32) -> i32 {
         left = left.saturating_sub(length.map_or(0, |vector| vector.buf_len as usize));
         fits
     });
-    i32::try_from(fit.count()).unwrap_or(i32::MAX)
+    Ok(i32::try_from(fit.count())?)
 }
 
 pub(crate) fn fd_of(number: i32) -> Fd {

@@ -5,6 +5,7 @@ mod common;
 use common::Guest;
 use runtime::{Failure, Resumption, Value};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{TryRecvError, channel};
 use std::time::{Duration, Instant};
@@ -27,6 +28,9 @@ fn calling(call: &str, subscription: &str) -> Vec<u8> {
             (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "sock_recv"
+              (func $receive (param i32 i32 i32 i32 i32 i32) (result i32)))
             (memory (export "memory") 4)
             (data (i32.const 16) "\20\00\00\00\10\00\00\00")
             (data (i32.const 24) "\20\00\00\00\40\0d\03\00")
@@ -183,4 +187,53 @@ fn a_guest_that_waits_for_room_can_be_killed() {
     builder.stdout(stdout);
     let (outcome, ..) = interrupted(&calling(WRITE, ""), 1, Resumption::Kill, &builder, || ());
     assert_eq!(outcome, Err(Failure::Killed));
+}
+
+#[test]
+fn a_guest_that_waits_for_the_clock_of_the_day_can_be_killed() {
+    // A subscription with flag 1 (absolute), at the end of all time.
+    let subscription =
+        "(i64.store (i32.const 88) (i64.const -1)) (i32.store16 (i32.const 104) (i32.const 1))";
+    let poll = "(call $poll (i32.const 64) (i32.const 160) (i32.const 1) (i32.const 4))";
+    let module = calling(poll, subscription);
+    let (outcome, ..) = interrupted(&module, 2, Resumption::Kill, &WasiBuilder::new(), || ());
+    assert_eq!(outcome, Err(Failure::Killed));
+}
+
+#[test]
+fn an_accept_that_was_stopped_gets_who_comes_later() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("socket");
+    let mut builder = WasiBuilder::new();
+    builder.socket(UnixListener::bind(&path).expect("a socket"));
+    let accept = calling("(call $accept (i32.const 3) (i32.const 0) (i32.const 4))", "");
+    let (visitor, visitors) = channel();
+    let (outcome, guest, _) = interrupted(&accept, 1, Resumption::Continue, &builder, move || {
+        visitor.send(UnixStream::connect(&path).expect("somebody listens")).expect("kept");
+    });
+    assert_eq!(outcome, Ok(Vec::new()));
+    assert_eq!([word(&guest, 0), word(&guest, 4)], [0, 4], "an error number, a descriptor");
+    drop(visitors);
+}
+
+#[test]
+fn a_guest_that_wants_all_bytes_of_a_socket_can_be_stopped_between_them_and_killed() {
+    // At most 16 bytes to address 32, and all of them; the count goes to 4, the flags to 8.
+    let receive = "(call $receive (i32.const 3) (i32.const 16) (i32.const 1) (i32.const 2) (i32.const 4) (i32.const 8))";
+    for last in [Resumption::Continue, Resumption::Kill] {
+        let (ours, theirs) = UnixStream::pair().expect("sockets");
+        (&ours).write_all(b"these are ").expect("room");
+        let mut builder = WasiBuilder::new();
+        builder.socket(theirs);
+        let (outcome, guest, _) = interrupted(&calling(receive, ""), 1, last, &builder, move || {
+            (&ours).write_all(if last == Resumption::Kill { b"" } else { b"sixteen" }).expect("room");
+        });
+        if last == Resumption::Kill {
+            assert_eq!(outcome, Err(Failure::Killed));
+        } else {
+            assert_eq!(outcome, Ok(Vec::new()));
+            assert_eq!([word(&guest, 0), word(&guest, 4)], [0, 16]);
+            assert_eq!(guest.memory(32, 17), b"these are sixtee\0");
+        }
+    }
 }
