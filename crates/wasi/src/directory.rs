@@ -132,11 +132,12 @@ impl WasiDir for Directory {
         follow: bool,
     ) -> Result<(), Error> {
         let [accessed, modified] = [accessed, modified].map(|time| time.map(spec));
-        Ok(if follow {
-            self.dir.set_times(path, accessed, modified)?
+        if follow {
+            self.dir.set_times(path, accessed, modified)?;
         } else {
-            self.dir.set_symlink_times(path, accessed, modified)?
-        })
+            self.dir.set_symlink_times(path, accessed, modified)?;
+        }
+        Ok(())
     }
 }
 
