@@ -159,6 +159,10 @@ impl Interpreter {
                 Err(Failure::Trap(TrapCode::StackOverflow)) => {}
                 other => return Err(format!("{other:?} where the stack should be exhausted")),
             },
+            WastDirective::AssertException { exec, .. } => match self.execute(exec)? {
+                Err(Failure::Exception(_)) => {}
+                other => return Err(format!("{other:?} where an exception was due")),
+            },
             WastDirective::AssertInvalid { module, .. }
             | WastDirective::AssertMalformed { module, .. }
             | WastDirective::AssertInvalidCustom { module, .. }

@@ -7,6 +7,7 @@
 //!
 //! Copies of a script with the same text are run once. `known-failures.txt` lists what fails (see `known.rs`).
 
+mod folded;
 mod interpreter;
 mod known;
 mod mode;

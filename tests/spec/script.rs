@@ -1,6 +1,7 @@
 //! A script as pieces of text, one for each of its directives. They are parsed one by one, so that text which the
 //! parser does not know is the failure of one directive.
 
+use crate::folded::unfolded;
 use wast::lexer::{Lexer, TokenKind};
 use wast::parser::{ParseBuffer, parse};
 use wast::{Wast, WastDirective};
@@ -84,7 +85,8 @@ pub(crate) fn parsed<R>(
     with: impl FnOnce(WastDirective<'_>) -> Result<R, String>,
 ) -> Result<R, String> {
     let unknown = |error: wast::Error| format!("the parser does not know this: {}", error.message());
-    let buffer = ParseBuffer::new_with_lexer(lexer(piece.text)).map_err(unknown)?;
+    let text = unfolded(&lexer(piece.text), piece.text)?;
+    let buffer = ParseBuffer::new_with_lexer(lexer(&text)).map_err(unknown)?;
     let mut directives = parse::<Wast<'_>>(&buffer).map_err(unknown)?.directives;
     match directives.pop() {
         Some(directive) if directives.is_empty() => with(directive),

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::exception::Tag;
 use crate::linker::{Definition, Linker};
 use crate::module::{
     ExternIndex, ExternType, GlobalType, IndexType, Module, ModuleInfo, SegmentMode, TableType, narrow,
@@ -27,6 +28,7 @@ pub(crate) struct InstanceData {
     pub(crate) memories: Vec<usize>,
     pub(crate) tables: Vec<usize>,
     pub(crate) globals: Vec<usize>,
+    pub(crate) tags: Vec<Tag>,
     imported_functions: Vec<FuncHandle>,
     /// References of each element segment that was not dropped.
     elements: Vec<Vec<u64>>,
@@ -76,6 +78,7 @@ struct Found {
     memories: Vec<usize>,
     tables: Vec<usize>,
     globals: Vec<usize>,
+    tags: Vec<Tag>,
 }
 
 impl Instance {
@@ -129,6 +132,16 @@ impl Instance {
         }
     }
 
+    /// An exported tag.
+    #[must_use]
+    pub fn get_tag(self, store: &Store, name: &str) -> Option<Tag> {
+        let data = store.instances.get(self.index())?;
+        match data.info().export(name)? {
+            ExternIndex::Tag(index) => data.tags.get(index as usize).copied(),
+            _ => None,
+        }
+    }
+
     fn allocate(store: &mut Store, module: &Module, linker: &Linker) -> Result<Self, Error> {
         let info = Arc::clone(module.info());
         let limit = store.engine().config().max_instances;
@@ -141,6 +154,11 @@ impl Instance {
         for ty in &info.memories[info.imported.memories as usize..] {
             found.memories.push(store.add_memory(*ty)?);
         }
+        for tag in info.imported.tags..narrow(info.tags.len()) {
+            let ty = info.types.get(info.tags[tag as usize] as usize);
+            let Some((ty, id)) = ty.and_then(|ty| Some((ty.func()?.clone(), ty.id))) else { continue };
+            found.tags.push(store.add_tag(info.tag_name(tag), ty, id));
+        }
         let offsets = VmOffsets::new(&info);
         let vmctx = VmContext::new(offsets.size());
         store.instances.push(InstanceData {
@@ -150,6 +168,7 @@ impl Instance {
             memories: found.memories,
             tables: found.tables,
             globals: found.globals,
+            tags: found.tags,
             imported_functions: found.functions,
             elements: Vec::new(),
             dropped_data: vec![false; info.data.len()],
@@ -175,6 +194,7 @@ fn link(store: &mut Store, info: &ModuleInfo, linker: &Linker) -> Result<Found, 
     }
     let mut found = Found::default();
     let mut functions = info.functions.iter();
+    let mut tags = info.tags.iter();
     for import in &info.imports {
         let Some(definition) = linker.find(&import.module, &import.name) else { continue };
         let actual = store.type_of(definition);
@@ -183,6 +203,14 @@ fn link(store: &mut Store, info: &ModuleInfo, linker: &Linker) -> Result<Found, 
                 let wanted = functions.next().and_then(|ty| info.types.get(*ty as usize));
                 let found = store.type_id_of(definition);
                 wanted.zip(found).is_some_and(|(wanted, found)| store.engine().extends(found, wanted.id))
+            }
+            ExternType::Tag(_) => {
+                let wanted = tags.next().and_then(|ty| info.types.get(*ty as usize));
+                let found = match definition {
+                    Definition::Tag(tag) => store.tag(*tag),
+                    _ => None,
+                };
+                wanted.zip(found).is_some_and(|(wanted, found)| found.id == wanted.id)
             }
             wanted => actual.as_ref().is_some_and(|actual| fits(store.engine(), actual, wanted)),
         };
@@ -203,6 +231,7 @@ fn link(store: &mut Store, info: &ModuleInfo, linker: &Linker) -> Result<Found, 
             Definition::SharedMemory(memory) => found.memories.push(store.use_shared_memory(memory)),
             Definition::Table(index) => found.tables.push(*index),
             Definition::Global(index) => found.globals.push(*index),
+            Definition::Tag(tag) => found.tags.push(*tag),
         }
     }
     Ok(found)
@@ -249,6 +278,7 @@ fn describe(ty: &ExternType) -> String {
             let kind = wide("memory", ty.index);
             format!("a {shared}{kind}{}", sizes(ty.minimum, ty.maximum, " pages"))
         }
+        ExternType::Tag(ty) => format!("a tag {ty}"),
         ExternType::Global(ty) => {
             format!("a {} of {}", if ty.mutable { "variable" } else { "constant" }, ty.content)
         }
@@ -264,6 +294,7 @@ impl Store {
             Definition::SharedMemory(memory) => ExternType::Memory(memory.ty()),
             Definition::Table(index) => ExternType::Table(self.tables.get(*index)?.ty()),
             Definition::Global(index) => ExternType::Global(self.globals.get(*index)?.1),
+            Definition::Tag(tag) => ExternType::Tag(self.tag_type(*tag)?.clone()),
         })
     }
 

@@ -7,6 +7,7 @@ mod constant;
 mod debug;
 mod engine;
 mod error;
+mod exception;
 mod heap;
 mod instance;
 mod jit;
@@ -27,6 +28,7 @@ pub use debug::{
 };
 pub use engine::{Engine, EngineConfig, Tier};
 pub use error::Error;
+pub use exception::Tag;
 pub use heap::{HeapStatistics, Object, ObjectError, ObjectKind};
 pub use instance::Instance;
 pub use linker::Linker;

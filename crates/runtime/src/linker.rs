@@ -1,12 +1,13 @@
 //! Definitions that instances import by name.
 
 use crate::error::Error;
+use crate::exception::Tag;
 use crate::instance::Instance;
 use crate::memory::SharedMemory;
 use crate::module::{ExternIndex, GlobalType, MemoryType, TableType};
 use crate::store::{Caller, FuncHandle, HostFn, Store};
 use crate::trap::HostError;
-use crate::value::{FuncType, Value};
+use crate::value::{FuncType, Value, ValueType};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub(crate) enum Definition {
     SharedMemory(SharedMemory),
     Table(usize),
     Global(usize),
+    Tag(Tag),
 }
 
 impl Linker {
@@ -63,6 +65,7 @@ impl Linker {
                 ExternIndex::Memory(index) => Definition::Memory(data.memories[index as usize]),
                 ExternIndex::Table(index) => Definition::Table(data.tables[index as usize]),
                 ExternIndex::Global(index) => Definition::Global(data.globals[index as usize]),
+                ExternIndex::Tag(index) => Definition::Tag(data.tags[index as usize]),
             };
             self.define(module, &export.name, definition);
         }
@@ -117,6 +120,21 @@ impl Linker {
         let bits = store.bits_of(value);
         let index = store.add_global(GlobalType { content: value.ty(), mutable }, bits);
         self.define(module, name, Definition::Global(index));
+    }
+
+    /// Defines a tag that belongs to the host, for exceptions that carry values of these types.
+    pub fn define_tag(
+        &mut self,
+        store: &mut Store,
+        module: &str,
+        name: &str,
+        params: impl Into<Box<[ValueType]>>,
+    ) -> Tag {
+        let ty = FuncType::new(params, []);
+        let id = store.engine().type_of_host(&ty);
+        let tag = store.add_tag(format!("{module}.{name}"), ty, id);
+        self.define(module, name, Definition::Tag(tag));
+        tag
     }
 
     fn define(&mut self, module: &str, name: &str, definition: Definition) {

@@ -3,6 +3,7 @@
 use crate::debug::DebugState;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::exception::TagData;
 use crate::heap::{Heap, Roots, object_address};
 use crate::instance::InstanceData;
 use crate::jit::{CodeMemory, Compiled, FunctionCode, compile_function};
@@ -76,6 +77,7 @@ pub struct Store {
     pub(crate) heap: Heap,
     /// What the host holds of the heap. References are given out with every value that is read.
     pub(crate) roots: RefCell<Roots>,
+    pub(crate) tags: Vec<TagData>,
     failure: Option<Failure>,
     pub(crate) debug: DebugState,
 }
@@ -164,6 +166,7 @@ impl Store {
             globals: Vec::new(),
             heap: Heap::new(engine),
             roots: RefCell::default(),
+            tags: Vec::new(),
             failure: None,
             debug: DebugState::default(),
         }))

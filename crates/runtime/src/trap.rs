@@ -1,5 +1,6 @@
 //! How a guest ends early: a trap is an outcome of the program, not an error of ours.
 
+use crate::value::GcRef;
 use std::fmt;
 use thiserror::Error;
 
@@ -88,6 +89,9 @@ pub enum Failure {
     /// The guest asked to end with this exit code (`proc_exit`).
     #[error("exit with code {0}")]
     Exit(i32),
+    /// The guest threw an exception that nothing in it caught; `Store::describe_exception` has the words.
+    #[error("uncaught exception")]
+    Exception(GcRef),
     /// A host function failed.
     #[error("{0}")]
     Host(String),
@@ -107,6 +111,8 @@ pub enum HostError {
     Exit(i32),
     /// Trap in the calling operator.
     Trap(TrapCode),
+    /// Throw this exception in the calling operator.
+    Exception(GcRef),
     /// The host cannot go on; the words say why.
     Message(String),
     /// Somebody ended the guest from outside while the function waited.
@@ -118,8 +124,22 @@ impl From<HostError> for Failure {
         match error {
             HostError::Exit(code) => Self::Exit(code),
             HostError::Trap(code) => Self::Trap(code),
+            HostError::Exception(exception) => Self::Exception(exception),
             HostError::Message(words) => Self::Host(words),
             HostError::Killed => Self::Killed,
+        }
+    }
+}
+
+impl From<Failure> for HostError {
+    /// For a host function that calls Wasm code and has nothing to say to how that ends.
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Exit(code) => Self::Exit(code),
+            Failure::Trap(code) => Self::Trap(code),
+            Failure::Exception(exception) => Self::Exception(exception),
+            Failure::Killed => Self::Killed,
+            other => Self::Message(other.to_string()),
         }
     }
 }

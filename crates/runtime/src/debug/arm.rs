@@ -3,6 +3,7 @@
 
 use crate::jit::FunctionCode;
 use crate::store::Store;
+use crate::unwind::{RawFrame, caller_of};
 use crate::vm::Limits;
 use frame_table::ModulePc;
 use std::collections::BTreeSet;
@@ -91,6 +92,15 @@ impl Store {
         self.debug.armed_around = first.fp;
         for frame in inner {
             self.arm_function(&frame.code);
+        }
+    }
+
+    /// The same around a frame that is about to run: an exception's handler, which may be far from what is armed.
+    pub(super) fn arm_around_frame(&mut self, frame: &RawFrame) {
+        self.debug.armed_around = frame.fp;
+        let caller = caller_of(self, frame);
+        for code in std::iter::once(frame).chain(&caller).map(|frame| &frame.code) {
+            self.arm_function(code);
         }
     }
 

@@ -4,7 +4,8 @@ use super::WatchHit;
 use crate::instance::Instance;
 use crate::store::Store;
 use crate::trap::{Failure, TrapCode};
-use crate::unwind::{ExitKind, innermost_exit};
+use crate::unwind::{ExitKind, Landing, handler_of, innermost_exit};
+use crate::value::GcRef;
 use crate::vm::Limits;
 use frame_table::ModulePc;
 use std::sync::Arc;
@@ -28,6 +29,15 @@ pub enum DebugEvent {
     },
     /// The innermost frame's operator traps.
     Trap(TrapCode),
+    /// The innermost frame's operator, or the host function that it called, throws. No frame was given up yet.
+    Exception {
+        /// What is thrown.
+        exception: GcRef,
+        /// Whether a frame of the innermost activation catches it.
+        caught: bool,
+        /// Whether it was thrown before: by `throw_ref`, `rethrow`, or out of a host function.
+        rethrown: bool,
+    },
     /// A host function failed.
     HostError(String),
     /// A host function that waits noticed that an interrupt is wanted; it goes on waiting after.
@@ -90,6 +100,26 @@ impl Store {
             Resumption::Continue => Failure::Trap(code),
             Resumption::Kill => Failure::Killed,
         }
+    }
+
+    /// An exception is thrown where the innermost activation's exit is: where it is caught, with its reference bits.
+    /// The thrower holds it, and gives it up if it is caught.
+    pub(crate) fn throw(&mut self, exception: GcRef) -> Result<Option<(Landing, u64)>, Failure> {
+        let Some(bits) = self.roots.get_mut().get(exception) else { return Ok(None) };
+        let Some((tag, rethrown)) = self.tag_of(bits) else { return Ok(None) };
+        self.mark_thrown(bits);
+        let landing = handler_of(self, tag);
+        let caught = landing.is_some();
+        if self.report(DebugEvent::Exception { exception, caught, rethrown }) == Resumption::Kill {
+            return Err(Failure::Killed);
+        }
+        if let Some(landing) = landing.as_ref().filter(|_| self.limits().requested(Limits::STEP)) {
+            self.arm_around_frame(&landing.frame);
+        }
+        if caught {
+            self.release(exception);
+        }
+        Ok(landing.map(|landing| (landing, bits)))
     }
 
     /// After a host function that Wasm code at `pc` called: an interrupt that is still wanted stops at the next point.

@@ -164,7 +164,6 @@ impl Store {
     ///
     /// # Errors
     /// When the heap is full.
-    #[expect(dead_code, reason = "exceptions are still kept elsewhere")]
     pub(crate) fn allocate_exception(
         &mut self,
         ty: TypeId,
@@ -178,16 +177,18 @@ impl Store {
         Ok(at)
     }
 
-    /// The tag of the exception that a reference is to, and the bits of its values.
-    #[expect(dead_code, reason = "exceptions are still kept elsewhere")]
-    pub(crate) fn exception(&self, bits: u64) -> Option<(u64, Vec<u128>)> {
+    /// The tag of the exception that a reference is to.
+    pub(crate) fn exception(&self, bits: u64) -> Option<u64> {
         let at = object_address(bits)?;
-        let (ty, _, _) = self.heap.header(at).filter(|(_, kind, _)| *kind == Kind::Exception)?;
+        self.heap.header(at).filter(|(_, kind, _)| *kind == Kind::Exception)?;
         let mut tag = [0; 8];
         tag.copy_from_slice(self.heap.bytes(at, u64::from(TAG), 8));
-        let fields = self.heap.definition(ty)?.layout.fields.iter();
-        let values = fields.map(|field| self.heap.load(at, u64::from(field.offset), field.storage));
-        Some((u64::from_le_bytes(tag), values.collect()))
+        Some(u64::from_le_bytes(tag))
+    }
+
+    /// Changes the tag of an exception that [`Store::exception`] knows.
+    pub(crate) fn set_exception(&mut self, bits: u64, tag: u64) {
+        self.heap.bytes_mut(bits, u64::from(TAG), 8).copy_from_slice(&tag.to_le_bytes());
     }
 
     /// Those of a new object's values that are references to objects.

@@ -39,17 +39,9 @@ pub(crate) struct RootMark {
 impl Roots {
     /// Gives out the name of an object.
     pub(crate) fn acquire(&mut self, bits: u64) -> GcRef {
-        let root = match self.by_object.get(&bits) {
-            Some(root) => *root,
-            None => self.add(bits),
-        };
-        let entry = &mut self.entries[root as usize];
-        entry.holders += 1;
-        let serial = entry.serial;
-        if self.scopes > 0 {
-            self.given.push(root);
-        }
-        GcRef { root, serial }
+        let name = self.hold(bits);
+        self.adopt(name);
+        name
     }
 
     fn add(&mut self, bits: u64) -> u32 {
@@ -66,6 +58,24 @@ impl Roots {
     pub(crate) fn get(&self, name: GcRef) -> Option<u64> {
         let entry = self.entries.get(name.root as usize)?;
         (entry.bits != 0 && entry.serial == name.serial).then_some(entry.bits)
+    }
+
+    /// Gives out the name of an object, whatever scope is open.
+    pub(crate) fn hold(&mut self, bits: u64) -> GcRef {
+        let root = match self.by_object.get(&bits) {
+            Some(root) => *root,
+            None => self.add(bits),
+        };
+        let entry = &mut self.entries[root as usize];
+        entry.holders += 1;
+        GcRef { root, serial: entry.serial }
+    }
+
+    /// Has the open scope, if there is one, give up what was held whatever scope is open.
+    pub(crate) fn adopt(&mut self, name: GcRef) {
+        if self.scopes > 0 && self.get(name).is_some() {
+            self.given.push(name.root);
+        }
     }
 
     /// Holds an object once more, whatever scope is open. False if nobody holds it.

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "patches published code and frees it with the store")]
 
 use super::compile::{Compiled, StackMap};
+use super::handler::TrySite;
 use super::patch::{self, Edit};
 use super::{libcalls, stub, thunk};
 use crate::engine::Engine;
@@ -44,6 +45,7 @@ pub(crate) struct FunctionCode {
     traps: Vec<(u32, TrapCode)>,
     sites: Vec<u32>,
     stack_maps: Vec<StackMap>,
+    tries: Vec<TrySite>,
 }
 
 impl FunctionCode {
@@ -66,6 +68,12 @@ impl FunctionCode {
             Ok(found) => &self.stack_maps[found].below_fp,
             Err(_) => &[],
         }
+    }
+
+    /// The handlers of the call that returns to `pc`.
+    pub(crate) fn try_site(&self, pc: usize) -> Option<&TrySite> {
+        let found = self.tries.binary_search_by_key(&self.offset(pc), |site| site.returns_to).ok()?;
+        self.tries.get(found)
     }
 
     /// The address that the site of the point at `pc` returns to.
@@ -165,12 +173,12 @@ impl CodeMemory {
         function: u32,
         compiled: Compiled,
     ) -> Result<Arc<FunctionCode>, Error> {
-        let Compiled { bytes, relocs, alignment, traps, sites, stack_maps, frame } = compiled;
+        let Compiled { bytes, relocs, alignment, traps, sites, stack_maps, frame, tries } = compiled;
         let frame = FrameTable::new(frame);
         let mut code = None;
         self.publish_with(&bytes, alignment, &relocs, |start| {
-            let published =
-                Arc::new(FunctionCode { module, function, start, frame, traps, sites, stack_maps });
+            let published = FunctionCode { module, function, start, frame, traps, sites, stack_maps, tries };
+            let published = Arc::new(published);
             code = Some(Arc::clone(&published));
             CodeKind::Function(published)
         })?;

@@ -1,5 +1,6 @@
 //! CLIF to bytes, with what the frame table needs to know about them. Pure, so that it can run on several threads.
 
+use super::handler::TrySite;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::module::{ModuleInfo, narrow};
@@ -25,6 +26,8 @@ pub(crate) struct Compiled {
     /// By ascending offset of their calls.
     pub(crate) stack_maps: Vec<StackMap>,
     pub(crate) frame: FrameTableParts,
+    /// The calls with handlers, by ascending offset.
+    pub(crate) tries: Vec<TrySite>,
 }
 
 /// Where a frame holds references to objects while it waits for a call.
@@ -104,9 +107,10 @@ fn finish(code: &CompiledCode, points: Points) -> Result<Compiled, String> {
     }
     let traps = code.buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect();
     let stack_maps = stack_maps(code)?;
+    let tries = super::handler::try_sites(code)?;
     let frame = frame_parts(code, points)?;
     let alignment = u64::from(code.buffer.alignment);
-    Ok(Compiled { bytes, relocs, alignment, traps, sites, stack_maps, frame })
+    Ok(Compiled { bytes, relocs, alignment, traps, sites, stack_maps, frame, tries })
 }
 
 fn stack_maps(code: &CompiledCode) -> Result<Vec<StackMap>, String> {
@@ -173,6 +177,18 @@ fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, S
         .map(|span| (TextOffset(span.start), ModulePc(span.loc.bits())))
         .collect();
     spans.dedup_by_key(|span| span.1);
+    // The code generator keeps no tags of calls that have handlers; there is at most one at an operator.
+    for site in code.buffer.call_sites().filter(|site| !site.exception_handlers.is_empty()) {
+        let after = spans.partition_point(|span| span.0.0 < site.ret_addr);
+        let pc = spans[..after].last().map(|span| span.1);
+        let found = points.calls.iter().find(|call| Some(call.pc) == pc);
+        calls.extend(found.map(|call| CallSite {
+            returns_to: TextOffset(site.ret_addr),
+            pc: call.pc,
+            next_pc: call.next_pc,
+            shape: call.shape,
+        }));
+    }
     Ok(FrameTableParts {
         locals: points.locals,
         layout: points.layout,

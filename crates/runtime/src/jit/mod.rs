@@ -5,6 +5,7 @@
 
 mod code;
 mod compile;
+mod handler;
 mod libcalls;
 mod patch;
 mod stub;
@@ -12,3 +13,4 @@ mod thunk;
 
 pub(crate) use code::{CodeMemory, FunctionCode};
 pub(crate) use compile::{Compiled, compile_function, explain};
+pub(crate) use handler::TrySite;

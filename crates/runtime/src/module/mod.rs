@@ -35,6 +35,8 @@ pub(crate) struct ModuleInfo {
     pub(crate) tables: Vec<TableType>,
     pub(crate) memories: Vec<MemoryType>,
     pub(crate) globals: Vec<GlobalType>,
+    /// Type index of each tag.
+    pub(crate) tags: Vec<u32>,
     pub(crate) imported: Counts,
     /// One per defined table.
     pub(crate) table_inits: Vec<ConstExpr>,
@@ -58,6 +60,7 @@ pub(crate) struct Counts {
     pub(crate) tables: u32,
     pub(crate) memories: u32,
     pub(crate) globals: u32,
+    pub(crate) tags: u32,
 }
 
 /// One import.
@@ -94,6 +97,8 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag of exceptions, with the parameters that they carry.
+    Tag(FuncType),
 }
 
 /// The type of the numbers that name places in a table or a memory.
@@ -175,6 +180,7 @@ pub(crate) enum ExternIndex {
     Table(u32),
     Memory(u32),
     Global(u32),
+    Tag(u32),
 }
 
 pub(crate) struct Export {
@@ -359,6 +365,24 @@ impl ModuleInfo {
             Some(ty) => ty,
             None => unreachable!("a validated module calls functions only"),
         }
+    }
+
+    /// The signature of a tag.
+    pub(crate) fn tag_type(&self, tag: u32) -> Option<&FuncType> {
+        self.tag_def(tag)?.func()
+    }
+
+    /// The type definition of a tag.
+    pub(crate) fn tag_def(&self, tag: u32) -> Option<&Arc<TypeDef>> {
+        let ty = *self.tags.get(tag as usize)?;
+        self.types.get(ty as usize)
+    }
+
+    /// The name of a tag: from the name section, else an export's, else its number.
+    pub(crate) fn tag_name(&self, tag: u32) -> String {
+        let exported = || self.exports.iter().find(|export| export.index == ExternIndex::Tag(tag));
+        let name = self.names.tags.get(&tag).or_else(|| exported().map(|export| &export.name));
+        name.cloned().unwrap_or_else(|| format!("tag {tag}"))
     }
 
     pub(crate) fn export(&self, name: &str) -> Option<ExternIndex> {

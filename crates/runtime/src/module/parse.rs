@@ -32,7 +32,9 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM1
     .union(WasmFeatures::GC_TYPES)
     .union(WasmFeatures::EXCEPTIONS)
     .union(WasmFeatures::MEMORY64)
-    .union(WasmFeatures::THREADS);
+    .union(WasmFeatures::THREADS)
+    // Toolchains still emit the older form.
+    .union(WasmFeatures::LEGACY_EXCEPTIONS);
 
 /// A byte offset of wasmparser's as ours.
 pub(super) fn position(offset: impl TryInto<usize>) -> usize {
@@ -100,6 +102,11 @@ fn read_payload(engine: &Engine, info: &mut ModuleInfo, payload: Payload<'_>) ->
                 info.global_inits.push(ConstExpr::read(&global.init_expr)?);
             }
         }
+        Payload::TagSection(section) => {
+            for tag in section {
+                info.tags.push(tag?.func_type_idx);
+            }
+        }
         Payload::ExportSection(section) => {
             for export in section {
                 let export = export?;
@@ -108,7 +115,7 @@ fn read_payload(engine: &Engine, info: &mut ModuleInfo, payload: Payload<'_>) ->
                     ExternalKind::Table => ExternIndex::Table(export.index),
                     ExternalKind::Memory => ExternIndex::Memory(export.index),
                     ExternalKind::Global => ExternIndex::Global(export.index),
-                    ExternalKind::Tag => return Err(unsupported(0, "an exported tag")),
+                    ExternalKind::Tag => ExternIndex::Tag(export.index),
                 };
                 info.exports.push(Export { name: export.name.to_owned(), index });
             }
@@ -181,7 +188,12 @@ fn read_import(info: &mut ModuleInfo, module: &str, name: &str, ty: TypeRef) -> 
             info.imported.globals += 1;
             ExternType::Global(ty)
         }
-        TypeRef::Tag(_) => return Err(unsupported(0, "an imported tag")),
+        TypeRef::Tag(tag) => {
+            info.tags.push(tag.func_type_idx);
+            info.imported.tags += 1;
+            let ty = info.tag_type(super::narrow(info.tags.len()) - 1);
+            ExternType::Tag(ty.ok_or_else(|| unsupported(0, "a tag without a function type"))?.clone())
+        }
     };
     info.imports.push(Import { module: module.to_owned(), name: name.to_owned(), ty });
     Ok(())

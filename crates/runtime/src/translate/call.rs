@@ -117,9 +117,8 @@ impl FunctionTranslator<'_> {
             self.reachable = false;
             return;
         }
-        let call = self.builder.ins().call_indirect(signature, code, &args);
+        let (call, results) = self.call_or_try(signature, code, &args);
         self.record_call(call);
-        let results = self.builder.inst_results(call).to_vec();
         for (result, ty) in results.into_iter().zip(ty.results()) {
             self.push(*ty, result);
         }

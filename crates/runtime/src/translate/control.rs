@@ -3,6 +3,7 @@
 //! Values cross block boundaries as block parameters in the run tier. In the debug tier they cross in the state slot:
 //! a branch stores them into the places that the target's height says, and whoever arrives finds them there.
 
+use super::exception::{Clause, opens_block};
 use super::function::{FunctionTranslator, user_trap};
 use super::reference::non_null;
 use crate::engine::Tier;
@@ -13,22 +14,22 @@ use crate::vm::{Builtin, offsets};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Value, types};
 use cranelift_frontend::Switch;
-use wasmparser::{BlockType, BrTable, Operator};
+use wasmparser::{BlockType, BrTable, Catch, Operator, OperatorsReader};
 
 /// An open block, loop, if, or the function itself.
 pub(super) struct ControlFrame {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// Where control goes on after `end`.
     exit: Block,
     /// Height of the operand stack below the parameters.
-    base: usize,
+    pub(super) base: usize,
     params: Vec<ValueType>,
     results: Vec<ValueType>,
     /// Whether something can arrive at `exit`.
     exit_reached: bool,
 }
 
-enum Kind {
+pub(super) enum Kind {
     Block,
     /// Branches go to the header.
     Loop {
@@ -38,6 +39,19 @@ enum Kind {
     If {
         otherwise: Option<Block>,
         params: Vec<Value>,
+    },
+    TryTable {
+        clauses: Vec<(Clause, Catch)>,
+    },
+    /// The body of a `try`. What it throws goes to the clauses, or to those around the label that it delegates to.
+    Try {
+        clauses: Vec<Clause>,
+        delegate: Option<u32>,
+    },
+    /// A handler of a `try`, with what it caught unless nothing can throw it, and the clauses behind it.
+    Handler {
+        exception: Option<Value>,
+        rest: Vec<Clause>,
     },
     /// Opened in dead code: nothing of it is translated.
     Dead,
@@ -89,9 +103,15 @@ impl FunctionTranslator<'_> {
     }
 
     /// Keeps track of nesting in code that cannot be reached.
-    pub(super) fn unreachable_operator(&mut self, operator: &Operator<'_>) -> Result<(), Error> {
+    pub(super) fn unreachable_operator(
+        &mut self,
+        operator: &Operator<'_>,
+        reader: &OperatorsReader<'_>,
+    ) -> Result<(), Error> {
+        let structured =
+            matches!(operator, Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. });
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+            _ if structured || opens_block(operator) => {
                 let exit = self.builder.func.layout.entry_block();
                 let exit = exit.ok_or_else(|| self.internal("a function without an entry"))?;
                 self.control.push(ControlFrame {
@@ -105,6 +125,9 @@ impl FunctionTranslator<'_> {
             }
             Operator::Else => self.otherwise(),
             Operator::End => self.end(),
+            Operator::Catch { .. } | Operator::CatchAll | Operator::Delegate { .. } => {
+                self.exception_operator(operator, reader);
+            }
             _ => {}
         }
         Ok(())
@@ -117,7 +140,7 @@ impl FunctionTranslator<'_> {
         }
     }
 
-    fn block_type(&self, ty: BlockType) -> (Vec<ValueType>, Vec<ValueType>) {
+    pub(super) fn block_type(&self, ty: BlockType) -> (Vec<ValueType>, Vec<ValueType>) {
         match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
             BlockType::Type(ty) => (Vec::new(), self.info.value_type(ty).into_iter().collect()),
@@ -128,7 +151,7 @@ impl FunctionTranslator<'_> {
         }
     }
 
-    fn settle(&mut self, params: usize) {
+    pub(super) fn settle(&mut self, params: usize) {
         let base = self.state.height() - params;
         self.state.settle_for_block(&mut self.builder, base);
     }
@@ -151,7 +174,7 @@ impl FunctionTranslator<'_> {
         block
     }
 
-    fn open(&mut self, kind: Kind, params: Vec<ValueType>, results: Vec<ValueType>) {
+    pub(super) fn open(&mut self, kind: Kind, params: Vec<ValueType>, results: Vec<ValueType>) {
         let exit = self.block_for(&results);
         let base = self.state.height() - params.len();
         self.control.push(ControlFrame { kind, exit, base, params, results, exit_reached: false });
@@ -208,7 +231,7 @@ impl FunctionTranslator<'_> {
         self.reachable = true;
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if let Some(ControlFrame { kind: Kind::If { otherwise: Some(_), .. }, .. }) = self.control.last() {
             self.otherwise();
         }
@@ -223,6 +246,9 @@ impl FunctionTranslator<'_> {
             self.builder.seal_block(header);
         }
         self.state.truncate(frame.base);
+        if let Kind::TryTable { clauses } = frame.kind {
+            self.close_try_table(clauses);
+        }
         self.reachable = frame.exit_reached || self.control.is_empty();
         if !self.reachable {
             return;
@@ -264,7 +290,7 @@ impl FunctionTranslator<'_> {
     }
 
     /// Falls out of the innermost block at its end, loops included.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         let Some(frame) = self.control.last_mut() else { return };
         frame.exit_reached = true;
         let (exit, base, count) = (frame.exit, frame.base, frame.results.len());

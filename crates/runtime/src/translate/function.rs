@@ -1,6 +1,7 @@
 //! The frame of a translation: the prologue, the walk over the operators, and what the families share.
 
 use super::control::ControlFrame;
+use super::exception::Tries;
 use super::points::{CALL_TAG, Call, Point, Points};
 use super::state::State;
 use super::{Translated, clif_type, native_signature};
@@ -11,13 +12,13 @@ use crate::trap::TrapCode;
 use crate::value::ValueType;
 use crate::vm::{Builtin, VmOffsets, offsets};
 use cranelift_codegen::ir::{
-    self, AbiParam, DebugTag, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, Signature,
-    SourceLoc, StackSlotData, StackSlotKind, UserExternalName, UserFuncName, Value, types,
+    self, AbiParam, DebugTag, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, SigRef,
+    Signature, SourceLoc, StackSlotData, StackSlotKind, UserExternalName, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use frame_table::{ModulePc, SlotLayout, StackShapes};
-use wasmparser::{BinaryReader, FunctionBody, Operator};
+use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 
 /// The name under which the code generator sees the breakpoint thunk; `crates/runtime/src/jit` knows its address.
 pub(crate) const BREAKPOINT_THUNK: UserExternalName = UserExternalName { namespace: 1, index: 0 };
@@ -34,6 +35,7 @@ pub(super) struct FunctionTranslator<'a> {
     pub(super) state: State,
     pub(super) points: Points,
     pub(super) control: Vec<ControlFrame>,
+    pub(super) tries: Tries,
     /// Whether the operator at hand can be reached.
     pub(super) reachable: bool,
     /// The callee's own vmctx.
@@ -87,6 +89,7 @@ pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Resul
         state,
         points,
         control: Vec::new(),
+        tries: Tries::default(),
         reachable: true,
         vmctx,
         pc: ModulePc(0),
@@ -116,9 +119,9 @@ impl FunctionTranslator<'_> {
             if self.reachable {
                 self.builder.set_srcloc(SourceLoc::new(self.pc.0));
                 self.point();
-                self.operator(&operator)?;
+                self.operator(&operator, &reader)?;
             } else {
-                self.unreachable_operator(&operator)?;
+                self.unreachable_operator(&operator, &reader)?;
             }
         }
         Ok(())
@@ -208,6 +211,13 @@ impl FunctionTranslator<'_> {
 
     /// Calls a function of the runtime.
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        let (signature, code, args) = self.builtin_call(builtin, args);
+        let call = self.builder.ins().call_indirect(signature, code, &args);
+        self.builder.inst_results(call).first().copied()
+    }
+
+    /// Signature, code and arguments of a call of a function of the runtime.
+    pub(super) fn builtin_call(&mut self, builtin: Builtin, args: &[Value]) -> (SigRef, Value, Vec<Value>) {
         let table = self.vmctx_pointer(offsets::BUILTINS);
         let flags = MemFlagsData::trusted().with_readonly().with_can_move();
         let index = Builtin::ALL.iter().position(|other| *other == builtin).unwrap_or_default();
@@ -216,11 +226,10 @@ impl FunctionTranslator<'_> {
         let signature = self.builder.import_signature(builtin_signature(builtin));
         let mut all = vec![self.vmctx];
         all.extend_from_slice(args);
-        let call = self.builder.ins().call_indirect(signature, code, &all);
-        self.builder.inst_results(call).first().copied()
+        (signature, code, all)
     }
 
-    pub(super) fn operator(&mut self, operator: &Operator<'_>) -> Result<(), Error> {
+    fn operator(&mut self, operator: &Operator<'_>, reader: &OperatorsReader<'_>) -> Result<(), Error> {
         let handled = self.control_operator(operator)
             || self.call_operator(operator)
             || self.variable_operator(operator)
@@ -230,6 +239,7 @@ impl FunctionTranslator<'_> {
             || self.table_operator(operator)
             || self.reference_operator(operator)?
             || self.gc_operator(operator)?
+            || self.exception_operator(operator, reader)
             || self.simd_operator(operator);
         if handled {
             return Ok(());

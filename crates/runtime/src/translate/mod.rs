@@ -7,6 +7,7 @@
 mod atomic;
 mod call;
 mod control;
+mod exception;
 mod function;
 mod gc;
 mod memory;

@@ -123,7 +123,11 @@ pub(crate) unsafe fn enter(
         return Ok(());
     }
     store.debug.watch.forget_below(pointer.addr());
-    Err(store.take_failure())
+    let failure = store.take_failure();
+    if let Failure::Exception(exception) = failure {
+        store.roots.get_mut().adopt(exception);
+    }
+    Err(failure)
 }
 
 /// Why this thread's innermost activation does not run; none if there is none, or it is another store's.

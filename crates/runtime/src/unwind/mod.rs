@@ -17,6 +17,7 @@
 
 mod activation;
 mod arch;
+mod handler;
 mod invoke;
 mod roots;
 mod signals;
@@ -25,9 +26,10 @@ mod walk;
 
 pub(crate) use activation::{Exit, ExitKind, current, current_store, innermost_exit, raise};
 pub(crate) use arch::lazy_compile_address;
+pub(crate) use handler::{Landing, handler_of, land};
 pub(crate) use roots::frame_references;
 pub(crate) use slot::{read_operand, read_place, slot_vmctx, write_place};
-pub(crate) use walk::{Position, RawFrame, Walk, Walked};
+pub(crate) use walk::{Position, RawFrame, Walk, Walked, caller_of};
 
 /// Addresses of the Rust functions that thunks call.
 #[derive(Clone, Copy)]

@@ -100,7 +100,7 @@ impl Iterator for Walk<'_> {
 }
 
 /// The innermost frame of an activation of this store.
-fn innermost_of(store: &Store, activation: &Activation) -> Option<RawFrame> {
+pub(super) fn innermost_of(store: &Store, activation: &Activation) -> Option<RawFrame> {
     let exit = activation.exit;
     let position = match exit.kind {
         ExitKind::None => return None,
@@ -118,7 +118,7 @@ fn frame_at(store: &Store, pc: usize, fp: usize, position: Position) -> Option<R
 }
 
 /// The Wasm frame that called this one's function; none if it is the outermost of its activation.
-fn caller_of(store: &Store, frame: &RawFrame) -> Option<RawFrame> {
+pub(crate) fn caller_of(store: &Store, frame: &RawFrame) -> Option<RawFrame> {
     let at: *const [usize; 2] = std::ptr::with_exposed_provenance(frame.fp);
     // SAFETY: Wasm code keeps frame pointers, so the caller's and the return address are where it says.
     let [fp, returns_to] = unsafe { at.read() };

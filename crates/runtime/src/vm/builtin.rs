@@ -32,6 +32,10 @@ builtins! {
     LoopHeader();
     /// type, other type -> whether the first extends the second.
     Extends(I32 I32) -> I32;
+    /// tag -> an exception, whose values the caller fills in.
+    NewException(I32) -> I64;
+    /// exception; does not return.
+    ThrowRef(I64);
     /// memory, pages -> old size in pages, or -1.
     MemoryGrow(I32 I64) -> I64;
     /// destination memory, source memory, destination, source, length.

@@ -6,7 +6,7 @@ use super::vmctx::VmContext;
 use super::{Builtin, Limits, gc_builtins};
 use crate::engine::Tier;
 use crate::store::Store;
-use crate::trap::TrapCode;
+use crate::trap::{Failure, TrapCode};
 use frame_table::TypeId;
 
 /// The address of a builtin's code.
@@ -15,6 +15,8 @@ pub(super) fn address(builtin: Builtin) -> usize {
         Builtin::FunctionEntry => function_entry as *const () as usize,
         Builtin::LoopHeader => loop_header as *const () as usize,
         Builtin::Extends => extends as *const () as usize,
+        Builtin::NewException => new_exception as *const () as usize,
+        Builtin::ThrowRef => throw_ref as *const () as usize,
         Builtin::MemoryGrow => memory_grow as *const () as usize,
         Builtin::MemoryCopy => memory_copy as *const () as usize,
         Builtin::MemoryFill => memory_fill as *const () as usize,
@@ -86,6 +88,20 @@ extern "C" fn loop_header(vmctx: usize, pc: usize, fp: usize) {
 extern "C" fn extends(vmctx: usize, pc: usize, fp: usize, one: u32, other: u32) -> u32 {
     run(Builtin::Extends, vmctx, pc, fp, |store, _| {
         Ok(u32::from(store.engine().extends(TypeId(one), TypeId(other))))
+    })
+}
+
+extern "C" fn new_exception(vmctx: usize, pc: usize, fp: usize, tag: u32) -> u64 {
+    run(Builtin::NewException, vmctx, pc, fp, |store, instance| {
+        let tag = store.instances[instance].tags.get(tag as usize).copied();
+        store.make_exception(tag.ok_or(TrapCode::HeapExhausted)?, &[])
+    })
+}
+
+extern "C" fn throw_ref(_vmctx: usize, pc: usize, fp: usize, exception: u64) {
+    serve(in_builtin(Builtin::ThrowRef, pc, fp), |store| match exception {
+        0 => Err(store.trap_failure(TrapCode::NullException)),
+        exception => Err(Failure::Exception(store.roots.get_mut().hold(exception))),
     })
 }
 

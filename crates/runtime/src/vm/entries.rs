@@ -9,7 +9,7 @@ use super::vmctx::VmContext;
 use crate::debug::{DebugEvent, Resumption};
 use crate::store::{Caller, HostContext, Store};
 use crate::trap::{Failure, HostError, TrapCode};
-use crate::unwind::{Exit, ExitKind, HostEntries, current, current_store, raise};
+use crate::unwind::{Exit, ExitKind, HostEntries, Landing, current, current_store, land, raise};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The addresses that thunks call.
@@ -21,7 +21,16 @@ pub(crate) fn host_entries() -> HostEntries {
     }
 }
 
-/// Runs `work` for Wasm code that is at `exit`; leaves the Wasm code if it fails.
+/// How Wasm code is left other than by returning to it.
+enum Left {
+    /// It goes on where an exception is caught.
+    Caught(Landing, u64),
+    /// The activation ends.
+    Ended(Failure),
+}
+
+/// Runs `work` for Wasm code that is at `exit`; leaves the Wasm code if it fails, if only to where an exception is
+/// caught.
 pub(super) fn serve<T>(exit: Exit, work: impl FnOnce(&mut Store) -> Result<T, Failure>) -> T {
     if let Some(activation) = current() {
         activation.exit = exit;
@@ -29,16 +38,28 @@ pub(super) fn serve<T>(exit: Exit, work: impl FnOnce(&mut Store) -> Result<T, Fa
     // SAFETY: Wasm code of this thread called us, and gets control back when this returns.
     let outcome = match unsafe { current_store() } {
         Some(store) => {
-            let worked = catch_unwind(AssertUnwindSafe(|| work(store)));
+            let worked =
+                catch_unwind(AssertUnwindSafe(|| work(store).map_err(|failure| leave(store, failure))));
             store.debug.goes_on();
-            worked.unwrap_or_else(|panic| Err(panicked(&*panic)))
+            worked.unwrap_or_else(|panic| Err(Left::Ended(panicked(&*panic))))
         }
-        None => Err(Failure::Host("compiled code runs outside of a store".into())),
+        None => Err(Left::Ended(Failure::Host("compiled code runs outside of a store".into()))),
     };
     match outcome {
         Ok(value) => value,
         // SAFETY: nothing in this frame or its callers up to Wasm code has anything left to drop.
-        Err(failure) => unsafe { raise(failure) },
+        Err(Left::Ended(failure)) => unsafe { raise(failure) },
+        // SAFETY: as above; the landing was just found.
+        Err(Left::Caught(landing, exception)) => unsafe { land(landing, exception) },
+    }
+}
+
+fn leave(store: &mut Store, failure: Failure) -> Left {
+    let Failure::Exception(exception) = failure else { return Left::Ended(failure) };
+    match store.throw(exception) {
+        Ok(Some((landing, exception))) => Left::Caught(landing, exception),
+        Ok(None) => Left::Ended(Failure::Exception(exception)),
+        Err(failure) => Left::Ended(failure),
     }
 }
 
@@ -103,6 +124,13 @@ extern "C" fn host_function(
     serve(Exit { pc, fp, kind }, |store| {
         let scope = store.roots.get_mut().open();
         let outcome = call_host(store, index, instance, values);
+        let outcome = match outcome {
+            // It lives beyond the scope that it may be from.
+            Err(Failure::Exception(exception)) if !store.keep(exception) => {
+                Err(Failure::Host("a host function threw an exception that it had released".into()))
+            }
+            other => other,
+        };
         store.roots.get_mut().close(scope);
         outcome?;
         store.after_host_call(pc);

@@ -20,7 +20,7 @@ use wasmparser::Operator;
 
 /// How a packed field becomes an `i32`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Extension {
+pub(super) enum Extension {
     Signed,
     /// Of fields that are not packed, none.
     Unsigned,
@@ -46,7 +46,7 @@ impl FunctionTranslator<'_> {
     }
 
     /// Calls a builtin that returns a reference to an object, which the collector must know of.
-    fn call_for_reference(&mut self, builtin: Builtin, args: &[Value]) -> Value {
+    pub(super) fn call_for_reference(&mut self, builtin: Builtin, args: &[Value]) -> Value {
         let result = self.call_builtin(builtin, args);
         let result = result.unwrap_or_else(|| unreachable!("{builtin:?} returns a reference"));
         self.builder.declare_value_needs_stack_map(result);
@@ -54,7 +54,7 @@ impl FunctionTranslator<'_> {
     }
 
     /// Pops the initial values of fields and stores them into a new object.
-    fn store_fields(&mut self, object: Value, layout: &Layout, values: &[Value]) {
+    pub(super) fn store_fields(&mut self, object: Value, layout: &Layout, values: &[Value]) {
         for (index, value) in (0..).zip(values) {
             let Some((offset, storage)) = layout.field(index) else { continue };
             // Nothing is overwritten, so there is no barrier.
@@ -62,7 +62,13 @@ impl FunctionTranslator<'_> {
         }
     }
 
-    fn load_field(&mut self, address: Value, offset: i32, storage: Storage, extension: Extension) -> Value {
+    pub(super) fn load_field(
+        &mut self,
+        address: Value,
+        offset: i32,
+        storage: Storage,
+        extension: Extension,
+    ) -> Value {
         let wide = clif_type(storage.value_type());
         let narrow = stored_type(storage);
         let value = self.builder.ins().load(narrow, MemFlagsData::trusted(), address, offset);

@@ -64,6 +64,17 @@ pub(in super::super) unsafe extern "C" fn leave_wasm(sp: usize) -> ! {
     )
 }
 
+/// Goes on at `pc` with this frame: what a call with handlers expects when it ends by an exception, which is in rax.
+/// The `tail` convention lets such a call change every other register.
+///
+/// # Safety
+/// `pc` is a landing of the call that the frame waits in, `sp` and `fp` are the frame's. No frame that is given up
+/// owns anything.
+#[unsafe(naked)]
+pub(in super::super) unsafe extern "C" fn land(pc: usize, sp: usize, fp: usize, exception: u64) -> ! {
+    naked_asm!("mov rsp, rsi", "mov rbp, rdx", "mov rax, rcx", "xor edx, edx", "jmp rdi")
+}
+
 /// Where stubs go: eax is the number of a defined function, all argument registers are the callee's. The callee's vmctx
 /// is in rdi, or in rsi if results that do not fit in registers are to be put where rdi says.
 #[unsafe(naked)]
