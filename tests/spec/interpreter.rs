@@ -78,6 +78,7 @@ fn run_here(mode: Mode, script: &Script, newest: &Newest) -> Result<Report, Stri
             Err(why) => report.mishaps.push(Mishap { line: piece.line, why }),
         }
     }
+    (report.tally.stops, report.tally.compared) = interpreter.watcher.figures();
     Ok(report)
 }
 
@@ -117,8 +118,8 @@ impl Interpreter {
         let mut store = Store::new(&engine)?;
         let mut linker = Linker::new();
         spectest::define(&engine, &mut linker, &mut store)?;
-        let watcher = Arc::new(Watcher::default());
-        if mode == Mode::Stepped {
+        let watcher = Arc::new(Watcher::new(mode));
+        if mode != Mode::Plain {
             let hook: Arc<dyn DebugHook> = Arc::<Watcher>::clone(&watcher);
             store.set_debug_hook(Some(hook));
         }
@@ -136,7 +137,7 @@ impl Interpreter {
     }
 
     fn directive(&mut self, directive: WastDirective<'_>) -> Result<Outcome, String> {
-        if self.mode == Mode::Stepped {
+        if self.mode != Mode::Plain {
             self.watcher.begin(&mut self.store);
         }
         match directive {
@@ -233,7 +234,11 @@ impl Interpreter {
         let function = function.ok_or_else(|| format!("no function {:?}", invoke.name))?;
         let args = invoke.args.iter().map(values::argument).collect::<Option<Vec<_>>>();
         let args = args.ok_or_else(|| format!("arguments {:?}", invoke.args))?;
-        Ok(function.call(&mut self.store, &args))
+        let outcome = function.call(&mut self.store, &args);
+        if let Ok(results) = &outcome {
+            self.watcher.returned(results);
+        }
+        Ok(outcome)
     }
 
     fn execute(&mut self, exec: WastExecute<'_>) -> Executed {

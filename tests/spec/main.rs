@@ -11,6 +11,7 @@ mod folded;
 mod interpreter;
 mod known;
 mod mode;
+mod reference;
 mod repealed;
 mod script;
 mod spectest;

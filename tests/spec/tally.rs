@@ -21,6 +21,10 @@ pub(crate) struct Tally {
     pub(crate) returns_passed: u64,
     /// Assertions of older versions that 3.0 takes back: neither passed nor failed.
     pub(crate) repealed: u64,
+    /// Stops that were read.
+    pub(crate) stops: u64,
+    /// Operators whose outcome was compared with the reference.
+    pub(crate) compared: u64,
 }
 
 impl AddAssign for Tally {
@@ -32,6 +36,8 @@ impl AddAssign for Tally {
         self.returns += other.returns;
         self.returns_passed += other.returns_passed;
         self.repealed += other.repealed;
+        self.stops += other.stops;
+        self.compared += other.compared;
     }
 }
 
@@ -50,7 +56,7 @@ impl Table {
     pub(crate) fn text(&self) -> String {
         let mut sums: BTreeMap<Mode, Tally> = BTreeMap::new();
         let mut text = format!(
-            "{:38} {:12} {:>7} {:>10} {:>10} {:>8} {:>8} {:>8} {:>8}\n",
+            "{:38} {:12} {:>7} {:>10} {:>10} {:>8} {:>8} {:>8} {:>8} {:>10} {:>10}\n",
             "scripts of",
             "mode",
             "scripts",
@@ -59,7 +65,9 @@ impl Table {
             "passed",
             "returns",
             "passed",
-            "repealed"
+            "repealed",
+            "stops",
+            "compared"
         );
         for ((group, mode), tally) in &self.rows {
             row(&mut text, group, *mode, tally);
@@ -75,13 +83,15 @@ impl Table {
 fn row(text: &mut String, group: &str, mode: Mode, tally: &Tally) {
     let _infallible = writeln!(
         text,
-        "{group:38} {mode:12} {:7} {:10} {:10} {:8} {:8} {:8} {:8}",
+        "{group:38} {mode:12} {:7} {:10} {:10} {:8} {:8} {:8} {:8} {:10} {:10}",
         tally.scripts,
         tally.directives,
         tally.assertions,
         tally.passed,
         tally.returns,
         tally.returns_passed,
-        tally.repealed
+        tally.repealed,
+        tally.stops,
+        tally.compared
     );
 }

@@ -1,63 +1,189 @@
-//! The hook that looks at every operator that runs.
+//! The hook that looks at the operators that run, in the instrumented and in the stepped mode, and has each compared
+//! with the reference.
+//!
+//! The rule of what is looked at:
+//! - Stepped: every operator of the first [`STEPPED`] of each directive. After them it runs on as if instrumented.
+//! - Instrumented: breakpoints are at one in [`SPARSE`] of a module's program points, at random, always the same. From
+//!   one that is hit on, [`AFTER_BREAKPOINT`] operators are looked at. A breakpoint that was hit [`HITS`] times is
+//!   taken back.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use runtime::{DebugEvent, DebugHook, Frame, Resumption, Store, Value, ValueType};
+use runtime::{DebugEvent, DebugHook, Instance, Resumption, Store, Value, ValueType, WasmFrame};
 
-/// How many operators of one directive are looked at. After them it runs on without stops: some loop a million times.
-const STOPS: u32 = 20_000;
+use crate::mode::Mode;
+use crate::reference::follow::Follower;
+use crate::reference::machine::Snapshot;
 
-/// Looks at every operator that runs: all of the frame must be readable, and of the types that it states.
-#[derive(Default)]
+const STEPPED: u64 = 20_000;
+const SPARSE: u64 = 4;
+const AFTER_BREAKPOINT: u64 = 2;
+const HITS: u32 = 16;
+
+/// Looks at operators that run.
 pub(crate) struct Watcher {
-    complaint: Mutex<Option<String>>,
-    /// Stops of the directive that runs.
-    stops: AtomicU32,
+    mode: Mode,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    follower: Follower,
+    complaint: Option<String>,
+    /// Stops that are still looked at, this one included.
+    left: u64,
+    /// Stops that were looked at.
+    stops: u64,
+    /// How often a breakpoint was hit, by module and PC.
+    hits: HashMap<(usize, u32), u32>,
+    /// Modules with breakpoints.
+    modules: Vec<usize>,
 }
 
 impl Watcher {
+    pub(crate) fn new(mode: Mode) -> Self {
+        Self { mode, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Before a directive.
     pub(crate) fn begin(&self, store: &mut Store) {
-        self.stops.store(0, Ordering::Relaxed);
-        store.set_stepping(true);
+        let mut state = self.state();
+        state.follower.lose();
+        let stepped = self.mode == Mode::Stepped;
+        state.left = if stepped { STEPPED } else { 0 };
+        store.set_stepping(stepped);
     }
 
+    /// After a call of the host, with its results.
+    pub(crate) fn returned(&self, results: &[Value]) {
+        let mut state = self.state();
+        let outcome = state.follower.returned(results);
+        state.note(outcome);
+    }
+
+    /// What differed since the last call.
     pub(crate) fn take_complaint(&self) -> Option<String> {
-        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.state().complaint.take()
     }
 
-    fn look(store: &Store) -> Result<(), String> {
-        let Some(Frame::Wasm(frame)) = store.frames().next() else {
-            return Err("the innermost frame of a point is no Wasm frame".to_owned());
-        };
-        for (index, ty) in (0..).zip(frame.locals()) {
-            let value = frame.local(store, index).map_err(|error| format!("local {index}: {error}"))?;
-            // A local that can not be null is null until it is first written.
-            let unset = matches!(ty, ValueType::Ref(ty) if !ty.nullable && value == Value::null(ty.heap));
-            if !unset && !store.fits(value, *ty) {
-                return Err(format!("local {index} is {value:?}, its type {ty}"));
+    /// How many stops were looked at, and how many operators compared.
+    pub(crate) fn figures(&self) -> (u64, u64) {
+        let state = self.state();
+        (state.stops, state.follower.compared)
+    }
+}
+
+impl State {
+    /// Keeps the first complaint.
+    fn note(&mut self, outcome: Result<(), String>) {
+        if let Err(why) = outcome {
+            self.complaint.get_or_insert(why);
+        }
+    }
+
+    fn point(&mut self, store: &mut Store, module: usize, pc: u32, breakpoint: bool) {
+        if breakpoint {
+            let hits = self.hits.entry((module, pc)).or_default();
+            *hits += 1;
+            if *hits == HITS {
+                store.set_breakpoint(module, frame_table::ModulePc(pc), false);
+            }
+            if self.left == 0 {
+                self.left = 1 + AFTER_BREAKPOINT;
+                store.set_stepping(true);
             }
         }
-        for (height, ty) in (0..).zip(frame.operands()) {
-            let value = frame.operand(store, height).map_err(|error| format!("operand {height}: {error}"))?;
-            if !store.fits(value, ty) {
-                return Err(format!("operand {height} is {value:?}, its type {ty}"));
+        if self.left == 0 {
+            return;
+        }
+        self.left -= 1;
+        self.stops += 1;
+        let snapshot = store.innermost_frame().ok_or("no frame at a point".to_owned());
+        let snapshot = snapshot.and_then(|frame| read(store, &frame));
+        let outcome = snapshot.and_then(|now| self.follower.point(store, store, now));
+        if outcome.is_err() {
+            self.follower.lose();
+        }
+        self.note(outcome);
+        if self.left == 0 {
+            store.set_stepping(false);
+            self.follower.lose();
+        }
+    }
+
+    /// Chooses the breakpoints of a module.
+    fn loaded(&mut self, store: &mut Store, instance: Instance) -> Result<(), String> {
+        let module = store.module_of(instance).ok_or("no such instance")?;
+        if self.modules.contains(&module) {
+            return Ok(());
+        }
+        self.modules.push(module);
+        let points = self.follower.code(store, module)?.points();
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(module as u64 + 1);
+        for pc in points {
+            // An xorshift generator.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            if random.is_multiple_of(SPARSE) {
+                store.set_breakpoint(module, frame_table::ModulePc(pc), true);
             }
         }
         Ok(())
     }
 }
 
+/// Reads a frame: all of it must be there, and of the types that it states.
+fn read(store: &Store, frame: &WasmFrame) -> Result<Snapshot, String> {
+    let mut locals = Vec::with_capacity(frame.locals().len());
+    for (index, ty) in (0..).zip(frame.locals()) {
+        let value = frame.local(store, index).map_err(|error| format!("local {index}: {error}"))?;
+        // A local that can not be null is null until it is first written.
+        let unset = matches!(ty, ValueType::Ref(ty) if !ty.nullable && value == Value::null(ty.heap));
+        if !unset && !store.fits(value, *ty) {
+            return Err(format!("local {index} is {value:?}, its type {ty}"));
+        }
+        locals.push(value);
+    }
+    let mut operands = Vec::with_capacity(frame.operands().len());
+    for (height, ty) in (0..).zip(frame.operands()) {
+        let value = frame.operand(store, height).map_err(|error| format!("operand {height}: {error}"))?;
+        if !store.fits(value, ty) {
+            return Err(format!("operand {height} is {value:?}, its type {ty}"));
+        }
+        operands.push(value);
+    }
+    Ok(Snapshot {
+        module: frame.module,
+        instance: frame.instance.ok_or("the frame has no instance")?,
+        function: frame.function,
+        pc: frame.pc.0,
+        address: frame.address(),
+        locals,
+        operands,
+    })
+}
+
 impl DebugHook for Watcher {
     fn event(&self, store: &mut Store, event: DebugEvent) -> Resumption {
-        if matches!(event, DebugEvent::Point { .. }) {
-            if self.stops.fetch_add(1, Ordering::Relaxed) > STOPS {
-                store.set_stepping(false);
+        let mut state = self.state();
+        match event {
+            DebugEvent::Point { module, pc, breakpoint, .. } => state.point(store, module, pc.0, breakpoint),
+            DebugEvent::Trap(code) if state.left > 0 => {
+                let now = store.innermost_frame().and_then(|frame| read(store, &frame).ok());
+                let outcome = state.follower.trap(code, now.as_ref());
+                state.note(outcome);
             }
-            if let Err(why) = Self::look(store) {
-                self.complaint.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+            DebugEvent::ModuleLoaded(instance) => {
+                let outcome = state.loaded(store, instance);
+                state.note(outcome);
             }
+            _ => {}
         }
         Resumption::Continue
     }

@@ -1,10 +1,10 @@
 //! Modules, instances and functions of a store; whether a value is of a type; changing globals and tables.
 
 use crate::instance::Instance;
-use crate::module::{Module, narrow};
+use crate::module::{Module, TableType, narrow};
 use crate::store::{FuncHandle, Store};
 use crate::value::{FuncType, Reference, Value, ValueType};
-use crate::vm::FuncRef;
+use crate::vm::{FuncRef, Table};
 use frame_table::{HeapType, RefType, TypeId};
 use thiserror::Error;
 
@@ -91,6 +91,24 @@ impl Store {
     #[must_use]
     pub fn function_of(&self, handle: FuncHandle) -> Option<(Instance, u32)> {
         (handle.instance != FuncRef::HOST).then(|| (Instance::from_index(handle.instance), handle.index))
+    }
+
+    /// A function of an instance, by its index.
+    #[must_use]
+    pub fn function(&self, instance: Instance, index: u32) -> Option<FuncHandle> {
+        self.instances.get(instance.index())?.function(index)
+    }
+
+    /// A table's type, with its current size as the minimum.
+    #[must_use]
+    pub fn table_type(&self, instance: Instance, table: u32) -> Option<TableType> {
+        self.table_of(instance.index(), table).map(Table::ty)
+    }
+
+    /// How many elements a table has.
+    #[must_use]
+    pub fn table_size(&self, instance: Instance, table: u32) -> Option<u64> {
+        self.table_of(instance.index(), table).map(|table| table.elements().len() as u64)
     }
 
     /// The defined type of a function.

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::types::TypeDef;
 use crate::value::{FuncType, ValueType};
 pub(crate) use const_expr::{ConstExpr, ConstOp};
-use frame_table::{ModulePc, RefType};
+use frame_table::{HeapType, ModulePc, RefType};
 use names::Names;
 use std::ops::Range;
 use std::sync::Arc;
@@ -272,6 +272,12 @@ impl Module {
     #[must_use]
     pub fn function_type(&self, function: u32) -> Option<&FuncType> {
         self.info.function_type(function)
+    }
+
+    /// The type that a type index of this module means, as all modules of the engine name it.
+    #[must_use]
+    pub fn defined_type(&self, ty: u32) -> Option<HeapType> {
+        self.info.types.get(usize::try_from(ty).ok()?).map(|ty| ty.heap_type())
     }
 
     /// The name of a function: from the name section, else an export's, else the import's.
