@@ -6,6 +6,7 @@
 //!
 //! A file per family of operators; what is not settled by the specification has several answers.
 
+mod atomic;
 mod bulk;
 mod call;
 mod cast;
@@ -41,6 +42,7 @@ fn evaluate(machine: &Machine<'_>) -> Result<Vec<Step>, String> {
         .or_else(|| control::evaluate(machine, &operator))
         .or_else(|| variable::evaluate(machine, &operator))
         .or_else(|| memory::evaluate(machine, &operator))
+        .or_else(|| atomic::evaluate(machine, &operator))
         .or_else(|| call::evaluate(machine, &operator))
         .or_else(|| refs::evaluate(machine, &operator))
         .or_else(|| table::evaluate(machine, &operator));
