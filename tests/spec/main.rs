@@ -17,6 +17,7 @@ mod script;
 mod spectest;
 mod suite;
 mod tally;
+mod tamper;
 mod values;
 mod watcher;
 
@@ -53,7 +54,7 @@ fn main() -> Result<ExitCode> {
     let known = KnownFailures::read()?;
     let blesses = std::env::var_os("UPDATE_EXPECT").is_some();
     let findings = Arc::<Mutex<Findings>>::default();
-    let mut trials = Vec::new();
+    let mut trials: Vec<Trial> = tamper::trials().collect();
     for script in suite.scripts.into_iter().map(Arc::new) {
         for mode in Mode::ALL {
             let file = format!("{}/{}", script.group, script.name);

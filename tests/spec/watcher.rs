@@ -139,7 +139,7 @@ impl State {
 }
 
 /// Reads a frame: all of it must be there, and of the types that it states.
-fn read(store: &Store, frame: &WasmFrame) -> Result<Snapshot, String> {
+pub(crate) fn read(store: &Store, frame: &WasmFrame) -> Result<Snapshot, String> {
     let mut locals = Vec::with_capacity(frame.locals().len());
     for (index, ty) in (0..).zip(frame.locals()) {
         let value = frame.local(store, index).map_err(|error| format!("local {index}: {error}"))?;

@@ -187,8 +187,11 @@ fn change(machine: &Machine<'_>, memarg: &MemArg, size: u32, kind: Kind, wide: b
     };
     let mut step = Step::next(operands + 1, Vec::new());
     if kind != Kind::Store {
-        let value =
-            if wide { Value::I64(found.cast_signed()) } else { Value::I32(cast::low_u32(found).cast_signed()) };
+        let value = if wide {
+            Value::I64(found.cast_signed())
+        } else {
+            Value::I32(cast::low_u32(found).cast_signed())
+        };
         step.pushes.push(Expected::Exactly(value));
     }
     if let Some(written) = written {

@@ -31,8 +31,7 @@ fn called(machine: &Machine<'_>, function: FuncHandle, indices: usize, tail: boo
     let ty = function.ty(machine.store)?;
     let callee = Callee::of(machine.store, function);
     let (args, results) = (ty.params().len(), ty.results().to_vec());
-    let then =
-        if tail { Then::TailCall { callee, args, results } } else { Then::Call { callee, args, results } };
+    let then = if tail { Then::TailCall { callee, args } } else { Then::Call { callee, args, results } };
     Some(Step::then(indices, then))
 }
 

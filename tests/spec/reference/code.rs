@@ -254,7 +254,7 @@ impl Code {
     }
 
     /// The operator at a PC, and the PC of the one after it.
-    pub(super) fn operator(&self, at: u32) -> Option<(Operator<'_>, u32)> {
+    pub(crate) fn operator(&self, at: u32) -> Option<(Operator<'_>, u32)> {
         let bytes = self.bytes.get(at as usize..)?;
         let mut reader = BinaryReader::new(bytes, u64::from(at));
         // wasmparser reads the parts of a block only after what opens it.

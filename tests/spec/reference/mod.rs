@@ -11,7 +11,7 @@ mod bulk;
 mod call;
 mod cast;
 pub(crate) mod code;
-mod compare;
+pub(crate) mod compare;
 mod control;
 mod convert;
 mod float;

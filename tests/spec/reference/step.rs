@@ -19,8 +19,6 @@ pub(crate) enum Expected {
     OneOf(Vec<Expected>),
     /// Some value of this type.
     OfType(ValueType),
-    /// This function of an instance, counted with its imports.
-    Function(Instance, u32),
 }
 
 /// A float lane that is due.
@@ -65,9 +63,6 @@ impl Expected {
             }
             (Self::OneOf(cases), _) => cases.iter().any(|case| case.admits(store, value)),
             (Self::OfType(ty), _) => store.fits(value, *ty),
-            (Self::Function(instance, index), Value::FuncRef(Some(function))) => {
-                store.function_of(function) == Some((*instance, *index))
-            }
             _ => false,
         }
     }
@@ -137,7 +132,7 @@ pub(crate) enum Then {
     /// To another function, and later to the next operator, with results of these types.
     Call { callee: Callee, args: usize, results: Vec<ValueType> },
     /// To another function, instead of this one.
-    TailCall { callee: Callee, args: usize, results: Vec<ValueType> },
+    TailCall { callee: Callee, args: usize },
     /// Nowhere.
     Trap(TrapCode),
 }
