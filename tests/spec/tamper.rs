@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::{Failed, Trial};
 use runtime::{
-    DebugEvent, DebugHook, Engine, EngineConfig, Instance, Linker, Module, Resumption, Store, Tier, TrapCode,
-    Value,
+    DebugEvent, DebugHook, Engine, EngineConfig, GcRef, Instance, Linker, Module, Resumption, Store, Tier,
+    TrapCode, Value,
 };
 use wasmparser::Operator;
 
@@ -18,6 +18,7 @@ use crate::watcher;
 
 /// A program in which every lie has a place.
 const PROGRAM: &str = r#"(module
+    (type $pair (struct (field (mut i32)) (field i32)))
     (memory 1 2)
     (table 2 funcref)
     (global $g (mut i64) (i64.const 5))
@@ -35,6 +36,7 @@ const PROGRAM: &str = r#"(module
         (table.set (i32.const 1) (ref.func $callee))
         (drop (f32.div (f32.const 0) (f32.const 0)))
         (drop (i32x4.add (v128.const i32x4 1 2 3 4) (v128.const i32x4 5 6 7 8)))
+        (struct.set $pair 0 (struct.new $pair (i32.const 1) (i32.const 2)) (i32.const 3))
         (drop (memory.grow (i32.const 1)))
         (drop)
         (i64.const 9)
@@ -74,6 +76,7 @@ enum Lie {
     MemoryByteBeside,
     GlobalNotWritten,
     TableElement,
+    Field,
     MemoryNotGrown,
     TrapCode,
     TrapState,
@@ -81,7 +84,7 @@ enum Lie {
 }
 
 impl Lie {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 26] = [
         Self::Nothing,
         Self::LocalChanged,
         Self::LocalNotWritten,
@@ -103,6 +106,7 @@ impl Lie {
         Self::MemoryByteBeside,
         Self::GlobalNotWritten,
         Self::TableElement,
+        Self::Field,
         Self::MemoryNotGrown,
         Self::TrapCode,
         Self::TrapState,
@@ -201,6 +205,11 @@ impl Places for Lying<'_> {
     fn element(&self, instance: Instance, table: u32, index: u64) -> Option<Value> {
         let found = Places::element(self.store, instance, table, index);
         if self.lie == Lie::TableElement { Some(Value::FuncRef(None)) } else { found }
+    }
+
+    fn field(&self, object: GcRef, index: u32) -> Option<Value> {
+        let found = Places::field(self.store, object, index);
+        if self.lie == Lie::Field { Some(Value::I32(0)) } else { found }
     }
 
     fn memory_size(&self, instance: Instance, memory: u32) -> Option<u64> {

@@ -73,7 +73,7 @@ pub(super) enum Opens {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Item {
     Function(u32),
-    Null,
+    Null(wasmparser::HeapType),
     /// Something that is computed.
     Other,
 }
@@ -183,8 +183,9 @@ impl Code {
             Operator::Block { blockty } => (Opens::Block, *blockty, 0),
             Operator::Loop { blockty } => (Opens::Loop, *blockty, 0),
             Operator::If { blockty } => (Opens::If, *blockty, 1),
-            Operator::Try { blockty } => (Opens::Try { delegate: None }, *blockty, 0),
-            Operator::TryTable { try_table } => (Opens::TryTable(try_table.catches.clone()), try_table.ty, 0),
+            Operator::Try { blockty } => (Opens::Try, *blockty, 0),
+            Operator::TryTable { try_table } => (Opens::TryTable, try_table.ty, 0),
+
             Operator::Else => {
                 if let Some(label) = innermost {
                     self.labels[label].otherwise = Some(next);
@@ -201,9 +202,6 @@ impl Code {
             Operator::End | Operator::Delegate { .. } => {
                 if let Some(label) = open.pop() {
                     self.labels[label].after = next;
-                    if let Operator::Delegate { relative_depth } = operator {
-                        self.labels[label].opens = Opens::Try { delegate: Some(*relative_depth) };
-                    }
                 }
                 return;
             }
@@ -325,7 +323,7 @@ fn items(items: ElementItems<'_>) -> Result<Vec<Item>, wasmparser::BinaryReaderE
                 let alone = matches!(reader.read()?, Operator::End);
                 Ok(match first {
                     Operator::RefFunc { function_index } if alone => Item::Function(function_index),
-                    Operator::RefNull { .. } if alone => Item::Null,
+                    Operator::RefNull { hty } if alone => Item::Null(hty),
                     _ => Item::Other,
                 })
             })

@@ -1,6 +1,6 @@
 //! Compares what a stop shows with what was due.
 
-use runtime::{Instance, Store, Value};
+use runtime::{GcRef, Instance, Store, Value};
 
 use super::machine::Snapshot;
 use super::step::{Expected, Step, Then, Write};
@@ -10,6 +10,7 @@ pub(crate) trait Places {
     fn bytes(&self, instance: Instance, memory: u32, at: u64, length: usize) -> Option<Vec<u8>>;
     fn global(&self, instance: Instance, index: u32) -> Option<Value>;
     fn element(&self, instance: Instance, table: u32, index: u64) -> Option<Value>;
+    fn field(&self, object: GcRef, index: u32) -> Option<Value>;
     fn memory_size(&self, instance: Instance, memory: u32) -> Option<u64>;
     fn table_size(&self, instance: Instance, table: u32) -> Option<u64>;
 }
@@ -26,6 +27,10 @@ impl Places for Store {
 
     fn element(&self, instance: Instance, table: u32, index: u64) -> Option<Value> {
         self.table_element(instance, table, index)
+    }
+
+    fn field(&self, object: GcRef, index: u32) -> Option<Value> {
+        Self::field(self, object, index).ok()
     }
 
     fn memory_size(&self, instance: Instance, memory: u32) -> Option<u64> {
@@ -142,6 +147,11 @@ impl Comparison<'_> {
                     .map_while(|index| self.places.element(instance, *table, index))
                     .collect();
                 self.values("element", elements, &found)
+            }
+            Write::Fields { object, at, fields } => {
+                let found: Vec<Value> =
+                    (*at..).take(fields.len()).map_while(|index| self.places.field(*object, index)).collect();
+                self.values("field", fields, &found)
             }
             Write::MemorySize { memory, pages } => match self.places.memory_size(instance, *memory) {
                 Some(size) if size >> 16 == *pages => Ok(()),

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use runtime::{Store, TrapCode, Value};
+use runtime::{GcRef, Store, TrapCode, Value};
 
 use super::code::Code;
 use super::compare::{Comparison, Places};
@@ -16,6 +16,8 @@ use super::step::{Callee, Expected, Step, Then};
 struct Shadow {
     before: Snapshot,
     steps: Vec<Step>,
+    /// Names of objects that are held until the frame stops next, so that the same object has the same name then.
+    held: Vec<GcRef>,
 }
 
 /// What is known of a guest that is followed.
@@ -24,6 +26,8 @@ pub(crate) struct Follower {
     codes: HashMap<usize, Code>,
     /// The innermost frame last.
     frames: Vec<Shadow>,
+    /// Names that are to be released.
+    released: Vec<GcRef>,
     /// Operators whose outcome was compared.
     pub(crate) compared: u64,
 }
@@ -43,7 +47,14 @@ enum Arrival {
 impl Follower {
     /// Forgets all frames: the guest runs on unseen, or another call begins.
     pub(crate) fn lose(&mut self) {
-        self.frames.clear();
+        self.released.extend(self.frames.drain(..).flat_map(|shadow| shadow.held));
+    }
+
+    /// Releases the names that only comparisons needed which are done.
+    pub(crate) fn release(&mut self, store: &Store) {
+        for name in self.released.drain(..) {
+            store.release(name);
+        }
     }
 
     /// What the bytes of a module say.
@@ -62,9 +73,13 @@ impl Follower {
         self.code(store, now.module)?;
         match self.arrival(&now)? {
             Arrival::First => {}
-            Arrival::Step(shadow) => self.compare(store, places, &shadow, &now, None)?,
+            Arrival::Step(shadow) => {
+                self.compare(store, places, &shadow, &now, None)?;
+                self.released.extend(shadow.held);
+            }
             Arrival::Back(shadow, returned) => {
                 self.compare(store, places, &shadow, &now, returned.as_deref())?;
+                self.released.extend(shadow.held);
             }
             Arrival::Call(shadow) => {
                 entered(store, &shadow, &now)
@@ -73,12 +88,16 @@ impl Follower {
                 let returns = |step: &Step| matches!(step.then, Then::Call { .. });
                 if shadow.steps.iter().any(returns) {
                     self.frames.push(shadow);
+                } else {
+                    self.released.extend(shadow.held);
                 }
             }
         }
         let code = self.codes.get(&now.module).ok_or("no such module")?;
         let steps = evaluate(&Machine { store, code, at: &now })?;
-        self.frames.push(Shadow { before: now, steps });
+        let held = held(store, &now, &steps);
+        self.frames.push(Shadow { before: now, steps, held });
+        self.release(store);
         Ok(())
     }
 
@@ -105,6 +124,7 @@ impl Follower {
             None => Ok(Arrival::First),
             Some(caller) if caller.before.address == now.address => {
                 let known = results_of(&last);
+                self.released.extend(last.held);
                 Ok(Arrival::Back(caller, known))
             }
             Some(_) => Err(format!("control comes back to another frame, after {}", self.named(&last))),
@@ -137,7 +157,8 @@ impl Follower {
     /// The innermost frame traps; `now` is what the event shows of it.
     pub(crate) fn trap(&mut self, code: TrapCode, now: Option<&Snapshot>) -> Result<(), String> {
         let Some(last) = self.frames.pop() else { return Ok(()) };
-        self.frames.clear();
+        self.lose();
+        self.released.extend_from_slice(&last.held);
         let calls = |step: &Step| matches!(step.then, Then::Call { .. } | Then::TailCall { .. });
         if code == TrapCode::StackOverflow && last.steps.iter().any(calls) {
             return Ok(());
@@ -157,7 +178,8 @@ impl Follower {
     pub(crate) fn returned(&mut self, results: &[Value]) -> Result<(), String> {
         let Some(last) = self.frames.pop() else { return Ok(()) };
         let alone = self.frames.is_empty();
-        self.frames.clear();
+        self.lose();
+        self.released.extend_from_slice(&last.held);
         let tail = |step: &Step| matches!(step.then, Then::TailCall { callee: Callee::Host, .. });
         if last.steps.iter().any(tail) {
             return Ok(());
@@ -176,6 +198,19 @@ impl Follower {
         let (function, operands) = (before.function, &before.operands);
         format!("{operator:?} at {:#x} of function {function} with the operands {operands:?}", before.pc)
     }
+}
+
+/// Holds all objects that a frame or its next state names; returns them.
+fn held(store: &Store, now: &Snapshot, steps: &[Step]) -> Vec<GcRef> {
+    let mut names: Vec<GcRef> = now.locals.iter().chain(&now.operands).filter_map(Value::object).collect();
+    for step in steps {
+        step.pushes.iter().for_each(|expected| expected.objects(&mut names));
+        for write in &step.writes {
+            write.objects(&mut names);
+        }
+    }
+    names.retain(|name| store.keep(*name));
+    names
 }
 
 /// The results of a function whose last operator this is, if it returns.

@@ -3,8 +3,9 @@
 
 use runtime::{FuncHandle, Instance, Store, Value};
 
-use super::code::Code;
-use super::step::Write;
+use super::code::{Code, Item};
+use super::refs::null_of;
+use super::step::{Expected, Write};
 
 /// A frame at an operator, as it was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,5 +79,16 @@ impl Machine<'_> {
         let size = self.store.table_size(self.at.instance, table)?;
         let end = at.checked_add(length).filter(|end| *end <= size)?;
         (at..end).map(|index| self.store.table_element(self.at.instance, table, index)).collect()
+    }
+
+    /// What an element segment holds; `any` stands for what is computed.
+    pub(super) fn items(&self, segment: u32, any: &Expected) -> Option<Vec<Expected>> {
+        let items = self.code.elements.get(segment as usize)?.iter();
+        let value = |item: &Item| match item {
+            Item::Function(index) => Some(Expected::Exactly(Value::FuncRef(Some(self.function(*index)?)))),
+            Item::Null(heap) => Some(Expected::Exactly(null_of(self, *heap)?)),
+            Item::Other => Some(any.clone()),
+        };
+        items.map(value).collect()
     }
 }

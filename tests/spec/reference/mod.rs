@@ -16,6 +16,7 @@ mod control;
 mod convert;
 mod float;
 pub(crate) mod follow;
+mod gc;
 mod integer;
 pub(crate) mod machine;
 mod memory;
@@ -45,6 +46,7 @@ fn evaluate(machine: &Machine<'_>) -> Result<Vec<Step>, String> {
         .or_else(|| atomic::evaluate(machine, &operator))
         .or_else(|| call::evaluate(machine, &operator))
         .or_else(|| refs::evaluate(machine, &operator))
+        .or_else(|| gc::evaluate(machine, &operator))
         .or_else(|| table::evaluate(machine, &operator));
     steps.ok_or_else(|| format!("{operator:?} on {:?} is not for the reference", machine.at.operands))
 }

@@ -52,20 +52,32 @@ pub(super) fn evaluate(machine: &Machine<'_>, operator: &Operator<'_>) -> Option
 }
 
 /// The null of a type's hierarchy.
-fn null_of(machine: &Machine<'_>, ty: HeapType) -> Option<Value> {
-    use AbstractHeapType::{Cont, Exn, Extern, Func, NoCont, NoExn, NoExtern, NoFunc};
+pub(super) fn null_of(machine: &Machine<'_>, ty: HeapType) -> Option<Value> {
+    heap_of(machine, ty).map(Value::null)
+}
+
+/// A heap type of the module, as the runtime names it.
+pub(super) fn heap_of(machine: &Machine<'_>, ty: HeapType) -> Option<runtime::HeapType> {
+    use AbstractHeapType as A;
+    use runtime::HeapType as H;
     Some(match ty {
-        HeapType::Abstract { ty: Func | NoFunc, .. } => Value::FuncRef(None),
-        HeapType::Abstract { ty: Extern | NoExtern, .. } => Value::ExternRef(None),
-        HeapType::Abstract { ty: Exn | NoExn, .. } => Value::ExnRef(None),
-        HeapType::Abstract { ty: Cont | NoCont, .. } => return None,
-        HeapType::Abstract { .. } => Value::AnyRef(None),
+        HeapType::Abstract { ty, .. } => match ty {
+            A::Func => H::Func,
+            A::NoFunc => H::NoFunc,
+            A::Extern => H::Extern,
+            A::NoExtern => H::NoExtern,
+            A::Any => H::Any,
+            A::Eq => H::Eq,
+            A::I31 => H::I31,
+            A::Struct => H::Struct,
+            A::Array => H::Array,
+            A::None => H::None,
+            A::Exn => H::Exn,
+            A::NoExn => H::NoExn,
+            A::Cont | A::NoCont => return None,
+        },
         HeapType::Concrete(index) | HeapType::Exact(index) => {
-            let ty = machine.code.types.get(index.as_module_index()? as usize)?;
-            match ty.composite_type.inner {
-                wasmparser::CompositeInnerType::Func(_) => Value::FuncRef(None),
-                _ => Value::AnyRef(None),
-            }
+            machine.store.module(machine.at.module)?.defined_type(index.as_module_index()?)?
         }
     })
 }

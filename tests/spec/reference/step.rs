@@ -1,6 +1,7 @@
 //! What an operator should do, as the reference says it before the runtime does it.
 
-use runtime::{FuncHandle, Instance, Store, TrapCode, Value, ValueType};
+use frame_table::TypeId;
+use runtime::{FuncHandle, GcRef, Instance, Store, TrapCode, Value, ValueType};
 
 /// A value that is due.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,8 @@ pub(crate) enum Expected {
     OneOf(Vec<Expected>),
     /// Some value of this type.
     OfType(ValueType),
+    /// An object of just this type, with these fields or elements.
+    Object { ty: TypeId, fields: Vec<Expected> },
 }
 
 /// A float lane that is due.
@@ -63,7 +66,42 @@ impl Expected {
             }
             (Self::OneOf(cases), _) => cases.iter().any(|case| case.admits(store, value)),
             (Self::OfType(ty), _) => store.fits(value, *ty),
+            (Self::Object { ty, fields }, _) => value.object().is_some_and(|name| {
+                store
+                    .object(name)
+                    .is_ok_and(|object| object.ty == *ty && object.len() as usize == fields.len())
+                    && (0..).zip(fields).all(|(index, field)| {
+                        store.field(name, index).is_ok_and(|value| field.admits(store, value))
+                    })
+            }),
             _ => false,
+        }
+    }
+}
+
+impl Expected {
+    /// Adds the objects that are named.
+    pub(super) fn objects(&self, names: &mut Vec<GcRef>) {
+        match self {
+            Self::Exactly(value) => names.extend(value.object()),
+            Self::OneOf(cases) => cases.iter().for_each(|case| case.objects(names)),
+            Self::Object { fields, .. } => fields.iter().for_each(|field| field.objects(names)),
+            _ => {}
+        }
+    }
+}
+
+impl Write {
+    /// Adds the objects that are named.
+    pub(super) fn objects(&self, names: &mut Vec<GcRef>) {
+        match self {
+            Self::Local(_, value) | Self::Global(_, value) => names.extend(value.object()),
+            Self::Table { elements, .. } => elements.iter().for_each(|element| element.objects(names)),
+            Self::Fields { object, fields, .. } => {
+                names.push(*object);
+                fields.iter().for_each(|field| field.objects(names));
+            }
+            Self::Memory { .. } | Self::MemorySize { .. } | Self::TableSize { .. } => {}
         }
     }
 }
@@ -92,6 +130,12 @@ pub(crate) enum Write {
         table: u32,
         at: u64,
         elements: Vec<Expected>,
+    },
+    /// Fields of a structure or elements of an array, from one of them on.
+    Fields {
+        object: GcRef,
+        at: u32,
+        fields: Vec<Expected>,
     },
     /// Pages of a memory.
     MemorySize {

@@ -4,7 +4,6 @@ use runtime::{TrapCode, Value};
 use wasmparser::Operator;
 
 use super::bulk::size_value;
-use super::code::Item;
 use super::machine::Machine;
 use super::step::{Expected, Step, Write};
 
@@ -99,19 +98,9 @@ fn grow(machine: &Machine<'_>, table: u32) -> Option<Vec<Step>> {
 
 /// From the segment, or, if that was dropped, from none.
 fn init(machine: &Machine<'_>, segment: u32, table: u32) -> Option<Vec<Step>> {
-    let items = machine.code.elements.get(segment as usize)?;
     let ty = machine.store.table_type(machine.at.instance, table)?;
     let any = Expected::OfType(runtime::ValueType::Ref(ty.element));
-    let all: Vec<Expected> = items
-        .iter()
-        .map(|item| match item {
-            Item::Function(index) => machine
-                .function(*index)
-                .map_or_else(|| any.clone(), |function| Expected::Exactly(Value::FuncRef(Some(function)))),
-            Item::Null => Expected::Exactly(Value::null(ty.element.heap)),
-            Item::Other => any.clone(),
-        })
-        .collect();
+    let all = machine.items(segment, &any)?;
     let (at, source, length) = (machine.index(2)?, machine.index(1)?, machine.index(0)?);
     let part = |all: &[Expected]| {
         let end = usize::try_from(source.checked_add(length)?).ok()?;
