@@ -62,11 +62,9 @@ pub(super) enum Opens {
     Block,
     Loop,
     If,
-    TryTable(Vec<wasmparser::Catch>),
-    /// A legacy `try`, and the label that it delegates to, seen from the inside.
-    Try {
-        delegate: Option<u32>,
-    },
+    TryTable,
+    /// A legacy `try`.
+    Try,
 }
 
 /// What an element segment holds at an index.
