@@ -15,6 +15,9 @@ pub struct LimitOptions {
     /// Bytes of stack that the guest may use (8M if nothing is said)
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub max_stack: Option<u64>,
+    /// Bytes that the guest's garbage-collected objects may take (256M if nothing is said)
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub max_heap: Option<u64>,
     /// Elements that one table may have (10000000 if nothing is said)
     #[arg(long, value_name = "N")]
     pub max_table: Option<u64>,
@@ -30,6 +33,9 @@ impl LimitOptions {
         EngineConfig {
             max_memory: self.max_memory.unwrap_or(default.max_memory),
             max_stack: self.max_stack.map_or(STACK, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+            gc_heap_limit: self
+                .max_heap
+                .map_or(default.gc_heap_limit, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
             max_table: self.max_table.unwrap_or(default.max_table),
             max_instances: self.max_instances.unwrap_or(default.max_instances),
             ..default
@@ -64,9 +70,15 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_as_the_runtime_has_it() {
-        let said = LimitOptions { max_memory: Some(1), max_instances: Some(2), ..LimitOptions::default() };
+        let said = LimitOptions {
+            max_memory: Some(1),
+            max_heap: Some(3),
+            max_instances: Some(2),
+            ..LimitOptions::default()
+        };
         let config = said.config();
         assert_eq!((config.max_memory, config.max_instances, config.max_stack), (1, 2, STACK));
+        assert_eq!(config.gc_heap_limit, 3);
         assert_eq!(config.max_table, EngineConfig::default().max_table);
     }
 }

@@ -26,6 +26,9 @@ pub enum Error {
     /// A global or a table's element cannot be changed.
     #[error(transparent)]
     Entity(#[from] runtime::EntityError),
+    /// A field of an object cannot be had or changed.
+    #[error(transparent)]
+    Object(#[from] runtime::ObjectError),
     /// There is no such module.
     #[error("no module {0}")]
     NoModule(u32),

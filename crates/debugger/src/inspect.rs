@@ -6,7 +6,7 @@ use crate::event::Stop;
 use crate::frame::{Frame, HostFrame, WasmFrame};
 use crate::handler::Debugger;
 use frame_table::ModulePc;
-use runtime::{Callee, FuncHandle, Instance, Module, Store, Value};
+use runtime::{Callee, FuncHandle, GcRef, Instance, Module, Object, Store, Value};
 
 /// A module of the debuggee.
 #[derive(Clone)]
@@ -250,6 +250,30 @@ impl<'a> Paused<'a> {
     /// When there is none.
     pub fn table_element(&self, instance: Instance, table: u32, index: u64) -> Result<Value, Error> {
         self.store.table_element(instance, table, index).ok_or(Error::NoEntity("table element"))
+    }
+
+    /// What a reference to an object is to: its type, and the types of its fields or elements.
+    ///
+    /// # Errors
+    /// When the reference is stale: the program went on since.
+    pub fn object(&self, reference: GcRef) -> Result<Object, Error> {
+        Ok(self.store.object(reference)?)
+    }
+
+    /// A field of a structure, an element of an array, a value of an exception; counted from 0.
+    ///
+    /// # Errors
+    /// When there is none, or the reference is stale.
+    pub fn field(&self, reference: GcRef, index: u32) -> Result<Value, Error> {
+        Ok(self.store.field(reference, index)?)
+    }
+
+    /// Changes a field or an element. The program uses the new value when it goes on.
+    ///
+    /// # Errors
+    /// When there is none, it has another type, or the reference is stale.
+    pub fn set_field(&mut self, reference: GcRef, index: u32, value: Value) -> Result<(), Error> {
+        Ok(self.store.set_field(reference, index, value)?)
     }
 
     /// Which function a reference names; none if it is the host's.

@@ -21,7 +21,10 @@ pub use frame::{Frame, HostFrame, WasmFrame};
 pub use guest::{Entry, Guest};
 pub use handler::{DebugHandler, Debugger, Outcome};
 pub use inspect::{LastCall, LoadedModule, Paused};
-pub use runtime::{FuncHandle, Instance as InstanceId, Reference, TrapCode, Value, ValueType};
+pub use runtime::{
+    FuncHandle, GcRef, Instance as InstanceId, Object, ObjectError, ObjectKind, Reference, TrapCode, Value,
+    ValueType,
+};
 pub use session::{Events, Session};
 
 /// A module of the debuggee, numbered in the order in which modules were instantiated first.

@@ -278,3 +278,33 @@ fn callers_are_found_however_many_arguments_they_pass() {
         }
     }
 }
+
+#[test]
+fn objects_are_opened_and_written_while_the_guest_is_stopped() {
+    let wat = r#"(module (type $pair (struct (field $left (mut i32)) (field $next (mut (ref null $pair)))))
+        (func (export "run") (result i32) (local $pair (ref null $pair))
+          (local.set $pair (struct.new $pair (i32.const 1) (struct.new $pair (i32.const 2) (ref.null $pair))))
+          nop
+          (struct.get $pair $left (struct.get $pair $next (local.get $pair)))))"#;
+    let mut fixture = Fixture::new(wat, "run", &[]);
+    assert!(matches!(fixture.event(), Event::Stopped(_)));
+    // The `nop` is the seventh operator.
+    fixture.break_at(fixture.pc(0, 6));
+    assert!(matches!(fixture.resume(Resume::Continue), Event::Stopped(_)));
+    let pair = fixture.session.inspect(|paused| paused.local(0, 0).expect("known")).expect("stopped");
+    let pair = pair.object().expect("a structure");
+    // Between two requests of one stop the reference stays good.
+    let seen = fixture.session.inspect(move |paused| {
+        let opened = paused.object(pair).expect("alive");
+        let next = paused.field(pair, 1).expect("a field").object().expect("not null");
+        let values = [paused.field(pair, 0), paused.field(next, 0)].map(|value| value.expect("a field"));
+        assert!(paused.set_field(next, 0, Value::I64(7)).is_err(), "of another type");
+        paused.set_field(next, 0, Value::I32(7)).expect("an i32");
+        (opened.len(), values, paused.field(next, 1).expect("a field"))
+    });
+    assert_eq!(seen.expect("stopped"), (2, [Value::I32(1), Value::I32(2)], Value::AnyRef(None)));
+    assert!(matches!(
+        fixture.resume(Resume::Continue),
+        Event::Exited(Exit::Values(values)) if values == [Value::I32(7)]
+    ));
+}

@@ -208,6 +208,7 @@ impl Store {
         if let Some(index) = self.modules.iter().position(same) {
             return Ok(index);
         }
+        self.heap.learn_types();
         let count = module.info().bodies.len();
         let stubs = self.code.publish_stubs(count)?;
         self.modules.push(LoadedModule { module: module.clone(), stubs, functions: vec![None; count] });
@@ -289,11 +290,13 @@ impl Store {
         function: Arc<HostFn>,
     ) -> Result<FuncHandle, Error> {
         let index = narrow(self.host.len());
+        let signature = self.engine.type_of_host(&ty);
+        self.heap.learn_types();
         let context = Box::new(HostContext { index });
         let func_ref = Box::new(FuncRef {
             code: self.code.host_thunk(&ty)?,
             vmctx: (&raw const *context).expose_provenance(),
-            signature: self.engine.type_of_host(&ty).0,
+            signature: signature.0,
             instance: FuncRef::HOST,
             index,
             padding: 0,

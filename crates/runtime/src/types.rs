@@ -72,6 +72,16 @@ impl TypeDef {
         self.composite.heap_type(self.id)
     }
 
+    /// Its declared supertypes, the most general one first, itself last.
+    pub(crate) fn supers(&self) -> &[TypeId] {
+        &self.supers
+    }
+
+    /// How many supertypes it has.
+    pub(crate) fn depth(&self) -> usize {
+        self.supers.len() - 1
+    }
+
     /// Whether it is `other`, or declares it as one of its supertypes.
     pub(crate) fn extends(&self, other: TypeId) -> bool {
         self.supers.contains(&other)

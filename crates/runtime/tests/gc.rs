@@ -445,38 +445,91 @@ fn memory_is_bounded_while_garbage_is_made_cycles_included() {
     }
 }
 
-/// Keeps a list of `n` objects, and while the collector marks moves its tail from one holder to another.
+/// Moves boxes one by one from the end of a long array, where the collector has not been, to its start, where it has:
+/// meanwhile only a local has them, which the collector does not look at again. `$clear` overwrites the place that a
+/// box was taken from.
+const MOVER: &str = r#"
+    (global $half i32 (i32.const 20000))
+    (func $fill (local $i i32)
+      (loop $again
+        (call $put (i32.add (local.get $i) (global.get $half)) (struct.new $box (local.get $i)))
+        (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (global.get $half)))))
+    (func $move (param $from i32) (param $to i32) (local $box (ref null $box)) (local $n i32)
+      (local.set $box (call $get (local.get $from)))
+      (call $clear (local.get $from))
+      (loop $again
+        (drop (struct.new $box (i32.const -1)))
+        (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 8))))
+      (call $put (local.get $to) (local.get $box)))
+    (func (export "run") (result i32) (local $i i32) (local $round i32) (local $sum i32)
+      (call $fill)
+      (loop $rounds
+        (local.set $i (i32.const 0))
+        (loop $again
+          (call $move (i32.sub (i32.sub (i32.mul (global.get $half) (i32.const 2)) (local.get $i)) (i32.const 1)) (local.get $i))
+          (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (global.get $half))))
+        (loop $back
+          (local.set $i (i32.sub (local.get $i) (i32.const 1)))
+          (call $put (i32.add (local.get $i) (global.get $half)) (call $get (local.get $i)))
+          (call $clear (local.get $i))
+          (br_if $back (local.get $i)))
+        (br_if $rounds (i32.lt_u (local.tee $round (i32.add (local.get $round) (i32.const 1))) (i32.const 3))))
+      (loop $add
+        (local.set $sum (i32.add (local.get $sum)
+          (struct.get $box $value (call $get (i32.add (local.get $i) (global.get $half))))))
+        (br_if $add (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (global.get $half))))
+      (local.get $sum))"#;
+
+/// Boxes are in an array, and are overwritten by this operator.
+fn moves_in_an_array(clear: &str) -> String {
+    format!(
+        r#"(module (type $box (struct (field $value i32))) (type $row (array (mut (ref null $box))))
+        (elem $null (ref null $box) (ref.null $box))
+        (global $row (mut (ref $row)) (array.new_default $row (i32.const 40000)))
+        (global $nulls (ref $row) (array.new_default $row (i32.const 1)))
+        (func $get (param i32) (result (ref null $box)) (array.get $row (global.get $row) (local.get 0)))
+        (func $put (param i32 (ref null $box)) (array.set $row (global.get $row) (local.get 0) (local.get 1)))
+        (func $clear (param i32) {clear}) {MOVER})"#
+    )
+}
+
+/// Boxes are in structures, which an array has.
+fn moves_in_structures() -> String {
+    format!(
+        r#"(module (type $box (struct (field $value i32))) (type $cell (struct (field $box (mut (ref null $box)))))
+        (type $row (array (mut (ref null $cell))))
+        (global $row (mut (ref $row)) (array.new_default $row (i32.const 40000)))
+        (func $cells (local $i i32) (loop $again
+          (array.set $row (global.get $row) (local.get $i) (struct.new_default $cell))
+          (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 40000)))))
+        (start $cells)
+        (func $cell (param i32) (result (ref null $cell)) (array.get $row (global.get $row) (local.get 0)))
+        (func $get (param i32) (result (ref null $box)) (struct.get $cell $box (call $cell (local.get 0))))
+        (func $put (param i32 (ref null $box)) (struct.set $cell $box (call $cell (local.get 0)) (local.get 1)))
+        (func $clear (param i32) (struct.set $cell $box (call $cell (local.get 0)) (ref.null $box))) {MOVER})"#
+    )
+}
+
 #[test]
 fn a_reference_that_is_moved_while_the_collector_marks_is_not_lost() {
-    let wat = r#"(module (type $node (struct (field $next (mut (ref null $node))) (field i64)))
-        (type $row (array (mut (ref null $node))))
-        (global $list (mut (ref null $node)) (ref.null $node))
-        (global $row (mut (ref null $row)) (ref.null $row))
-        (func (export "run") (param $n i32) (result i32) (local $i i32) (local $node (ref null $node))
-          (global.set $row (array.new_default $row (i32.const 64)))
-          (loop $build
-            (global.set $list (struct.new $node (global.get $list) (i64.const 7)))
-            ;; The tail moves between the list's head and an element of the array.
-            (local.set $node (struct.get $node $next (global.get $list)))
-            (array.set $row (global.get $row) (i32.rem_u (local.get $i) (i32.const 64)) (local.get $node))
-            (struct.set $node $next (global.get $list) (ref.null $node))
-            (struct.set $node $next (global.get $list)
-              (array.get $row (global.get $row) (i32.rem_u (local.get $i) (i32.const 64))))
-            (array.fill $row (global.get $row) (i32.const 0) (ref.null $node) (i32.const 64))
-            (br_if $build (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
-          (local.set $i (i32.const 0))
-          (local.set $node (global.get $list))
-          (loop $count
-            (if (i64.ne (struct.get $node 1 (local.get $node)) (i64.const 7)) (then unreachable))
-            (local.set $i (i32.add (local.get $i) (i32.const 1)))
-            (local.set $node (struct.get $node $next (local.get $node)))
-            (br_if $count (i32.eqz (ref.is_null (local.get $node)))))
-          (local.get $i)))"#;
-    for mode in [Mode::Run, Mode::Debug] {
-        let mut program = Program::new(&engine(mode, 64 << 20, false), mode, wat, &Linker::new());
-        assert_eq!(program.call("run", &[Value::I32(200_000)]), i32s(&[200_000]));
-        let statistics = program.store.heap_statistics();
-        assert!(statistics.collections > 1, "{statistics:?}");
+    let programs = [
+        moves_in_structures(),
+        moves_in_an_array("(array.set $row (global.get $row) (local.get 0) (ref.null $box))"),
+        moves_in_an_array("(array.fill $row (global.get $row) (local.get 0) (ref.null $box) (i32.const 1))"),
+        moves_in_an_array(
+            "(array.copy $row $row (global.get $row) (local.get 0) (global.get $nulls) (i32.const 0) (i32.const 1))",
+        ),
+        moves_in_an_array(
+            "(array.init_elem $row $null (global.get $row) (local.get 0) (i32.const 0) (i32.const 1))",
+        ),
+    ];
+    for wat in programs {
+        for mode in [Mode::Run, Mode::Debug] {
+            let mut program = Program::new(&engine(mode, 64 << 20, false), mode, &wat, &Linker::new());
+            assert_eq!(program.call("run", &[]), i32s(&[(0..20_000).sum()]));
+            let statistics = program.store.heap_statistics();
+            assert!(statistics.collections > 2, "{statistics:?}");
+        }
     }
 }
 

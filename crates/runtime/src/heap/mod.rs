@@ -23,6 +23,7 @@ mod layout;
 mod object;
 mod roots;
 mod runs;
+mod supertypes;
 
 use crate::engine::Engine;
 use crate::types::TypeDef;
@@ -34,6 +35,7 @@ pub use object::{Object, ObjectError, ObjectKind};
 pub(crate) use roots::Roots;
 use std::sync::Arc;
 use std::time::Duration;
+use supertypes::Supertypes;
 
 /// Bytes allocated before marking or sweeping goes on for a while.
 const STEP: u64 = 16 << 10;
@@ -86,6 +88,7 @@ pub(crate) struct Heap {
     engine: Engine,
     /// All types of the engine, by their number, as far as they were needed.
     types: Vec<Arc<TypeDef>>,
+    supertypes: Supertypes,
     cells: Cells,
     grey: Vec<Grey>,
     phase: Phase,
@@ -107,6 +110,7 @@ impl Heap {
         Self {
             engine: engine.clone(),
             types: Vec::new(),
+            supertypes: Supertypes::default(),
             cells: Cells::new(engine.config().gc_stress),
             grey: Vec::new(),
             phase: Phase::Idle,
@@ -134,9 +138,17 @@ impl Heap {
     /// A type by its number.
     fn ty(&mut self, id: TypeId) -> Option<&Arc<TypeDef>> {
         if self.types.len() <= id.0 as usize {
-            self.types.extend(self.engine.types_from(self.types.len()));
+            self.learn_types();
         }
         self.types.get(id.0 as usize)
+    }
+
+    /// Takes in the engine's types, so that compiled code can ask for their supertypes. Before code can come across
+    /// an object or a function of a new type.
+    pub(crate) fn learn_types(&mut self) {
+        self.types.extend(self.engine.types_from(self.types.len()));
+        self.supertypes.extend(&self.types);
+        self.view.set_rows(self.supertypes.rows(), self.supertypes.shift());
     }
 
     /// Zeroed memory with an object's header. None if there is no room.

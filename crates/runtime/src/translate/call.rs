@@ -4,10 +4,9 @@ use super::function::FunctionTranslator;
 use super::native_signature;
 use crate::trap::TrapCode;
 use crate::value::FuncType;
-use crate::vm::Builtin;
 use crate::vm::offsets::func_ref;
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use std::sync::Arc;
 use wasmparser::Operator;
 
 /// What happens after a call.
@@ -66,27 +65,11 @@ impl FunctionTranslator<'_> {
 
     /// Traps if the callee is not of the type, or of one that extends it.
     fn check_signature(&mut self, type_index: u32, callee: Value) {
-        let wanted = &self.info.types[type_index as usize];
+        let wanted = Arc::clone(&self.info.types[type_index as usize]);
         let flags = MemFlagsData::trusted().with_readonly();
         let found = self.builder.ins().load(types::I32, flags, callee, func_ref::SIGNATURE);
-        let differs = self.builder.ins().icmp_imm_u(IntCC::NotEqual, found, i64::from(wanted.id.0));
-        if wanted.is_final {
-            self.trap_if(differs, TrapCode::BadSignature);
-            return;
-        }
-        let other = self.builder.create_block();
-        let fits = self.builder.create_block();
-        self.builder.set_cold_block(other);
-        self.builder.ins().brif(differs, other, &[], fits, &[]);
-        self.builder.switch_to_block(other);
-        self.builder.seal_block(other);
-        let wanted = self.iconst32(wanted.id.0);
-        if let Some(extends) = self.call_builtin(Builtin::Extends, &[found, wanted]) {
-            self.trap_if_zero(extends, TrapCode::BadSignature);
-        }
-        self.builder.ins().jump(fits, &[]);
-        self.builder.switch_to_block(fits);
-        self.builder.seal_block(fits);
+        let fits = self.extends(found, &wanted);
+        self.trap_if_zero(fits, TrapCode::BadSignature);
     }
 
     fn call_ref(&mut self, type_index: u32, then: Then) {

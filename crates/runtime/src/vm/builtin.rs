@@ -30,8 +30,6 @@ builtins! {
     FunctionEntry();
     /// At a loop header with the interrupt flag set: prepares a stop at the next operator.
     LoopHeader();
-    /// type, other type -> whether the first extends the second.
-    Extends(I32 I32) -> I32;
     /// tag -> an exception, whose values the caller fills in.
     NewException(I32) -> I64;
     /// exception; does not return.

@@ -7,14 +7,12 @@ use super::{Builtin, Limits, gc_builtins};
 use crate::engine::Tier;
 use crate::store::Store;
 use crate::trap::{Failure, TrapCode};
-use frame_table::TypeId;
 
 /// The address of a builtin's code.
 pub(super) fn address(builtin: Builtin) -> usize {
     match builtin {
         Builtin::FunctionEntry => function_entry as *const () as usize,
         Builtin::LoopHeader => loop_header as *const () as usize,
-        Builtin::Extends => extends as *const () as usize,
         Builtin::NewException => new_exception as *const () as usize,
         Builtin::ThrowRef => throw_ref as *const () as usize,
         Builtin::MemoryGrow => memory_grow as *const () as usize,
@@ -83,12 +81,6 @@ extern "C" fn loop_header(vmctx: usize, pc: usize, fp: usize) {
         }
         Ok(())
     });
-}
-
-extern "C" fn extends(vmctx: usize, pc: usize, fp: usize, one: u32, other: u32) -> u32 {
-    run(Builtin::Extends, vmctx, pc, fp, |store, _| {
-        Ok(u32::from(store.engine().extends(TypeId(one), TypeId(other))))
-    })
 }
 
 extern "C" fn new_exception(vmctx: usize, pc: usize, fp: usize, tag: u32) -> u64 {

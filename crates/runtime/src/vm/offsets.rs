@@ -4,7 +4,7 @@
 //!   0   pointer to Limits          stack limit, interrupt flag: shared by all instances of a store
 //!   8   pointer to the builtins    one code address each, in the order of Builtin
 //!   16  instance index, u32
-//!   24  pointer to the HeapView      whether a collection is marking
+//!   24  pointer to the HeapView      the collector's flag, supertypes of all types
 //!   32  imported functions         one pointer to a FuncRef each
 //!       defined functions          one FuncRef each
 //!       memories                   one pointer to a MemoryView each
@@ -29,6 +29,10 @@ pub(crate) mod limits {
 pub(crate) mod heap {
     /// Nonzero while references in objects may be overwritten only after the collector saw them.
     pub(crate) const MARKING: i32 = 0;
+    /// A type's number shifted by this is the offset of its row.
+    pub(crate) const ROW_SHIFT: i32 = 4;
+    /// Address of the rows: each has a type's supertypes, `u32` each, the most general one first.
+    pub(crate) const ROWS: i32 = 8;
 }
 
 /// Offsets within a `FuncRef`.

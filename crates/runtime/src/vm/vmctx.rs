@@ -118,12 +118,20 @@ impl Limits {
 #[derive(Debug, Default)]
 pub(crate) struct HeapView {
     marking: AtomicU32,
+    row_shift: AtomicU32,
+    rows: AtomicUsize,
 }
 
 impl HeapView {
     /// Whether compiled code tells the collector of references that it overwrites.
     pub(crate) fn set_marking(&self, marking: bool) {
         self.marking.store(u32::from(marking), Ordering::Relaxed);
+    }
+
+    /// Where the rows of supertypes are: each type's row starts its number shifted by `shift` behind `rows`.
+    pub(crate) fn set_rows(&self, rows: &[u32], shift: u32) {
+        self.rows.store(rows.as_ptr().expose_provenance(), Ordering::Relaxed);
+        self.row_shift.store(shift, Ordering::Relaxed);
     }
 
     pub(crate) fn address(&self) -> usize {
