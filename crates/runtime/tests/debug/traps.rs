@@ -70,6 +70,38 @@ const TRAPS: &[(&str, &str, TrapCode)] = &[
     ("(call_ref $t (ref.null $t))", "CallRef", TrapCode::NullFunction),
     ("(drop (ref.as_non_null (ref.null extern)))", "RefAsNonNull", TrapCode::NullReference),
     ("(drop (i31.get_u (ref.null i31)))", "I31GetU", TrapCode::NullI31),
+    ("(throw_ref (ref.null exn))", "ThrowRef", TrapCode::NullException),
+    ("(drop (struct.get $s 0 (ref.null $s)))", "StructGet", TrapCode::NullStructure),
+    ("(struct.set $s 0 (ref.null $s) (i32.const 1))", "StructSet", TrapCode::NullStructure),
+    ("(drop (array.get $a (ref.null $a) (i32.const 0)))", "ArrayGet", TrapCode::NullArray),
+    ("(drop (array.len (ref.null array)))", "ArrayLen", TrapCode::NullArray),
+    (
+        "(drop (array.get $a (array.new_default $a (i32.const 2)) (i32.const 2)))",
+        "ArrayGet",
+        TrapCode::ArrayOutOfBounds,
+    ),
+    (
+        "(array.set $a (array.new_default $a (i32.const 2)) (i32.const -1) (i32.const 0))",
+        "ArraySet",
+        TrapCode::ArrayOutOfBounds,
+    ),
+    (
+        "(array.fill $a (array.new_default $a (i32.const 2)) (i32.const 1) (i32.const 0) (i32.const 2))",
+        "ArrayFill",
+        TrapCode::ArrayOutOfBounds,
+    ),
+    (
+        "(array.init_data $a $d (array.new_default $a (i32.const 2)) (i32.const 0) (i32.const 0) (i32.const 1))",
+        "ArrayInitData",
+        TrapCode::MemoryOutOfBounds,
+    ),
+    (
+        "(drop (array.new_data $a $d (i32.const 0) (i32.const 1)))",
+        "ArrayNewData",
+        TrapCode::MemoryOutOfBounds,
+    ),
+    ("(drop (ref.cast (ref i31) (ref.null any)))", "RefCastNonNull", TrapCode::CastFailure),
+    ("(drop (ref.cast (ref null $s) (ref.i31 (i32.const 1))))", "RefCastNullable", TrapCode::CastFailure),
 ];
 
 /// Body of the function that calls `$trap`, and its operator that does; none if the frame is gone then.
@@ -80,6 +112,8 @@ const CALLS: &[(&str, Option<&str>)] = &[
     ("return_call $trap", None),
     ("(return_call_indirect $calls (type $t) (i32.const 0))", None),
     ("(return_call_ref $t (ref.func $trap))", None),
+    ("(block (try_table (catch_all 0) (call $trap)))", Some("Call")),
+    ("try (call_ref $t (ref.func $trap)) catch_all end", Some("CallRef")),
     // Through the host, which calls the export `trap`.
     ("call $back", Some("Call")),
 ];
@@ -92,6 +126,7 @@ fn module(trap: &str, call: &str) -> String {
     format!(
         r#"(module
         (type $t (func)) (type $other (func (param f32)))
+        (type $s (struct (field (mut i32)))) (type $a (array (mut i32)))
         (import "host" "back" (func $back))
         (memory 1) (data $d "ab")
         (table $calls 3 funcref) (elem (table $calls) (i32.const 0) func $trap) (elem $e func $run)

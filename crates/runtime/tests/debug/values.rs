@@ -111,3 +111,99 @@ fn every_kind_of_value_is_seen_in_every_kind_of_frame() {
     assert_eq!(fixture.call("run", &[]), Err(Failure::Killed));
     assert_eq!(stops.take(), [[(1, 1), (2, 1), (3, 0)]]);
 }
+
+/// A structure with a field of each kind of storage, an array in it, and an exception's place left null.
+const OBJECTS: &str = r#"(module
+    (type $a (array (mut i16)))
+    (type $s (struct (field i8) (field (mut i64)) (field f32) (field v128) (field (ref $a)) (field (ref null $s))
+        (field funcref) (field externref)))
+    (func $make (result (ref $s))
+        (struct.new $s (i32.const 0x1ff) (i64.const -3) (f32.const 0.5) (v128.const i64x2 1 2)
+            (array.new_fixed $a 3 (i32.const 7) (i32.const 0x18000) (i32.const 9)) (ref.null $s)
+            (ref.null func) (extern.convert_any (ref.i31 (i32.const 4)))))
+    (func $inner (param anyref) unreachable)
+    (func (export "run") (local (ref null $s) structref eqref)
+        (local.set 0 (call $make)) (local.set 1 (local.get 0)) (local.set 2 (call $make))
+        (call $inner (struct.get $s 4 (local.get 0)))))"#;
+
+/// The object that a value refers to.
+fn object(value: Result<Value, runtime::FrameError>) -> runtime::GcRef {
+    match value {
+        Ok(Value::AnyRef(Some(Reference::Object(object)))) => object,
+        other => panic!("no object: {other:?}"),
+    }
+}
+
+#[test]
+fn objects_are_opened_field_by_field_in_every_frame() {
+    for gc_stress in [false, true] {
+        let config = EngineConfig { gc_stress, ..EngineConfig::default() };
+        let mut fixture = Fixture::with(OBJECTS, &Linker::new(), config);
+        let stops = Log::new();
+        let seen = stops.clone();
+        fixture.hook(move |store, event| {
+            if !matches!(event, DebugEvent::Trap(_)) {
+                return Resumption::Continue;
+            }
+            let frames: Vec<Frame> = store.frames().collect();
+            let [Frame::Wasm(inner), Frame::Wasm(run)] = &frames[..] else { panic!("{}", frames.len()) };
+            let array = object(inner.local(store, 0));
+            let elements: Vec<_> = (0..4).map(|i| store.field(array, i).ok()).collect();
+            let ints = [Some(Value::I32(7)), Some(Value::I32(0x8000)), Some(Value::I32(9)), None];
+            assert_eq!(elements, ints);
+            let [one, same, other] = [0, 1, 2].map(|local| object(run.local(store, local)));
+            assert_eq!((one == same, one == other), (true, false), "one name for one object");
+            assert_eq!(store.field(one, 4), Ok(Value::AnyRef(Some(Reference::Object(array)))));
+            let simple = [
+                (0, Value::I32(0xff)),
+                (1, Value::I64(-3)),
+                (2, Value::F32(0.5f32.to_bits())),
+                (3, Value::V128(2 << 64 | 1)),
+                (5, Value::AnyRef(None)),
+                (6, Value::FuncRef(None)),
+                (7, Value::ExternRef(Some(Reference::I31(4)))),
+            ];
+            for object in [one, other] {
+                assert_eq!(store.object(object).map(|object| object.len()), Ok(8));
+                for (index, value) in simple {
+                    assert_eq!(store.field(object, index), Ok(value), "field {index}");
+                }
+            }
+            seen.push(());
+            Resumption::Continue
+        });
+        fixture.store.set_stepping(gc_stress);
+        assert!(fixture.call("run", &[]).is_err());
+        assert_eq!(stops.take().len(), 1);
+    }
+}
+
+#[test]
+fn an_exception_that_was_caught_is_a_value_with_its_payload() {
+    let wat = r#"(module (tag $t (param i64 f32))
+        (func $inner (param exnref) unreachable)
+        (func (export "run") (local exnref)
+            (local.set 0 (block (result i64 f32 exnref)
+                (try_table (catch_ref $t 0) (throw $t (i64.const -5) (f32.const 1.5)))
+                unreachable))
+            drop drop
+            (call $inner (local.get 0))))"#;
+    let mut fixture = Fixture::new(wat);
+    let stops = Log::new();
+    let seen = stops.clone();
+    fixture.hook(move |store, event| {
+        if matches!(event, DebugEvent::Trap(_)) {
+            let frames: Vec<Frame> = store.frames().collect();
+            let [Frame::Wasm(inner), Frame::Wasm(run)] = &frames[..] else { panic!("{}", frames.len()) };
+            let value = inner.local(store, 0);
+            assert_eq!(value, run.local(store, 0), "one name for one exception");
+            let Ok(Value::ExnRef(Some(exception))) = value else { panic!("no exception: {value:?}") };
+            assert_eq!(store.field(exception, 0), Ok(Value::I64(-5)));
+            assert_eq!(store.field(exception, 1), Ok(Value::F32(1.5f32.to_bits())));
+            seen.push(());
+        }
+        Resumption::Continue
+    });
+    assert!(fixture.call("run", &[]).is_err());
+    assert_eq!(stops.take().len(), 1);
+}

@@ -473,3 +473,21 @@ fn a_place_that_is_not_there_and_code_that_cannot_stop_are_refused() {
     let mut plain = Fixture::with(wat, &Linker::new(), tier(Tier::Run));
     assert!(plain.store.add_watchpoint(bytes(&plain, 0, 1), WatchAccess::Any).is_err());
 }
+
+#[test]
+fn a_watched_global_that_holds_an_object_says_so_and_keeps_nothing_alive() {
+    let wat = r#"(module (type $s (struct)) (global $g (mut anyref) (ref.null any))
+        (func (export "run") (global.set $g (struct.new $s)) (global.set $g (ref.i31 (i32.const 3)))))"#;
+    let mut fixture = Fixture::new(wat);
+    let stops = note_hits(&mut fixture);
+    let target = WatchTarget::Global { instance: fixture.instance, index: 0 };
+    fixture.store.add_watchpoint(target, WatchAccess::Write).expect("it is there");
+    assert_eq!(fixture.call("run", &[]), Ok(vec![]));
+    let hits = stops.take().into_iter().flat_map(|(_, hits)| hits).map(|hit| (hit.old, hit.new));
+    let value = |reference| WatchedValue::Value(Value::AnyRef(reference));
+    let three = value(Some(runtime::Reference::I31(3)));
+    let expected = [(value(None), WatchedValue::Object), (WatchedValue::Object, three)];
+    assert_eq!(hits.collect::<Vec<_>>(), expected);
+    fixture.store.collect_garbage();
+    assert_eq!(fixture.store.heap_statistics().live, 0);
+}

@@ -4,7 +4,7 @@
 use crate::fixture::Fixture;
 use runtime::{
     DebugEvent, EngineConfig, EntityError, Failure, Frame, FrameError, FuncHandle, FuncType, Linker,
-    Reference, Resumption, Store, Value, ValueType, WasmFrame,
+    ObjectError, Reference, Resumption, Store, Value, ValueType, WasmFrame,
 };
 
 /// Type, an expression for a value, and the value that is written over it.
@@ -185,4 +185,54 @@ fn values_of_an_outer_activation_can_be_changed() {
         assert_eq!(frame.set_operand(store, 0, Value::I64(-1)), Ok(()));
     });
     assert_eq!(outcome, Ok(vec![Value::I64(-1), Value::I32(42)]));
+}
+
+#[test]
+fn fields_of_objects_can_be_changed_and_the_program_uses_them() {
+    let wat = r#"(module (type $a (array (mut i16))) (type $s (struct (field (mut i64)) (field (mut (ref null $a)))))
+        (func) (func)
+        (func (export "run") (result i64 i32) (local (ref $s))
+            (local.set 0 (struct.new $s (i64.const 1) (array.new $a (i32.const 3) (i32.const 2))))
+            nop
+            (struct.get $s 0 (local.get 0)) (array.get_u $a (struct.get $s 1 (local.get 0)) (i32.const 1))))"#;
+    let mut fixture = Fixture::new(wat);
+    fixture.break_at(2, "Nop");
+    let outcome = run_edited(&mut fixture, |store, frame| {
+        let object = |value| match value {
+            Value::AnyRef(Some(Reference::Object(object))) => object,
+            other => panic!("no object: {other:?}"),
+        };
+        let structure = object(frame.local(store, 0).expect("known"));
+        let array = object(store.field(structure, 1).expect("known"));
+        assert_eq!(store.set_field(structure, 0, Value::I64(-9)), Ok(()));
+        assert_eq!(store.set_field(structure, 0, Value::I32(1)), Err(ObjectError::Type(ValueType::I64)));
+        assert_eq!(store.set_field(structure, 2, Value::I64(1)), Err(ObjectError::NoSuchField));
+        let itself = Value::AnyRef(Some(Reference::Object(structure)));
+        assert!(matches!(store.set_field(structure, 1, itself), Err(ObjectError::Type(_))));
+        assert_eq!(store.set_field(array, 1, Value::I32(0x1_ffff)), Ok(()));
+    });
+    assert_eq!(outcome, Ok(vec![Value::I64(-9), Value::I32(0xffff)]));
+}
+
+#[test]
+fn a_reference_to_an_object_can_be_written_to_locals_globals_and_tables() {
+    let wat = r#"(module (type $s (struct (field i32))) (global $g (mut anyref) (ref.null any))
+        (table $t 1 anyref) (func) (func)
+        (func (export "run") (result i32 i32 i32) (local (ref null $s) (ref null $s) i31ref)
+            (local.set 0 (struct.new $s (i32.const 5)))
+            nop
+            (struct.get $s 0 (local.get 1))
+            (struct.get $s 0 (ref.cast (ref $s) (global.get $g)))
+            (struct.get $s 0 (ref.cast (ref $s) (table.get $t (i32.const 0))))))"#;
+    let mut fixture = Fixture::new(wat);
+    let instance = fixture.instance;
+    fixture.break_at(2, "Nop");
+    let outcome = run_edited(&mut fixture, move |store, frame| {
+        let value = frame.local(store, 0).expect("known");
+        assert!(matches!(frame.set_local(store, 2, value), Err(FrameError::Type(_))));
+        assert_eq!(frame.set_local(store, 1, value), Ok(()));
+        assert_eq!(store.set_global(instance, 0, value), Ok(()));
+        assert_eq!(store.set_table_element(instance, 0, 0, value), Ok(()));
+    });
+    assert_eq!(outcome, Ok(vec![Value::I32(5); 3]));
 }

@@ -14,13 +14,14 @@ mod operator;
 use super::WasmFrame;
 use crate::engine::Tier;
 use crate::error::Error;
+use crate::heap::object_address;
 use crate::instance::Instance;
 use crate::jit::FunctionCode;
 use crate::module::Module;
 use crate::store::Store;
 use crate::unwind::ExitKind;
-use crate::value::Value;
-use frame_table::ModulePc;
+use crate::value::{Value, ValueType};
+use frame_table::{HeapType, ModulePc};
 use operator::{Touch, Touched};
 use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::{BinaryReader, Operator, OperatorsReader};
@@ -53,7 +54,8 @@ pub enum WatchTarget {
 pub enum WatchAccess {
     /// Reads by operators.
     Read,
-    /// Writes, also of the value that was there. Of a host function, only those that change the value.
+    /// Writes, also of the value that was there. Of a host function, only those that change the value, and none to a
+    /// shared memory, which others may write meanwhile.
     Write,
     /// Both.
     Any,
@@ -70,6 +72,15 @@ pub enum WatchedValue {
     Bytes(Vec<u8>),
     /// A global's value.
     Value(Value),
+    /// An object of the garbage-collected heap, which may be gone by now. If it is not, the global has it.
+    Object,
+}
+
+/// What is in a watched place, as it is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Raw {
+    Bytes(Vec<u8>),
+    Bits(u128),
 }
 
 /// An access to a watched place.
@@ -104,9 +115,9 @@ struct Watchpoint {
     target: WatchTarget,
     access: WatchAccess,
     /// What was there when anybody knew last. What differs was written by the host.
-    known: WatchedValue,
+    known: Raw,
     /// What was there before a host function, which has not returned, wrote.
-    before_host: Option<WatchedValue>,
+    before_host: Option<Raw>,
 }
 
 /// An access by an operator that is running, or a host function that is returning.
@@ -140,19 +151,32 @@ impl Store {
     /// # Errors
     /// When there is no such place, it is empty, or the engine's code cannot stop.
     pub fn add_watchpoint(&mut self, target: WatchTarget, access: WatchAccess) -> Result<WatchId, Error> {
+        let (place, known) = self.watchable(target)?;
+        let is_first = self.debug.watch.set.is_empty();
+        let id = WatchId(self.debug.watch.next);
+        self.debug.watch.next += 1;
+        self.debug.watch.set.insert(id, Watchpoint { place, target, access, known, before_host: None });
+        if is_first {
+            self.rearm_for_watchpoints();
+        }
+        Ok(id)
+    }
+
+    /// Whether [`Store::add_watchpoint`] can watch a place.
+    ///
+    /// # Errors
+    /// As for that.
+    pub fn can_watch(&self, target: WatchTarget) -> Result<(), Error> {
+        self.watchable(target).map(|_| ())
+    }
+
+    fn watchable(&self, target: WatchTarget) -> Result<(Place, Raw), Error> {
         if self.engine().config().tier != Tier::Debug {
             return Err(Error::Limit("code without instrumentation cannot be watched".into()));
         }
         let place = self.watched_place(target);
         let known = place.and_then(|_| self.watched_value(target));
-        let (Some(place), Some(known)) = (place, known) else {
-            return Err(Error::Limit("there is nothing to watch".into()));
-        };
-        let id = WatchId(self.debug.watch.next);
-        self.debug.watch.next += 1;
-        self.debug.watch.set.insert(id, Watchpoint { place, target, access, known, before_host: None });
-        self.rearm_for_watchpoints();
-        Ok(id)
+        place.zip(known).ok_or_else(|| Error::Limit("there is nothing to watch".into()))
     }
 
     /// Stops watching. False if there is no such watchpoint.
@@ -189,14 +213,33 @@ impl Store {
         }
     }
 
-    fn watched_value(&self, target: WatchTarget) -> Option<WatchedValue> {
+    fn watched_value(&self, target: WatchTarget) -> Option<Raw> {
         match target {
             WatchTarget::Memory { instance, memory, start, length } => {
                 let mut bytes = vec![0; usize::try_from(length).ok()?];
                 self.read_memory(instance, memory, start, &mut bytes)?;
-                Some(WatchedValue::Bytes(bytes))
+                Some(Raw::Bytes(bytes))
             }
-            WatchTarget::Global { instance, index } => self.global(instance, index).map(WatchedValue::Value),
+            WatchTarget::Global { instance, index } => {
+                let index = *self.instances.get(instance.index())?.globals.get(index as usize)?;
+                Some(Raw::Bits(self.globals.get(index)?.0.get()))
+            }
+        }
+    }
+
+    /// What was read at some time from a place. Why not the value of an object? Nothing keeps it until it is reported.
+    fn shown(&self, place: Place, raw: &Raw) -> WatchedValue {
+        match (place, raw) {
+            (_, Raw::Bytes(bytes)) => WatchedValue::Bytes(bytes.clone()),
+            (Place::Global { index }, Raw::Bits(bits)) => {
+                let ty = self.globals.get(index).map_or(ValueType::I64, |(_, ty)| ty.content);
+                let is_reference = matches!(ty, ValueType::Ref(ty) if ty.heap.top() != HeapType::Func);
+                if is_reference && u64::try_from(*bits).ok().and_then(object_address).is_some() {
+                    return WatchedValue::Object;
+                }
+                WatchedValue::Value(self.value_of(ty, *bits))
+            }
+            (Place::Memory { .. }, Raw::Bits(bits)) => WatchedValue::Bytes(bits.to_le_bytes().to_vec()),
         }
     }
 
@@ -235,12 +278,11 @@ impl Store {
         }
         let Some(Pending { mut hits, site, .. }) = found else { return Vec::new() };
         for hit in &mut hits {
-            let target = self.debug.watch.set.get(&hit.id).map(|watchpoint| watchpoint.target);
-            if let Some(new) = target.and_then(|target| self.watched_value(target)) {
-                hit.new = new;
-            }
+            let Some(watchpoint) = self.debug.watch.set.get(&hit.id) else { continue };
+            let Some(now) = self.watched_value(watchpoint.target) else { continue };
+            hit.new = self.shown(watchpoint.place, &now);
             if let Some(watchpoint) = self.debug.watch.set.get_mut(&hit.id) {
-                watchpoint.known = hit.new.clone();
+                watchpoint.known = now;
             }
         }
         let stays = self.is_breakpoint(frame.module, frame.pc)
@@ -281,9 +323,8 @@ impl Store {
         for touch in operator::touches(&operator, operand) {
             for (id, watchpoint) in &self.debug.watch.set {
                 let (read, written) = self.touches(instance, &touch, watchpoint);
-                let Some(old) = self.watched_value(watchpoint.target).filter(|_| read || written) else {
-                    continue;
-                };
+                let old = self.watched_value(watchpoint.target).filter(|_| read || written);
+                let Some(old) = old.map(|old| self.shown(watchpoint.place, &old)) else { continue };
                 let hit = hits.entry(*id).or_insert_with(|| WatchHit {
                     id: *id,
                     read: false,
@@ -355,10 +396,12 @@ impl Store {
     /// In a host function, before a debugger looks: what the function wrote until now.
     pub(super) fn note_host_writes(&mut self) {
         for id in self.debug.watch.set.keys().copied().collect::<Vec<_>>() {
-            let Some(target) = self.debug.watch.set.get(&id).map(|watchpoint| watchpoint.target) else {
-                continue;
+            let Some(watchpoint) = self.debug.watch.set.get(&id) else { continue };
+            let own = match watchpoint.place {
+                Place::Memory { index, .. } => !self.memories[index].shared(),
+                Place::Global { .. } => true,
             };
-            let Some(now) = self.watched_value(target) else { continue };
+            let Some(now) = self.watched_value(watchpoint.target).filter(|_| own) else { continue };
             if let Some(watchpoint) = self.debug.watch.set.get_mut(&id).filter(|one| one.known != now) {
                 let known = std::mem::replace(&mut watchpoint.known, now);
                 watchpoint.before_host.get_or_insert(known);
@@ -394,14 +437,17 @@ impl Store {
         }
         self.note_host_writes();
         let Some(frame) = self.innermost_frame() else { return };
-        let mut hits = Vec::new();
-        for (id, watchpoint) in &mut self.debug.watch.set {
-            let Some(old) = watchpoint.before_host.take() else { continue };
-            if watchpoint.access != WatchAccess::Read {
-                let (pc, new) = (frame.call.unwrap_or(frame.pc), watchpoint.known.clone());
-                hits.push(WatchHit { id: *id, read: false, written: true, pc, by_host: true, old, new });
-            }
-        }
+        let changed = self.debug.watch.set.iter_mut().filter_map(|(id, one)| {
+            let old = one.before_host.take()?;
+            (one.access != WatchAccess::Read).then(|| (*id, one.place, old, one.known.clone()))
+        });
+        let changed: Vec<_> = changed.collect();
+        let pc = frame.call.unwrap_or(frame.pc);
+        let hit = |(id, place, old, new): (WatchId, Place, Raw, Raw)| {
+            let (old, new) = (self.shown(place, &old), self.shown(place, &new));
+            WatchHit { id, read: false, written: true, pc, by_host: true, old, new }
+        };
+        let hits: Vec<WatchHit> = changed.into_iter().map(hit).collect();
         if !hits.is_empty() {
             self.expect_hits(&frame, hits);
         }
