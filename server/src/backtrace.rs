@@ -62,6 +62,7 @@ pub(crate) fn describe(paused: &Paused<'_>, debug_file: Option<&[u8]>) -> String
 fn reason(stop: &Stop) -> String {
     match stop {
         Stop::Trap { message, .. } => format!("{message}\n"),
+        Stop::Exception { message, .. } => format!("uncaught exception: {message}\n"),
         Stop::HostError { message } => format!("error of the host: {message}\n"),
         other => format!("{other:?}\n"),
     }

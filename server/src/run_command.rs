@@ -1,7 +1,7 @@
 //! `wasm-gdbserver run`: no debugger. A program that traps leaves a backtrace, as far as its debug info goes.
 
 use anyhow::{Result, bail};
-use debugger::{Event, Exit, Resume, Session, Stop};
+use debugger::{Event, Exit, Resume, Session};
 
 use crate::backtrace;
 use crate::exit::status;
@@ -18,7 +18,7 @@ pub(crate) fn run(program: &Program) -> Result<u8> {
     let mut has_said_why = false;
     while let Some(event) = events.blocking_recv() {
         match event {
-            Event::Stopped(Stop::Trap { .. } | Stop::HostError { .. }) => {
+            Event::Stopped(stop) if stop.is_fatal() => {
                 print_backtrace(&session, program.file());
                 has_said_why = true;
                 session.resume(Resume::Continue)?;

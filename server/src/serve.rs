@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use debugger::{Event, Exit, Resume, Session, Stop};
+use debugger::{Event, Exit, Resume, Session};
 use gdb::{Debuggee, Launcher, Outcome};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -323,12 +323,13 @@ async fn interrupt(interrupted: &mut Signal, interrupts: Interrupts) {
     }
 }
 
-/// Waits until the guest stops in a trap or an error of the host.
+/// Waits until the guest stops where it cannot go on: in a trap, an error of the host, a throw that nothing catches.
 async fn crashed(watcher: &mut Watcher) -> Session {
     loop {
         let latest =
             watcher.borrow_and_update().as_ref().map(|latest| (latest.session.clone(), latest.event.clone()));
-        if let Some((session, Some(Event::Stopped(Stop::Trap { .. } | Stop::HostError { .. })))) = latest
+        if let Some((session, Some(Event::Stopped(stop)))) = latest
+            && stop.is_fatal()
             && session.is_stopped()
         {
             return session;

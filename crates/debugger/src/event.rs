@@ -41,11 +41,29 @@ pub enum Stop {
         /// The same in words.
         message: String,
     },
+    /// It throws an exception, and nothing was unwound yet. Resuming goes on where it is caught; if it is not, resuming
+    /// ends the program, or hands the exception to the host function that called it.
+    Exception {
+        /// Whether one of the frames up to the next host function catches it.
+        caught: bool,
+        /// Whether it was thrown before.
+        rethrown: bool,
+        /// Its tag and values in words.
+        message: String,
+    },
     /// A host function failed. Resuming ends it.
     HostError {
         /// What the host says.
         message: String,
     },
+}
+
+impl Stop {
+    /// Whether the program cannot go on from here.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::Trap { .. } | Self::HostError { .. } | Self::Exception { caught: false, .. })
+    }
 }
 
 /// How the guest ended.
@@ -62,7 +80,7 @@ pub enum Exit {
         /// The same in words.
         message: String,
     },
-    /// A host function failed, or the guest could not be started.
+    /// A host function failed, nothing caught an exception, or the guest could not be started.
     HostError(String),
     /// The debugger ended it.
     Killed,

@@ -43,7 +43,7 @@ impl Guest {
         let _debugger = Debugger::attach(&mut store, handler, !self.run_at_once);
         let instance = match Instance::new(&mut store, &self.module, &self.linker) {
             Ok(instance) => instance,
-            Err(runtime::Error::Start(failure)) => return exit_of(failure),
+            Err(runtime::Error::Start(failure)) => return exit_of(&store, failure),
             Err(error) => return Exit::HostError(error.to_string()),
         };
         self.enter(&mut store, instance)
@@ -65,7 +65,7 @@ impl Guest {
                 if let Some(initialize) = initialize.filter(|_| export != "_initialize")
                     && let Err(failure) = initialize.call(store, &[])
                 {
-                    return exit_of(failure);
+                    return exit_of(store, failure);
                 }
                 match instance.get_func(store, export) {
                     Some(function) => (function, arguments.clone()),
@@ -80,16 +80,19 @@ impl Guest {
         match (function.call(store, arguments), &self.entry) {
             (Ok(values), Entry::Invoke { .. }) => Exit::Values(values),
             (Ok(_), Entry::Start) => Exit::Code(0),
-            (Err(failure), _) => exit_of(failure),
+            (Err(failure), _) => exit_of(store, failure),
         }
     }
 }
 
-fn exit_of(failure: Failure) -> Exit {
+fn exit_of(store: &Store, failure: Failure) -> Exit {
     match failure {
         Failure::Trap(code) => Exit::Trapped { code, message: format!("wasm trap: {code}") },
         Failure::Exit(code) => Exit::Code(code),
         Failure::Killed => Exit::Killed,
+        Failure::Exception(exception) => {
+            Exit::HostError(format!("uncaught exception: {}", store.describe_exception(exception)))
+        }
         other => Exit::HostError(other.to_string()),
     }
 }

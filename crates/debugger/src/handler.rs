@@ -3,6 +3,7 @@
 
 use crate::ModuleId;
 use crate::breakpoint::Breakpoints;
+use crate::catch::Catch;
 use crate::event::{Resume, Stop};
 use crate::inspect::Paused;
 use crate::step::Plan;
@@ -38,6 +39,7 @@ pub struct Debugger {
 pub(crate) struct State {
     pub(crate) breakpoints: Breakpoints,
     plan: Plan,
+    pub(crate) catch: Catch,
     /// Native address from which [`crate::WasmFrame::depth`] counts.
     pub(crate) stack_base: usize,
 }
@@ -51,6 +53,7 @@ impl Debugger {
         let state = State {
             breakpoints: Breakpoints::default(),
             plan,
+            catch: Catch::default(),
             // Everything that the guest pushes is below; nothing depends on the exact value.
             stack_base: (&raw const here).addr() & !15,
         };
@@ -119,6 +122,11 @@ impl<H> Hook<H> {
                 state.plan.is_done(store).then_some(if first { Stop::Start } else { Stop::Step })
             }
             DebugEvent::Trap(code) => Some(Stop::Trap { code, message: format!("wasm trap: {code}") }),
+            DebugEvent::Exception { exception, caught, rethrown } => {
+                let wanted = self.debugger.state().catch.wants(caught, rethrown);
+                let message = || store.describe_exception(exception);
+                wanted.then(|| Stop::Exception { caught, rethrown, message: message() })
+            }
             DebugEvent::HostError(message) => Some(Stop::HostError { message }),
             DebugEvent::InterruptedInHost => Some(Stop::Interrupt { in_host_call: true }),
             _ => None,

@@ -1,6 +1,7 @@
 //! Looking at a stopped guest, and changing it.
 
 use crate::ModuleId;
+use crate::catch::Catch;
 use crate::error::Error;
 use crate::event::Stop;
 use crate::frame::{Frame, HostFrame, WasmFrame};
@@ -97,7 +98,7 @@ impl<'a> Paused<'a> {
         let Some(Frame::Wasm(first)) = self.frames.first_mut() else { return };
         match self.stop {
             Stop::Breakpoint { pc, .. } => first.pc = pc,
-            Stop::Trap { .. } | Stop::HostError { .. } => {}
+            Stop::Trap { .. } | Stop::HostError { .. } | Stop::Exception { .. } => {}
             Stop::Start | Stop::Step | Stop::Interrupt { .. } => {
                 let module = self.store.module(first.module.index());
                 let entry = module.and_then(|module| module.entry(first.function));
@@ -297,6 +298,11 @@ impl<'a> Paused<'a> {
             self.store.set_breakpoint(module.index(), point, true);
         }
         Ok(())
+    }
+
+    /// Chooses which exceptions stop the guest from now on.
+    pub fn catch_exceptions(&mut self, which: Catch) {
+        self.debugger.state().catch = which;
     }
 
     /// Removes a breakpoint.

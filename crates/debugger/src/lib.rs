@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod breakpoint;
+mod catch;
 mod error;
 mod event;
 mod frame;
@@ -15,6 +16,7 @@ mod inspect;
 mod session;
 mod step;
 
+pub use catch::Catch;
 pub use error::Error;
 pub use event::{Event, Exit, Resume, Stop};
 pub use frame::{Frame, HostFrame, WasmFrame};

@@ -7,7 +7,7 @@ mod disassemble;
 
 use std::fmt::Write as _;
 
-use debugger::{Frame, Paused, Stop, Value, WasmFrame};
+use debugger::{Catch, Frame, Paused, Stop, Value, WasmFrame};
 
 use crate::address_space::AddressSpace;
 use crate::frame_image::module_index;
@@ -22,6 +22,7 @@ pub(crate) enum Command {
     Locals(usize),
     Disassemble(usize),
     Modules,
+    Catch(Catch),
     Exit,
 }
 
@@ -33,6 +34,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("locals", "[FRAME]", "the Wasm locals of a frame"),
     ("disassemble", "[FRAME]", "the code around a frame's PC as WAT"),
     ("modules", "", "the modules that are loaded, and where they are"),
+    ("catch", "WHICH", "which exceptions stop the program: uncaught, throw, all (thrown again too), off"),
     ("exit", "", "end the program and the session"),
 ];
 
@@ -66,6 +68,16 @@ impl Command {
         };
         let rest: Vec<&str> = words.collect();
         let usage = || format!("Usage: monitor {name} {arguments}\n");
+        if *name == "catch" {
+            let choice = match rest.as_slice() {
+                ["uncaught"] => Catch::Uncaught,
+                ["throw"] => Catch::Throw,
+                ["all"] => Catch::All,
+                ["off"] => Catch::Off,
+                _ => return Err(usage()),
+            };
+            return Ok(Self::Catch(choice));
+        }
         let frame = match (rest.as_slice(), arguments.is_empty()) {
             ([], _) => 0,
             ([number], false) => number.parse().map_err(|_| usage())?,
@@ -83,7 +95,7 @@ impl Command {
     }
 
     /// The answer of a stopped guest.
-    pub(crate) fn answer(self, paused: &Paused<'_>, space: &AddressSpace) -> String {
+    pub(crate) fn answer(self, paused: &mut Paused<'_>, space: &AddressSpace) -> String {
         match self {
             Self::Help | Self::Exit => help(),
             Self::Why => why(paused),
@@ -91,7 +103,22 @@ impl Command {
             Self::Locals(frame) => with_wasm_frame(paused, frame, locals),
             Self::Disassemble(frame) => with_wasm_frame(paused, frame, disassembly),
             Self::Modules => modules(paused, space),
+            Self::Catch(choice) => {
+                paused.catch_exceptions(choice);
+                catching(choice).to_owned()
+            }
         }
+    }
+}
+
+fn catching(choice: Catch) -> &'static str {
+    match choice {
+        Catch::Off => "Exceptions do not stop the program.\n",
+        Catch::Uncaught => "Exceptions that nothing catches stop the program.\n",
+        Catch::Throw => {
+            "Exceptions stop the program where they are thrown first, and where nothing catches them.\n"
+        }
+        Catch::All => "Exceptions stop the program wherever they are thrown, also again.\n",
     }
 }
 
@@ -104,6 +131,11 @@ fn why(paused: &Paused<'_>) -> String {
         Stop::Interrupt { in_host_call: true } => "interrupted in a call of the host".to_owned(),
         Stop::Trap { code, message } if message.contains(&code.to_string()) => message.clone(),
         Stop::Trap { code, message } => format!("wasm trap: {code}: {message}"),
+        Stop::Exception { caught, rethrown, message } => {
+            let thrown = if *rethrown { "thrown again" } else { "thrown" };
+            let end = if *caught { "and will be caught" } else { "and nothing catches it" };
+            format!("exception {message} is {thrown}, {end}")
+        }
         Stop::HostError { message } => format!("error of the host: {message}"),
         other => format!("{other:?}"),
     };

@@ -7,6 +7,8 @@
 //! | out of bounds, call stack exhausted | SIGSEGV |
 //! | integer division and conversion | SIGFPE |
 //! | `unreachable`, bad indirect call | SIGILL |
+//! | an exception that is caught | SIGTRAP |
+//! | an exception that is not, as `std::terminate` does | SIGABRT |
 //! | an error of the host | SIGABRT |
 //!
 //! Why is a conversion of NaN a SIGFPE? C calls it undefined and x86 gives a number, but the guest ends either way, and
@@ -53,7 +55,7 @@ pub(crate) fn of_stop(stop: &Stop) -> Reason {
         Stop::Start | Stop::Breakpoint { .. } | Stop::Step => signal::TRAP,
         Stop::Interrupt { .. } => signal::INT,
         Stop::Trap { code, .. } => of_trap(*code),
-        Stop::HostError { .. } => signal::ABRT,
+        Stop::HostError { .. } | Stop::Exception { caught: false, .. } => signal::ABRT,
         // Whatever else stops a guest is no fault of the program.
         _ => signal::TRAP,
     };

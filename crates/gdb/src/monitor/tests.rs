@@ -12,6 +12,15 @@ fn commands_have_arguments_and_short_names() {
 }
 
 #[test]
+fn catch_takes_one_of_its_words() {
+    assert_eq!(Command::parse("catch throw"), Ok(Command::Catch(Catch::Throw)));
+    assert_eq!(Command::parse("catch off"), Ok(Command::Catch(Catch::Off)));
+    for wrong in ["catch", "catch me", "catch all off"] {
+        assert_eq!(Command::parse(wrong), Err("Usage: monitor catch WHICH\n".to_owned()));
+    }
+}
+
+#[test]
 fn wrong_commands_are_explained() {
     let unknown = "Unknown monitor command `frobnicate`; `monitor help` lists them all.\n";
     assert_eq!(Command::parse("frobnicate"), Err(unknown.to_owned()));

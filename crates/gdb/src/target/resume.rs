@@ -46,7 +46,7 @@ impl Target<'_> {
 
     /// Whether a signal for the guest ends it. A guest that trapped ends anyway when it goes on, by its own signal.
     fn is_ended_by(&self, number: u8) -> bool {
-        let has_trapped = matches!(self.debuggee.stop(), Some(Stop::Trap { .. } | Stop::HostError { .. }));
+        let has_trapped = self.debuggee.stop().is_some_and(Stop::is_fatal);
         !has_trapped && !signal::is_ignored(number)
     }
 }
