@@ -628,3 +628,86 @@ fn casts_see_an_objects_own_type() {
         assert_eq!(outcome, i32s(&[0b100_1001, 0b100_1011, 0b100_1100, 0b101_0000, 0b110_0000, 4, 0]));
     }
 }
+
+#[test]
+fn exceptions_hold_objects_and_are_held() {
+    let wat = with_prelude(
+        r#"(tag $tag (param i32 eqref (ref null $box)))
+           (global $kept (mut exnref) (ref.null exn))
+           (table $table 2 exnref)
+           (func $throw (param i32)
+             (throw $tag (local.get 0) (call $box (i32.add (local.get 0) (i32.const 1)))
+               (call $box (i32.add (local.get 0) (i32.const 2)))))
+           (func $catch (param i32) (result (ref exn)) (local $caught exnref)
+             (block $caught (result i32 eqref (ref null $box) (ref exn))
+               (try_table (catch_ref $tag $caught) (call $waste) (call $throw (local.get 0)) (call $waste))
+               unreachable)
+             (call $waste)
+             (local.set $caught) (drop) (drop) (drop)
+             (ref.as_non_null (local.get $caught)))
+           (func $sum (param exnref) (result i32) (local i32)
+             (block $caught (result i32 eqref (ref null $box))
+               (try_table (catch $tag $caught) (call $waste) (throw_ref (local.get 0)))
+               unreachable)
+             (call $waste)
+             (struct.get $box $value)
+             (local.set 1)
+             (call $open)
+             (i32.mul (i32.const 100))
+             (i32.add (local.get 1))
+             (local.set 1)
+             (i32.mul (i32.const 10000))
+             (i32.add (local.get 1)))
+           (func (export "run") (result i32 i32 i32) (local $local exnref)
+             (local.set $local (call $catch (i32.const 1)))
+             (global.set $kept (call $catch (i32.const 2)))
+             (table.set $table (i32.const 1) (call $catch (i32.const 3)))
+             (call $waste)
+             (call $sum (local.get $local))
+             (call $sum (global.get $kept))
+             (call $sum (table.get $table (i32.const 1))))"#,
+    );
+    assert_eq!(run(&wat), i32s(&[1_02_03, 2_03_04, 3_04_05]));
+}
+
+#[test]
+fn an_older_try_keeps_the_exception_that_it_throws_again() {
+    let wat = with_prelude(
+        r#"(tag $tag (param eqref))
+           (func $inner
+             try (throw $tag (call $box (i32.const 8)))
+             catch $tag (drop) (call $waste) (rethrow 0)
+             end)
+           (func (export "run") (result i32)
+             try (result eqref) (call $inner) (ref.null eq)
+             catch $tag (call $waste)
+             end
+             (call $open))"#,
+    );
+    assert_eq!(run(&wat), i32s(&[8]));
+}
+
+#[test]
+fn an_exception_of_the_host_is_opened_like_an_object() {
+    let wat = with_prelude(
+        r#"(tag $tag (param i32 eqref))
+           (func (export "waste") (call $waste))
+           (func (export "throw") (throw $tag (i32.const 6) (call $box (i32.const 7))))"#,
+    );
+    for mode in MODES {
+        let mut program = Program::new(&engine(mode, 1 << 20, true), mode, &wat, &Linker::new());
+        let Err(Failure::Exception(exception)) = program.call("throw", &[]) else { panic!("it throws") };
+        program.call("waste", &[]).expect("it returns");
+        let store = &mut program.store;
+        let eqref = ValueType::Ref(RefType::nullable(HeapType::Eq));
+        let opened = store.object(exception).expect("alive");
+        assert_eq!(opened.kind, ObjectKind::Exception(vec![ValueType::I32, eqref]));
+        assert_eq!(store.field(exception, 0), Ok(Value::I32(6)));
+        let boxed = object_of(store.field(exception, 1).expect("a value"));
+        assert_eq!(store.field(boxed, 0), Ok(Value::I32(7)));
+        store.release(boxed);
+        store.release(exception);
+        store.collect_garbage();
+        assert_eq!(store.heap_statistics().live, 0);
+    }
+}
