@@ -54,13 +54,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let whole = store.heap_statistics();
         writeln!(
             out,
-            "{tier:?}: {} MiB made in {elapsed:?}, {} collections, {} MiB alive; longest pause {:?}, \
-             {:?} in all; a whole collection at once {:?}",
+            "{tier:?}: {} MiB made in {elapsed:?}, {} collections, {} MiB alive; {} pauses, {:?} on \
+             average, {:?} at the longest; a whole collection at once {:?}",
             incremental.allocated >> 20,
             incremental.collections,
             incremental.live >> 20,
+            incremental.pauses,
+            incremental.collecting / u32::try_from(incremental.pauses)?.max(1),
             incremental.longest_pause,
-            incremental.collecting,
             whole.collecting - incremental.collecting,
         )?;
     }

@@ -61,6 +61,8 @@ pub struct HeapStatistics {
     pub used: usize,
     /// Bytes of the objects that the last collection found alive.
     pub live: u64,
+    /// How often the program waited for a part of a collection.
+    pub pauses: u64,
     /// The longest time that the program waited for a part of a collection.
     pub longest_pause: Duration,
     /// The time of all parts of collections.
@@ -311,6 +313,7 @@ impl Heap {
     }
 
     fn note_pause(&mut self, pause: Duration) {
+        self.statistics.pauses += 1;
         self.statistics.longest_pause = self.statistics.longest_pause.max(pause);
         self.statistics.collecting += pause;
     }

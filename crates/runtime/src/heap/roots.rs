@@ -6,6 +6,7 @@
 
 use crate::value::GcRef;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// One entry of the table.
 struct Root {
@@ -17,9 +18,15 @@ struct Root {
     holders: u32,
 }
 
+/// The first serial number of the next store's entries, so that names of one store are none of another's.
+static SERIALS: AtomicU32 = AtomicU32::new(0);
+/// How far apart they are.
+const SERIALS_APART: u32 = 1 << 16;
+
 /// All references that the host holds.
-#[derive(Default)]
 pub(crate) struct Roots {
+    /// The serial number of new entries.
+    serial: u32,
     entries: Vec<Root>,
     free: Vec<u32>,
     by_object: HashMap<u64, u32>,
@@ -36,6 +43,19 @@ pub(crate) struct RootMark {
     scopes: u32,
 }
 
+impl Default for Roots {
+    fn default() -> Self {
+        Self {
+            serial: SERIALS.fetch_add(SERIALS_APART, Ordering::Relaxed),
+            entries: Vec::new(),
+            free: Vec::new(),
+            by_object: HashMap::new(),
+            given: Vec::new(),
+            scopes: 0,
+        }
+    }
+}
+
 impl Roots {
     /// Gives out the name of an object.
     pub(crate) fn acquire(&mut self, bits: u64) -> GcRef {
@@ -46,7 +66,7 @@ impl Roots {
 
     fn add(&mut self, bits: u64) -> u32 {
         let root = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(Root { serial: 0, bits: 0, holders: 0 });
+            self.entries.push(Root { serial: self.serial, bits: 0, holders: 0 });
             crate::module::narrow(self.entries.len() - 1)
         });
         self.entries[root as usize].bits = bits;
@@ -145,6 +165,10 @@ mod tests {
         roots.release(one);
         assert_eq!((roots.get(one), roots.objects().count()), (None, 0));
         assert_ne!(roots.acquire(16), one);
+        assert_eq!(Roots::default().get(one), None);
+        let mut other = Roots::default();
+        other.acquire(16);
+        assert_eq!(other.get(roots.acquire(16)), None, "a name of another store");
     }
 
     #[test]
