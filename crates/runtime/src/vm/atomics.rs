@@ -18,33 +18,50 @@ mod outcome {
     pub(super) const TIMED_OUT: u32 = 2;
 }
 
-/// Runs `work` with the store and the memory, after it was checked that there is something of `size` bytes at `at`.
+/// What an operator names: the memory, and a place of so many bytes in it.
+#[derive(Clone, Copy)]
+struct Place {
+    memory: u32,
+    at: u64,
+    size: u64,
+}
+
+impl Place {
+    /// Why the place cannot be used.
+    fn fault(self, memory: &Memory) -> Option<TrapCode> {
+        if self.at.checked_add(self.size).is_none_or(|end| end > memory.length()) {
+            return Some(TrapCode::MemoryOutOfBounds);
+        }
+        (self.at % self.size != 0).then_some(TrapCode::UnalignedAtomic)
+    }
+}
+
+/// Runs `work` with the store and the memory, unless the operator traps.
 fn run(
     builtin: Builtin,
     (vmctx, pc, fp): (usize, usize, usize),
-    memory: u32,
-    (at, size): (u64, u64),
+    place: Place,
     work: impl FnOnce(&mut Store, &Arc<Memory>) -> Result<u32, Failure>,
 ) -> u32 {
     // SAFETY: compiled code passes its own vmctx.
     let instance = unsafe { VmContext::instance_of(vmctx) } as usize;
     serve(in_builtin(builtin, pc, fp), |store| {
-        let memory = store.memory_of(instance, memory).map(Arc::clone);
+        let memory = store.memory_of(instance, place.memory).map(Arc::clone);
         let memory = memory.ok_or_else(|| Failure::Host("no such memory".into()))?;
-        if at.checked_add(size).is_none_or(|end| end > memory.length()) {
-            return Err(store.trap_failure(TrapCode::MemoryOutOfBounds));
-        }
-        if at % size != 0 {
-            return Err(store.trap_failure(TrapCode::UnalignedAtomic));
+        let waits = builtin != Builtin::AtomicNotify;
+        let unshared = (waits && !memory.shared()).then_some(TrapCode::ExpectedSharedMemory);
+        if let Some(code) = place.fault(&memory).or(unshared) {
+            // The store has its memory to itself again while a debugger looks at the trap.
+            drop(memory);
+            return Err(store.trap_failure(code));
         }
         work(store, &memory)
     })
 }
 
 pub(super) extern "C" fn notify(vmctx: usize, pc: usize, fp: usize, memory: u32, at: u64, count: u32) -> u32 {
-    run(Builtin::AtomicNotify, (vmctx, pc, fp), memory, (at, 4), |_, memory| {
-        Ok(memory.waiters().notify(at, count))
-    })
+    let place = Place { memory, at, size: 4 };
+    run(Builtin::AtomicNotify, (vmctx, pc, fp), place, |_, memory| Ok(memory.waiters().notify(at, count)))
 }
 
 pub(super) extern "C" fn wait32(
@@ -56,7 +73,8 @@ pub(super) extern "C" fn wait32(
     expected: u32,
     timeout: i64,
 ) -> u32 {
-    run(Builtin::AtomicWait32, (vmctx, pc, fp), memory, (at, 4), |store, memory| {
+    let place = Place { memory, at, size: 4 };
+    run(Builtin::AtomicWait32, (vmctx, pc, fp), place, |store, memory| {
         wait(store, memory, at, timeout, |memory| memory.load32(at) == Some(expected))
     })
 }
@@ -70,7 +88,8 @@ pub(super) extern "C" fn wait64(
     expected: u64,
     timeout: i64,
 ) -> u32 {
-    run(Builtin::AtomicWait64, (vmctx, pc, fp), memory, (at, 8), |store, memory| {
+    let place = Place { memory, at, size: 8 };
+    run(Builtin::AtomicWait64, (vmctx, pc, fp), place, |store, memory| {
         wait(store, memory, at, timeout, |memory| memory.load64(at) == Some(expected))
     })
 }
@@ -83,9 +102,6 @@ fn wait(
     timeout: i64,
     still: impl FnOnce(&Memory) -> bool,
 ) -> Result<u32, Failure> {
-    if !memory.shared() {
-        return Err(store.trap_failure(TrapCode::ExpectedSharedMemory));
-    }
     // A deadline that the clock cannot tell never comes.
     let timeout = u64::try_from(timeout).ok().map(Duration::from_nanos);
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
