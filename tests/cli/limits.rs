@@ -1,5 +1,8 @@
 //! Limits on the command line: beyond one of them is an outcome of the guest or a line of ours, never an abort.
 
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
 use anyhow::Result;
 
 use crate::{file, stderr, stdout, text, wasm_gdbserver};
@@ -13,10 +16,12 @@ const GROWING: &str = r#"(module (memory 1) (table 1 funcref)
 
 /// Runs an export with a parameter; returns the exit status, what it printed, and what we said.
 fn invoke(options: &[&str], export: &str, argument: &str) -> Result<(Option<i32>, String, String)> {
-    let path = file("growing.wat", GROWING.as_bytes())?;
+    // Written once: all tests run it at the same time.
+    static PATH: LazyLock<PathBuf> =
+        LazyLock::new(|| file("growing.wat", GROWING.as_bytes()).expect("a file of our own"));
     let mut words = vec!["run"];
     words.extend(options);
-    words.extend(["--invoke", export, text(&path), argument]);
+    words.extend(["--invoke", export, text(&PATH), argument]);
     let output = wasm_gdbserver(&words)?;
     Ok((output.status.code(), stdout(&output).trim_end().to_owned(), stderr(&output)))
 }
@@ -55,6 +60,28 @@ fn the_stack_is_as_deep_as_was_asked_for() -> Result<()> {
     let (status, _, said) = invoke(&["--max-stack", "99999999G"], "deep", "1")?;
     assert_eq!(status, Some(1), "{said}");
     assert!(!said.contains("panicked"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn the_heap_is_as_large_as_was_asked_for() -> Result<()> {
+    let module = r#"(module (type $list (struct (field (ref null $list)) (field i64)))
+        (func (export "make") (param i32) (local (ref null $list))
+          (loop $again
+            (local.set 1 (struct.new $list (local.get 1) (i64.const 1)))
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#;
+    let path = file("heap.wat", module.as_bytes())?;
+    let make = |options: &[&str]| {
+        let mut words = vec!["run"];
+        words.extend(options);
+        words.extend(["--invoke", "make", text(&path), "100000"]);
+        wasm_gdbserver(&words)
+    };
+    let output = make(&[])?;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = make(&["--max-heap", "1M"])?;
+    assert_eq!(output.status.code(), Some(134), "{}", stderr(&output));
+    assert!(stderr(&output).contains("garbage-collected heap exhausted"), "{}", stderr(&output));
     Ok(())
 }
 

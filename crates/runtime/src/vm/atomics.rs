@@ -32,7 +32,7 @@ impl Place {
         if self.at.checked_add(self.size).is_none_or(|end| end > memory.length()) {
             return Some(TrapCode::MemoryOutOfBounds);
         }
-        (self.at % self.size != 0).then_some(TrapCode::UnalignedAtomic)
+        (!self.at.is_multiple_of(self.size)).then_some(TrapCode::UnalignedAtomic)
     }
 }
 
