@@ -33,7 +33,7 @@ const KEPT: &[(&str, &str)] = &[
     ("anyhow", "wasm-gdbserver"),
 ];
 
-/// Words in the code that one room keeps to itself.
+/// Words in the code that one room keeps to itself. A room's tests may be anybody's peer.
 const KEPT_WORDS: &[(&str, &str)] = &[
     ("wasmparser::Validator", "runtime"),
     ("wasmparser::FuncValidator", "runtime"),
@@ -190,7 +190,8 @@ fn complain_of_source(path: &str, text: &str) -> Vec<String> {
     }
     let own = ARROWS.iter().map(|(name, _)| *name).find(|name| path.starts_with(&folder_of(name)));
     for (word, keeper) in KEPT_WORDS {
-        if code.contains(word) && own.is_some_and(|own| own != *keeper) {
+        let is_test = path.contains("/tests/");
+        if code.contains(word) && !is_test && own.is_some_and(|own| own != *keeper) {
             complain(format!("names {word}, which belongs to {keeper}"));
         }
     }
@@ -323,4 +324,5 @@ fn a_source_out_of_style_is_seen() {
     assert_eq!(complaints("crates/gdb/src/a.rs", socket), 1);
     assert_eq!(complaints("server/src/serve.rs", socket), 0);
     assert_eq!(complaints("tests/src/rsp.rs", socket), 0);
+    assert_eq!(complaints("crates/wasi/tests/calls.rs", socket), 0);
 }
