@@ -35,6 +35,10 @@ spec *words:
 fuzz target seconds="60":
     cd tests/fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --sanitizer none {{target}} -- -max_total_time={{seconds}}
 
+# How fast programs run and compile, compared with Wasmtime. `just bench quick` takes two rounds instead of seven.
+bench *args:
+    sh scripts/bench.sh {{args}}
+
 doc:
     cargo doc --workspace --no-deps
 

@@ -372,6 +372,7 @@ impl Store {
         let data = &self.instances[instance];
         for (index, memory) in (0..).zip(&data.memories) {
             pointers.push((layout.memory(index), self.memories[*memory].view_address()));
+            pointers.push((layout.memory_base(index), self.memories[*memory].base()));
         }
         for (index, table) in (0..).zip(&data.tables) {
             pointers.push((layout.table(index), self.tables[*table].view_address()));

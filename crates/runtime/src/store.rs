@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::exception::TagData;
 use crate::heap::{Heap, Roots, object_address};
 use crate::instance::InstanceData;
-use crate::jit::{CodeMemory, Compiled, FunctionCode, compile_function};
+use crate::jit::{CodeMemory, CodePages, Compiled, FunctionCode, compile_function};
 use crate::memory::MemoryBytes;
 use crate::module::{Module, narrow};
 use crate::trap::{Failure, HostError, TrapCode};
@@ -86,6 +86,7 @@ pub struct Store {
 #[derive(Clone, Debug)]
 pub struct InterruptHandle {
     limits: Arc<Limits>,
+    pages: CodePages,
 }
 
 impl InterruptHandle {
@@ -93,6 +94,7 @@ impl InterruptHandle {
     /// function; that may ask [`Caller::interrupted`].
     pub fn interrupt(&self) {
         self.limits.request(Limits::INTERRUPT);
+        self.pages.forbid();
     }
 
     /// Whether somebody asked, and nothing has stopped for it yet.
@@ -175,7 +177,7 @@ impl Store {
     /// Something with which another thread can interrupt the guest.
     #[must_use]
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle { limits: Arc::clone(&self.limits) }
+        InterruptHandle { limits: Arc::clone(&self.limits), pages: self.code.pages().clone() }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -223,7 +225,8 @@ impl Store {
         }
         let info = Arc::clone(loaded.module.info());
         let compiled = compile_function(&self.engine, &info, info.imported.functions + defined)?;
-        self.adopt(module, defined, compiled)
+        let adopted = self.adopt(module, vec![(defined, compiled)])?;
+        adopted.into_iter().next().ok_or_else(|| Error::Limit("the code was not placed".into()))
     }
 
     /// The code of a defined function if it was compiled.
@@ -276,10 +279,14 @@ impl Store {
             };
             threads.into_iter().map(join).collect::<Result<Vec<_>, Error>>()
         })?;
-        for (defined, code) in compiled.into_iter().flatten() {
-            self.adopt(index, defined, code)?;
-        }
+        self.adopt(index, compiled.into_iter().flatten().collect())?;
         Ok(())
+    }
+
+    /// Bytes of machine code of all functions that were compiled.
+    #[must_use]
+    pub fn code_size(&self) -> u64 {
+        self.code.size()
     }
 
     /// A type of host function's thunk and a place among the store's host functions; returns the new index.
@@ -368,19 +375,27 @@ impl Store {
         }
     }
 
-    /// Publishes a function's code, and makes all instances of its module use it.
-    fn adopt(&mut self, module: usize, defined: u32, compiled: Compiled) -> Result<Arc<FunctionCode>, Error> {
+    /// Publishes the code of defined functions, and makes all instances of their module use it.
+    fn adopt(
+        &mut self,
+        module: usize,
+        compiled: Vec<(u32, Compiled)>,
+    ) -> Result<Vec<Arc<FunctionCode>>, Error> {
         let info = Arc::clone(self.modules[module].module.info());
-        let code = self.code.publish_function(module, info.imported.functions + defined, compiled)?;
-        if let Some(place) = self.modules[module].functions.get_mut(defined as usize) {
-            *place = Some(Arc::clone(&code));
+        let offsets = VmOffsets::new(&info);
+        let imported = info.imported.functions;
+        let published = self.code.publish_functions(module, imported, compiled)?;
+        for code in &published {
+            let defined = code.function - imported;
+            if let Some(place) = self.modules[module].functions.get_mut(defined as usize) {
+                *place = Some(Arc::clone(code));
+            }
+            for instance in self.instances.iter_mut().filter(|instance| instance.module == module) {
+                instance.vmctx.set_pointer(offsets.defined_function(defined), code.start);
+            }
+            self.arm_breakpoints_of(code);
         }
-        let offset = VmOffsets::new(&info).defined_function(defined);
-        for instance in self.instances.iter_mut().filter(|instance| instance.module == module) {
-            instance.vmctx.set_pointer(offset, code.start);
-        }
-        self.arm_breakpoints_of(&code);
-        Ok(code)
+        Ok(published)
     }
 
     /// The program point at `pc` of a module, or the next one in the same function; compiles the function.

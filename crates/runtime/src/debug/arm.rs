@@ -2,7 +2,7 @@
 //! stepped through.
 
 use crate::jit::FunctionCode;
-use crate::store::Store;
+use crate::store::{LoadedModule, Store};
 use crate::unwind::{RawFrame, caller_of};
 use crate::vm::Limits;
 use frame_table::ModulePc;
@@ -104,7 +104,14 @@ impl Store {
         }
     }
 
-    /// At a function's entry or a loop header, with something requested: the next operator is to stop.
+    /// In the signal handler: an interrupt stopped the guest's thread somewhere in Wasm code. The next loop header or
+    /// function entry is to stop.
+    pub(crate) fn arm_loops(&mut self) {
+        let arm = self.debug.hook.is_some();
+        self.code_mut().allow(arm);
+    }
+
+    /// At a function's entry or after a host call, with something requested: the next operator is to stop.
     pub(crate) fn arm_for_request(&mut self, pc: usize) {
         if let Some(code) = self.code().function_at(pc).cloned() {
             self.arm_function(&code);
@@ -124,6 +131,11 @@ impl Store {
     pub(super) fn disarm_all(&mut self) {
         let armed = std::mem::take(&mut self.debug.armed);
         self.rearm(armed.into_values());
+        if self.code().loops_armed() && !self.limits().requested(Limits::INTERRUPT) {
+            let all = self.modules.iter().flat_map(LoadedModule::compiled);
+            let lasting = all.flat_map(|code| self.lasting_sites(code)).collect();
+            self.code_mut().disarm_loops(&lasting);
+        }
     }
 
     /// Arms of these functions what is to be armed whether or not somebody steps, and nothing else.

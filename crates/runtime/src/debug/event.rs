@@ -1,6 +1,7 @@
 //! What a hook is told, and telling it.
 
 use super::WatchHit;
+use crate::engine::Tier;
 use crate::instance::Instance;
 use crate::store::Store;
 use crate::trap::{Failure, TrapCode};
@@ -90,6 +91,16 @@ impl Store {
             self.disarm_all();
         }
         self.begin_watched();
+        Ok(())
+    }
+
+    /// At a function's entry, with something requested.
+    pub(crate) fn at_entry(&mut self, pc: usize) -> Result<(), Failure> {
+        match self.engine().config().tier {
+            Tier::Debug => self.arm_for_request(pc),
+            // There may be no point to stop at.
+            Tier::Run => self.at_point()?,
+        }
         Ok(())
     }
 

@@ -1,12 +1,15 @@
 //! Executable memory of a store: what was put into it, and which code an address belongs to.
 #![expect(unsafe_code, reason = "patches published code and frees it with the store")]
 
-use super::compile::{Compiled, StackMap};
+use super::compile::{Compiled, Relocation, StackMap, Target};
 use super::handler::TrySite;
+use super::pages::CodePages;
 use super::patch::{self, Edit};
 use super::{libcalls, stub, thunk};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::module::narrow;
+use crate::translate::Callee;
 use crate::trap::TrapCode;
 use crate::unwind::{HostEntries, lazy_compile_address};
 use crate::value::FuncType;
@@ -14,14 +17,25 @@ use crate::vm::Builtin;
 use cranelift_codegen::ir::Signature;
 use cranelift_codegen::isa::CallConv;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift_module::{Module as _, ModuleReloc, default_libcall_names};
+use cranelift_module::{FuncId, Module as _, ModuleReloc, ModuleRelocTarget, default_libcall_names};
 use frame_table::{FrameTable, ModulePc, TextOffset};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Address space for code. A call of the breakpoint thunk reaches 2 GiB.
 const ARENA: usize = 1 << 30;
+
+/// Functions start at multiples of this.
+const FUNCTION_ALIGNMENT: usize = 16;
+
+/// A place in what was defined in the `JITModule`.
+#[derive(Clone, Copy)]
+struct Location {
+    blob: FuncId,
+    offset: u32,
+    address: usize,
+}
 
 /// What is at an address of the arena.
 #[derive(Clone)]
@@ -51,7 +65,7 @@ pub(crate) struct FunctionCode {
 impl FunctionCode {
     /// An address in the code as an offset.
     pub(crate) fn offset(&self, pc: usize) -> TextOffset {
-        TextOffset(crate::module::narrow(pc.wrapping_sub(self.start)))
+        TextOffset(narrow(pc.wrapping_sub(self.start)))
     }
 
     /// Why the instruction at `pc` traps.
@@ -96,6 +110,11 @@ pub(crate) struct CodeMemory {
     /// By start address: the end, and what it is.
     registry: BTreeMap<usize, (usize, CodeKind)>,
     arena: Range<usize>,
+    pages: CodePages,
+    /// The addresses that the sites of all loops return to, ascending.
+    loops: Vec<usize>,
+    /// While they are armed, nothing but `disarm_loops` disarms one.
+    loops_armed: bool,
     hosts: HostEntries,
     entries: HashMap<FuncType, usize>,
     host_thunks: HashMap<FuncType, usize>,
@@ -103,6 +122,12 @@ pub(crate) struct CodeMemory {
     breakpoint: usize,
     /// How often published code was changed.
     publications: u64,
+    /// Thunks that code calls by name.
+    thunks: HashMap<Callee, Location>,
+    /// Of each module's defined functions: the code, or the stub while there is none.
+    functions: Vec<Vec<Location>>,
+    /// Bytes of functions' code, thunks and stubs left out.
+    code_size: u64,
 }
 
 impl CodeMemory {
@@ -118,78 +143,143 @@ impl CodeMemory {
             jit: Some(JITModule::new(builder)),
             registry: BTreeMap::new(),
             arena: 0..0,
+            pages: CodePages::default(),
+            loops: Vec::new(),
+            loops_armed: false,
             hosts,
             entries: HashMap::new(),
             host_thunks: HashMap::new(),
             builtins: Box::default(),
             breakpoint: 0,
             publications: 0,
+            thunks: HashMap::new(),
+            functions: Vec::new(),
+            code_size: 0,
         };
-        let (bytes, alignment) = thunk::breakpoint(engine, hosts.breakpoint)?;
-        memory.breakpoint = memory.publish(&bytes, alignment, &[], CodeKind::Glue)?;
+        memory.breakpoint = memory.publish_preserving(hosts.breakpoint)?.address;
         // The first allocation is at the start of the arena.
         memory.arena = memory.breakpoint..memory.breakpoint + ARENA;
+        let entry = memory.publish_preserving(hosts.function_entry)?;
+        memory.thunks.insert(Callee::FunctionEntry, entry);
         let mut builtins = Vec::new();
         for builtin in Builtin::ALL {
             let (bytes, alignment) = thunk::builtin(engine, *builtin, (hosts.builtin)(*builtin))?;
-            builtins.push(memory.publish(&bytes, alignment, &[], CodeKind::Glue)?);
+            builtins.push(memory.publish(&bytes, alignment)?.address);
         }
         memory.builtins = builtins.into();
         Ok(memory)
     }
 
-    fn publish(
-        &mut self,
-        bytes: &[u8],
-        alignment: u64,
-        relocs: &[ModuleReloc],
-        kind: CodeKind,
-    ) -> Result<usize, Error> {
-        self.publish_with(bytes, alignment, relocs, |_| kind)
+    /// Puts a thunk or stubs into executable memory.
+    fn publish(&mut self, bytes: &[u8], alignment: u64) -> Result<Location, Error> {
+        let blob = self.declare()?;
+        let address = self.place(blob, bytes, alignment, &[])?;
+        self.registry.insert(address, (address + bytes.len(), CodeKind::Glue));
+        Ok(Location { blob, offset: 0, address })
     }
 
-    fn publish_with(
+    /// A thunk that keeps all registers.
+    fn publish_preserving(&mut self, host: usize) -> Result<Location, Error> {
+        let (bytes, alignment) = thunk::preserving(&self.engine, host)?;
+        self.publish(&bytes, alignment)
+    }
+
+    fn jit(&mut self) -> Result<&mut JITModule, Error> {
+        self.jit.as_mut().ok_or_else(|| Error::Limit("the store is gone".into()))
+    }
+
+    fn declare(&mut self) -> Result<FuncId, Error> {
+        self.jit()?.declare_anonymous_function(&Signature::new(CallConv::Tail)).map_err(not_placed)
+    }
+
+    /// Copies bytes into executable memory. Each time takes pages of its own.
+    fn place(
         &mut self,
+        blob: FuncId,
         bytes: &[u8],
         alignment: u64,
         relocs: &[ModuleReloc],
-        kind: impl FnOnce(usize) -> CodeKind,
     ) -> Result<usize, Error> {
-        let failed =
-            |error: cranelift_module::ModuleError| Error::Limit(format!("cannot place code: {error}"));
-        let jit = self.jit.as_mut().ok_or_else(|| Error::Limit("the store is gone".into()))?;
-        let id = jit.declare_anonymous_function(&Signature::new(CallConv::Tail)).map_err(failed)?;
-        jit.define_function_bytes(id, alignment, bytes, relocs).map_err(failed)?;
-        jit.finalize_definitions().map_err(failed)?;
-        let start = jit.get_finalized_function(id).expose_provenance();
-        self.registry.insert(start, (start + bytes.len(), kind(start)));
+        let jit = self.jit()?;
+        jit.define_function_bytes(blob, alignment, bytes, relocs).map_err(not_placed)?;
+        jit.finalize_definitions().map_err(not_placed)?;
+        let start = jit.get_finalized_function(blob).expose_provenance();
+        self.pages.add(start..start + bytes.len());
         Ok(start)
     }
 
-    /// Puts a compiled function into executable memory.
-    pub(crate) fn publish_function(
+    /// Puts compiled functions of a module into executable memory, side by side. The numbers are those of defined
+    /// functions; `imported` is how many there are before them.
+    pub(crate) fn publish_functions(
         &mut self,
         module: usize,
-        function: u32,
-        compiled: Compiled,
-    ) -> Result<Arc<FunctionCode>, Error> {
-        let Compiled { bytes, relocs, alignment, traps, sites, stack_maps, frame, tries } = compiled;
-        let frame = FrameTable::new(frame);
-        let mut code = None;
-        self.publish_with(&bytes, alignment, &relocs, |start| {
-            let published = FunctionCode { module, function, start, frame, traps, sites, stack_maps, tries };
-            let published = Arc::new(published);
-            code = Some(Arc::clone(&published));
-            CodeKind::Function(published)
-        })?;
-        code.ok_or_else(|| Error::Limit("the code was not placed".into()))
+        imported: u32,
+        functions: Vec<(u32, Compiled)>,
+    ) -> Result<Vec<Arc<FunctionCode>>, Error> {
+        let blob = self.declare()?;
+        let stubs: Vec<Location> = self.functions[module].clone();
+        let alignment =
+            functions.iter().map(|(_, compiled)| u64::from(compiled.alignment)).max().unwrap_or(1);
+        let mut bytes = Vec::new();
+        for (defined, compiled) in &functions {
+            // At least one byte between functions: an address just behind one of them belongs to no other.
+            let at = (bytes.len() + 1).next_multiple_of(FUNCTION_ALIGNMENT.max(compiled.alignment as usize));
+            bytes.resize(at, patch::FILLER);
+            bytes.extend_from_slice(&compiled.bytes);
+            self.functions[module][*defined as usize] = Location { blob, offset: narrow(at), address: 0 };
+        }
+        let mut relocs = Vec::new();
+        for (defined, compiled) in &functions {
+            let at = self.functions[module][*defined as usize].offset;
+            relocs.extend(compiled.relocs.iter().map(|reloc| self.module_reloc(module, at, reloc)));
+        }
+        let start = self.place(blob, &bytes, alignment, &relocs)?;
+        self.code_size += bytes.len() as u64;
+        let mut published = Vec::new();
+        let mut redirected = Vec::new();
+        for (defined, compiled) in functions {
+            let Compiled { bytes, traps, sites, loops, stack_maps, frame, tries, .. } = compiled;
+            let location = &mut self.functions[module][defined as usize];
+            location.address = start + location.offset as usize;
+            let start = location.address;
+            redirected.extend(Edit::stub(stubs[defined as usize].address, start));
+            self.loops.extend(loops.iter().map(|site| start + *site as usize));
+            let function = imported + defined;
+            let frame = FrameTable::new(frame);
+            let code = FunctionCode { module, function, start, frame, traps, sites, stack_maps, tries };
+            let code = Arc::new(code);
+            self.registry.insert(start, (start + bytes.len(), CodeKind::Function(Arc::clone(&code))));
+            published.push(code);
+        }
+        self.patch(redirected);
+        Ok(published)
     }
 
-    /// Makes stubs for `count` functions; returns the address of each.
+    /// A relocation of a function that is placed at `at` of what is being defined.
+    fn module_reloc(&self, module: usize, at: u32, reloc: &Relocation) -> ModuleReloc {
+        let name = match reloc.target {
+            Target::LibCall(call) => ModuleRelocTarget::LibCall(call),
+            Target::Callee(callee) => {
+                let location = match callee {
+                    Callee::Function(defined) => self.functions[module][defined as usize],
+                    thunk => self.thunks[&thunk],
+                };
+                ModuleRelocTarget::FunctionOffset(location.blob, location.offset)
+            }
+        };
+        ModuleReloc { offset: at + reloc.offset, kind: reloc.kind, name, addend: reloc.addend }
+    }
+
+    /// Makes stubs for the defined functions of the next module; returns the address of each.
     pub(crate) fn publish_stubs(&mut self, count: usize) -> Result<Vec<usize>, Error> {
         let bytes = stub::stubs(count, lazy_compile_address());
-        let start = self.publish(&bytes, 16, &[], CodeKind::Glue)?;
-        Ok((0..count).map(|index| start + index * stub::STUB).collect())
+        let Location { blob, address, .. } = self.publish(&bytes, 16)?;
+        let location = |index: usize| {
+            let offset = index * stub::STUB;
+            Location { blob, offset: narrow(offset), address: address + offset }
+        };
+        self.functions.push((0..count).map(location).collect());
+        Ok((0..count).map(|index| location(index).address).collect())
     }
 
     /// The thunk that enters functions of a type.
@@ -198,7 +288,7 @@ impl CodeMemory {
             return Ok(*address);
         }
         let (bytes, alignment) = thunk::entry(&self.engine, ty)?;
-        let address = self.publish(&bytes, alignment, &[], CodeKind::Glue)?;
+        let address = self.publish(&bytes, alignment)?.address;
         self.entries.insert(ty.clone(), address);
         Ok(address)
     }
@@ -209,7 +299,7 @@ impl CodeMemory {
             return Ok(*address);
         }
         let (bytes, alignment) = thunk::host(&self.engine, ty, self.hosts.function)?;
-        let address = self.publish(&bytes, alignment, &[], CodeKind::Glue)?;
+        let address = self.publish(&bytes, alignment)?.address;
         self.host_thunks.insert(ty.clone(), address);
         Ok(address)
     }
@@ -217,6 +307,11 @@ impl CodeMemory {
     /// Addresses of the builtins' thunks, in the order of [`Builtin::ALL`].
     pub(crate) fn builtins(&self) -> &[usize] {
         &self.builtins
+    }
+
+    /// Bytes of functions' code, thunks and stubs left out.
+    pub(crate) fn size(&self) -> u64 {
+        self.code_size
     }
 
     /// All addresses that code of this store can have.
@@ -245,18 +340,56 @@ impl CodeMemory {
 
     /// Arms or disarms program points, named by the addresses that their sites return to.
     pub(crate) fn set_sites(&mut self, arm: &[usize], disarm: &[usize]) {
-        let mut edits: Vec<Edit> = disarm.iter().map(|site| Edit::disarm(*site)).collect();
+        let stays = |site: &usize| self.loops_armed && self.loops.binary_search(site).is_ok();
+        let disarm = disarm.iter().filter(|site| !stays(site));
+        let mut edits: Vec<Edit> = disarm.map(|site| Edit::disarm(*site)).collect();
         edits.extend(arm.iter().filter_map(|site| Edit::arm(*site, self.breakpoint)));
         self.publications += 1;
-        // SAFETY: sites come from `FunctionCode`, and the store's one thread is in Rust code while it patches.
-        if let Err(error) = unsafe { patch::apply(edits) } {
+        self.patch(edits);
+    }
+
+    /// In the signal handler, after an interrupt took the right to run away: gives it back, and arms all loops if that
+    /// is wanted.
+    pub(crate) fn allow(&mut self, arm_loops: bool) {
+        self.loops_armed |= arm_loops;
+        let loops = self.loops.iter().filter(|_| arm_loops);
+        let edits = loops.filter_map(|site| Edit::arm(*site, self.breakpoint));
+        // SAFETY: sites come from `FunctionCode`; the store's one thread is in the handler, between two instructions.
+        unsafe { self.pages.allow(edits) };
+    }
+
+    /// Whether an interrupt has armed all loops.
+    pub(crate) fn loops_armed(&self) -> bool {
+        self.loops_armed
+    }
+
+    /// Disarms the loops, except for the sites in `lasting`.
+    pub(crate) fn disarm_loops(&mut self, lasting: &BTreeSet<usize>) {
+        self.loops_armed = false;
+        let disarm: Vec<usize> = self.loops.iter().copied().filter(|site| !lasting.contains(site)).collect();
+        self.set_sites(&[], &disarm);
+    }
+
+    /// The pages that hold the code.
+    pub(crate) fn pages(&self) -> &CodePages {
+        &self.pages
+    }
+
+    fn patch(&mut self, edits: Vec<Edit>) {
+        // SAFETY: sites come from `FunctionCode`, stubs from `publish_stubs`; the store's one thread is in Rust code.
+        if let Err(error) = unsafe { self.pages.write(edits) } {
             tracing::error!(%error, "cannot patch code");
         }
     }
 }
 
+fn not_placed(error: cranelift_module::ModuleError) -> Error {
+    Error::Limit(format!("cannot place code: {error}"))
+}
+
 impl Drop for CodeMemory {
     fn drop(&mut self) {
+        self.pages.remove_all();
         if let Some(jit) = self.jit.take() {
             // SAFETY: the store is going, so no frame of its code is left, and its addresses are not used again.
             unsafe { jit.free_memory() };

@@ -4,25 +4,28 @@ use super::handler::TrySite;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::module::{ModuleInfo, narrow};
-use crate::translate::{self, CALL_TAG, Points};
+use crate::translate::{self, CALL_TAG, Callee, Points};
 use crate::trap::TrapCode;
 use cranelift_codegen::MachDebugTagPos;
+use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::entity::PrimaryMap;
 use cranelift_codegen::ir::DebugTag;
 use cranelift_codegen::ir::{self, ExternalName};
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
-use cranelift_module::{ModuleReloc, ModuleRelocTarget};
 use frame_table::{CallSite, FrameTable, FrameTableParts, ModulePc, ProgramPoint, TextOffset};
 
 /// The code of one function, not yet in executable memory.
 pub(crate) struct Compiled {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) relocs: Vec<ModuleReloc>,
-    pub(crate) alignment: u64,
+    pub(crate) relocs: Vec<Relocation>,
+    pub(crate) alignment: u32,
     /// Where the code traps, and why; by ascending offset.
     pub(crate) traps: Vec<(u32, TrapCode)>,
     /// Offsets that patchable calls return to; the calls themselves are NOPs.
     pub(crate) sites: Vec<u32>,
+    /// Those of them that are at loop headers, ascending.
+    pub(crate) loops: Vec<u32>,
     /// By ascending offset of their calls.
     pub(crate) stack_maps: Vec<StackMap>,
     pub(crate) frame: FrameTableParts,
@@ -38,15 +41,35 @@ pub(crate) struct StackMap {
     pub(crate) below_fp: Box<[u32]>,
 }
 
+/// A place in a function's code that depends on where something else is.
+pub(crate) struct Relocation {
+    /// In the function's code.
+    pub(crate) offset: u32,
+    pub(crate) kind: Reloc,
+    pub(crate) addend: i64,
+    pub(crate) target: Target,
+}
+
+/// What a [`Relocation`] names.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    Callee(Callee),
+    LibCall(ir::LibCall),
+}
+
+/// The names that a function's CLIF gives to what it calls.
+type Names = PrimaryMap<ir::UserExternalNameRef, ir::UserExternalName>;
+
 /// Translates and compiles a defined function; `index` counts imports.
 pub(crate) fn compile_function(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<Compiled, Error> {
     let translated = translate::translate(engine, info, index)?;
     let failed = |reason: String| Error::Compile { function: index, reason };
+    let names = translated.clif.params.user_named_funcs().clone();
     let mut context = Context::for_function(translated.clif);
     let code = context
         .compile(&**engine.isa(), &mut ControlPlane::default())
         .map_err(|error| failed(format!("{:?}", error.inner)))?;
-    finish(code, translated.points).map_err(failed)
+    finish(code, &names, translated.points).map_err(failed)
 }
 
 /// What compiling a function gives, for people: its CLIF, its machine code, and the frame table.
@@ -58,6 +81,7 @@ pub(crate) fn explain(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<
     let translated = translate::translate(engine, info, index)?;
     let failed = |reason: String| Error::Compile { function: index, reason };
     let mut text = format!("{}", translated.clif);
+    let names = translated.clif.params.user_named_funcs().clone();
     let mut context = Context::for_function(translated.clif);
     context.set_disasm(true);
     let code = context
@@ -65,7 +89,7 @@ pub(crate) fn explain(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<
         .map_err(|error| failed(format!("{:?}", error.inner)))?;
     text.push('\n');
     text.push_str(code.vcode.as_deref().unwrap_or_default());
-    let table = FrameTable::new(finish(code, translated.points).map_err(failed)?.frame);
+    let table = FrameTable::new(finish(code, &names, translated.points).map_err(failed)?.frame);
     let shape = |shape| {
         let operands = table.operands(shape);
         operands.iter().map(|operand| format!(" {}={:?}", operand.ty, operand.place)).collect::<String>()
@@ -82,7 +106,7 @@ pub(crate) fn explain(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<
     Ok(text)
 }
 
-fn finish(code: &CompiledCode, points: Points) -> Result<Compiled, String> {
+fn finish(code: &CompiledCode, names: &Names, points: Points) -> Result<Compiled, String> {
     let mut bytes = code.code_buffer().to_vec();
     let mut sites = Vec::new();
     for site in code.buffer.patchable_call_sites() {
@@ -93,24 +117,29 @@ fn finish(code: &CompiledCode, points: Points) -> Result<Compiled, String> {
     }
     let mut relocs = Vec::new();
     for reloc in code.buffer.relocs() {
-        match &reloc.target {
-            FinalizedRelocTarget::ExternalName(ExternalName::LibCall(call)) => relocs.push(ModuleReloc {
-                offset: reloc.offset,
-                kind: reloc.kind,
-                name: ModuleRelocTarget::LibCall(*call),
-                addend: reloc.addend,
-            }),
-            // The only function that wasm code names: the breakpoint thunk, encoded when a site is armed.
-            FinalizedRelocTarget::ExternalName(ExternalName::User(_)) => {}
+        let target = match &reloc.target {
+            FinalizedRelocTarget::ExternalName(ExternalName::LibCall(call)) => Target::LibCall(*call),
+            FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+                let callee = names.get(*name).and_then(Callee::from_name);
+                Target::Callee(callee.ok_or_else(|| format!("a relocation against an unknown name {name}"))?)
+            }
             other => return Err(format!("unexpected relocation against {other:?}")),
+        };
+        // What a patchable call goes to is encoded when it is armed.
+        if !matches!(target, Target::Callee(Callee::Breakpoint)) {
+            relocs.push(Relocation { offset: reloc.offset, kind: reloc.kind, addend: reloc.addend, target });
         }
     }
     let traps = code.buffer.traps().iter().map(|trap| (trap.offset, trap_code(trap.code))).collect();
     let stack_maps = stack_maps(code)?;
     let tries = super::handler::try_sites(code)?;
+    let headers = points.loops.clone();
     let frame = frame_parts(code, points)?;
-    let alignment = u64::from(code.buffer.alignment);
-    Ok(Compiled { bytes, relocs, alignment, traps, sites, stack_maps, frame, tries })
+    let site = |point: &u32| frame.points.get(*point as usize)?.site;
+    let mut loops: Vec<u32> = headers.iter().filter_map(|point| Some(site(point)?.0)).collect();
+    loops.sort_unstable();
+    let alignment = code.buffer.alignment;
+    Ok(Compiled { bytes, relocs, alignment, traps, sites, loops, stack_maps, frame, tries })
 }
 
 fn stack_maps(code: &CompiledCode) -> Result<Vec<StackMap>, String> {

@@ -1,10 +1,6 @@
-//! Arming and disarming program points: a five-byte NOP becomes a call of the breakpoint thunk, and back.
-#![expect(
-    unsafe_code,
-    reason = "writes into code that may be on the stack, under a guard that restores protection"
-)]
-
-use std::io;
+//! Changing published code: a program point's five-byte NOP becomes a call of the breakpoint thunk and back; a stub
+//! becomes a jump to its function.
+#![expect(unsafe_code, reason = "writes into code")]
 
 /// Bytes of a patchable call on x86-64: opcode and a 32-bit displacement.
 pub(crate) const CALL_LENGTH: usize = 5;
@@ -12,11 +8,18 @@ pub(crate) const CALL_LENGTH: usize = 5;
 /// The recommended five-byte NOP of x86-64.
 const NOP: [u8; CALL_LENGTH] = [0x0f, 0x1f, 0x44, 0x00, 0x00];
 
-/// The call instruction that ends at `returns_to` and goes to `target`; none if it is too far away.
-pub(crate) fn encode_call(returns_to: usize, target: usize) -> Option<[u8; CALL_LENGTH]> {
-    let distance = i32::try_from(target.cast_signed().checked_sub(returns_to.cast_signed())?).ok()?;
+/// What is between functions: an instruction that traps.
+pub(super) const FILLER: u8 = 0xcc;
+
+/// The opcodes of a call and of a jump; a 32-bit displacement follows.
+const CALL: u8 = 0xe8;
+const JUMP: u8 = 0xe9;
+
+/// The call or jump that ends at `end` and goes to `target`; none if it is too far away.
+fn encode(opcode: u8, end: usize, target: usize) -> Option<[u8; CALL_LENGTH]> {
+    let distance = i32::try_from(target.cast_signed().checked_sub(end.cast_signed())?).ok()?;
     let [a, b, c, d] = distance.to_le_bytes();
-    Some([0xe8, a, b, c, d])
+    Some([opcode, a, b, c, d])
 }
 
 /// A patchable call that is not armed.
@@ -28,88 +31,44 @@ pub(super) fn fill_with_nops(call: &mut [u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// One site to rewrite.
+/// Five bytes of code to rewrite.
 #[derive(Clone, Copy)]
 pub(super) struct Edit {
-    /// The address after the call.
-    pub(super) returns_to: usize,
-    /// What to put there.
-    pub(super) bytes: [u8; CALL_LENGTH],
+    /// The address after them.
+    pub(super) end: usize,
+    bytes: [u8; CALL_LENGTH],
 }
 
 impl Edit {
-    /// Makes the site call `thunk`.
-    pub(super) fn arm(returns_to: usize, thunk: usize) -> Option<Self> {
-        Some(Self { returns_to, bytes: encode_call(returns_to, thunk)? })
+    /// Makes the site that returns to `end` call `thunk`.
+    pub(super) fn arm(end: usize, thunk: usize) -> Option<Self> {
+        Some(Self { end, bytes: encode(CALL, end, thunk)? })
     }
 
-    /// Makes the site do nothing.
-    pub(super) fn disarm(returns_to: usize) -> Self {
-        Self { returns_to, bytes: NOP }
+    /// Makes the site that returns to `end` do nothing.
+    pub(super) fn disarm(end: usize) -> Self {
+        Self { end, bytes: NOP }
     }
-}
 
-/// Pages that are writable until this is dropped, and executable again after.
-struct Unpublished {
-    start: usize,
-    length: usize,
-}
-
-impl Unpublished {
-    fn new(start: usize, length: usize) -> io::Result<Self> {
-        protect(start, length, libc::PROT_READ | libc::PROT_WRITE)?;
-        Ok(Self { start, length })
+    /// Makes the stub at `start` go to its function's code, which is compiled now.
+    pub(super) fn stub(start: usize, code: usize) -> Option<Self> {
+        let end = start + CALL_LENGTH;
+        Some(Self { end, bytes: encode(JUMP, end, code)? })
     }
-}
 
-impl Drop for Unpublished {
-    fn drop(&mut self) {
-        if let Err(error) = protect(self.start, self.length, libc::PROT_READ | libc::PROT_EXEC) {
-            // Going on would fault in code that the guest needs; there is no state to return to.
-            tracing::error!(%error, "cannot make code executable again");
-            std::process::abort();
-        }
+    pub(super) fn start(&self) -> usize {
+        self.end - CALL_LENGTH
     }
-}
 
-fn protect(start: usize, length: usize, protection: i32) -> io::Result<()> {
-    // SAFETY: the range is whole pages of the code arena, which this process owns and nobody else maps.
-    let result = unsafe { libc::mprotect(std::ptr::with_exposed_provenance_mut(start), length, protection) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-const PAGE: usize = 4096;
-
-/// Rewrites all sites, with one change of protection for each run of neighbouring pages.
-///
-/// # Safety
-/// Every edit names a patch site of code in the arena, and no thread is running in the pages concerned. (The guest's
-/// thread may have frames there: it goes on behind a site, never within one.)
-pub(super) unsafe fn apply(mut edits: Vec<Edit>) -> io::Result<()> {
-    edits.sort_by_key(|edit| edit.returns_to);
-    let mut rest = edits.as_slice();
-    while let Some(first) = rest.first() {
-        let start = (first.returns_to - CALL_LENGTH) & !(PAGE - 1);
-        let mut end = start;
-        let mut count = 0;
-        for edit in rest {
-            if (edit.returns_to - CALL_LENGTH) & !(PAGE - 1) > end {
-                break;
-            }
-            end = (edit.returns_to - 1) / PAGE * PAGE + PAGE;
-            count += 1;
-        }
-        let (run, after) = rest.split_at(count);
-        let _writable = Unpublished::new(start, end - start)?;
-        for edit in run {
-            let at: *mut [u8; CALL_LENGTH] =
-                std::ptr::with_exposed_provenance_mut(edit.returns_to - CALL_LENGTH);
-            // SAFETY: the caller's promise; the page is writable until `_writable` is dropped.
-            unsafe { at.write(edit.bytes) };
-        }
-        rest = after;
+    /// Writes it.
+    ///
+    /// # Safety
+    /// The five bytes are a site or a stub in writable memory, and no thread is running in them.
+    pub(super) unsafe fn write(&self) {
+        let at: *mut [u8; CALL_LENGTH] = std::ptr::with_exposed_provenance_mut(self.start());
+        // SAFETY: the caller's promise.
+        unsafe { at.write(self.bytes) };
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -118,8 +77,8 @@ mod tests {
 
     #[test]
     fn a_call_names_its_target_relative_to_its_end() {
-        assert_eq!(encode_call(0x1005, 0x1005), Some([0xe8, 0, 0, 0, 0]));
-        assert_eq!(encode_call(0x2000, 0x1fff), Some([0xe8, 0xff, 0xff, 0xff, 0xff]));
-        assert_eq!(encode_call(0, 1 << 40), None);
+        assert_eq!(encode(CALL, 0x1005, 0x1005), Some([0xe8, 0, 0, 0, 0]));
+        assert_eq!(encode(JUMP, 0x2000, 0x1fff), Some([0xe9, 0xff, 0xff, 0xff, 0xff]));
+        assert_eq!(encode(CALL, 0, 1 << 40), None);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Each defined function of a module has a stub of ten bytes that puts the function's number into a register and
 //! jumps to a common tail, which goes to [`crate::unwind::lazy_compile_address`]: that saves the arguments, has the
-//! function compiled, and goes on into its code as if the caller had called it directly.
+//! function compiled, and goes on into its code as if the caller had called it directly. From then on the stub is a
+//! jump to that code, for callers that were compiled before.
 //!
 //! Why bytes of our own? A module of 10 MB has some 20,000 functions; a thunk from the code generator for each
 //! would take seconds.

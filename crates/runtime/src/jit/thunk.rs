@@ -122,8 +122,8 @@ pub(super) fn builtin(engine: &Engine, builtin: Builtin, host: usize) -> Result<
     })
 }
 
-/// What an armed program point calls: saves every register, then `host(pc, fp)`.
-pub(super) fn breakpoint(engine: &Engine, host: usize) -> Result<(Vec<u8>, u64), Error> {
+/// Saves every register, then calls `host(pc, fp)`: what an armed program point calls, and other cold paths.
+pub(super) fn preserving(engine: &Engine, host: usize) -> Result<(Vec<u8>, u64), Error> {
     build(engine, Signature::new(CallConv::PreserveAll), |builder, _| {
         let (pc, fp) = caller(builder);
         call_host(builder, host, &[pc, fp], None);

@@ -1,11 +1,12 @@
 //! Calls, direct and through tables.
 
-use super::function::FunctionTranslator;
+use super::function::{Callee, FunctionTranslator};
 use super::native_signature;
+use super::region::Region;
 use crate::trap::TrapCode;
 use crate::value::FuncType;
 use crate::vm::offsets::func_ref;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, Value, types};
 use std::sync::Arc;
 use wasmparser::Operator;
 
@@ -16,6 +17,15 @@ enum Then {
     Return,
     /// The callee takes the frame's place (a tail call).
     Leave,
+}
+
+/// The code that a call goes to.
+#[derive(Clone, Copy)]
+pub(super) enum Code {
+    /// A function of this module.
+    Known(FuncRef),
+    /// A function with this signature, by address.
+    Loaded(SigRef, Value),
 }
 
 impl FunctionTranslator<'_> {
@@ -43,13 +53,11 @@ impl FunctionTranslator<'_> {
         let imported = info.imported.functions;
         if function < imported {
             let callee = self.vmctx_pointer(self.offsets.imported_function(function));
-            let (code, vmctx) = self.code_and_vmctx(callee);
+            let (code, vmctx) = self.code_and_vmctx(ty, callee);
             self.emit_call(ty, code, vmctx, then);
         } else {
-            // Not read-only: it changes when the function is compiled.
-            let offset = self.offsets.defined_function(function - imported).cast_signed() + func_ref::CODE;
-            let code = self.builder.ins().load(types::I64, MemFlagsData::trusted(), self.vmctx, offset);
-            self.emit_call(ty, code, self.vmctx, then);
+            let code = self.direct_callee(Callee::Function(function - imported), native_signature(ty));
+            self.emit_call(ty, Code::Known(code), self.vmctx, then);
         }
     }
 
@@ -59,14 +67,14 @@ impl FunctionTranslator<'_> {
         let callee = self.element_for_call(table);
         self.trap_if_zero(callee, TrapCode::UninitializedElement);
         self.check_signature(type_index, callee);
-        let (code, vmctx) = self.code_and_vmctx(callee);
+        let (code, vmctx) = self.code_and_vmctx(ty, callee);
         self.emit_call(ty, code, vmctx, then);
     }
 
     /// Traps if the callee is not of the type, or of one that extends it.
     fn check_signature(&mut self, type_index: u32, callee: Value) {
         let wanted = Arc::clone(&self.info.types[type_index as usize]);
-        let flags = MemFlagsData::trusted().with_readonly();
+        let flags = Region::Runtime.trusted().with_readonly();
         let found = self.builder.ins().load(types::I32, flags, callee, func_ref::SIGNATURE);
         let fits = self.extends(found, &wanted);
         self.trap_if_zero(fits, TrapCode::BadSignature);
@@ -76,7 +84,7 @@ impl FunctionTranslator<'_> {
         let ty = self.info.signature(type_index);
         let callee = self.pop();
         self.trap_if_zero(callee, TrapCode::NullFunction);
-        let (code, vmctx) = self.code_and_vmctx(callee);
+        let (code, vmctx) = self.code_and_vmctx(ty, callee);
         self.emit_call(ty, code, vmctx, then);
     }
 
@@ -84,23 +92,28 @@ impl FunctionTranslator<'_> {
         self.builder.ins().trapz(value, super::function::user_trap(code));
     }
 
-    fn code_and_vmctx(&mut self, callee: Value) -> (Value, Value) {
-        let code = self.builder.ins().load(types::I64, MemFlagsData::trusted(), callee, func_ref::CODE);
-        let vmctx = self.builder.ins().load(types::I64, MemFlagsData::trusted(), callee, func_ref::VMCTX);
-        (code, vmctx)
+    fn code_and_vmctx(&mut self, ty: &FuncType, callee: Value) -> (Code, Value) {
+        let signature = self.builder.import_signature(native_signature(ty));
+        let code = self.builder.ins().load(types::I64, Region::Runtime.trusted(), callee, func_ref::CODE);
+        let vmctx = self.builder.ins().load(types::I64, Region::Runtime.trusted(), callee, func_ref::VMCTX);
+        (Code::Loaded(signature, code), vmctx)
     }
 
     /// Pops the arguments, calls, pushes the results.
-    fn emit_call(&mut self, ty: &FuncType, code: Value, vmctx: Value, then: Then) {
-        let signature = self.builder.import_signature(native_signature(ty));
+    fn emit_call(&mut self, ty: &FuncType, code: Code, vmctx: Value, then: Then) {
         let mut args = vec![vmctx, self.vmctx];
         args.extend(self.state.pop_many(&mut self.builder, ty.params().len()));
         if then == Then::Leave {
-            self.builder.ins().return_call_indirect(signature, code, &args);
+            match code {
+                Code::Known(function) => self.builder.ins().return_call(function, &args),
+                Code::Loaded(signature, code) => {
+                    self.builder.ins().return_call_indirect(signature, code, &args)
+                }
+            };
             self.reachable = false;
             return;
         }
-        let (call, results) = self.call_or_try(signature, code, &args);
+        let (call, results) = self.call_or_try(code, &args);
         self.record_call(call);
         for (result, ty) in results.into_iter().zip(ty.results()) {
             self.push(*ty, result);

@@ -10,10 +10,8 @@ use crate::engine::Tier;
 use crate::error::Error;
 use crate::trap::TrapCode;
 use crate::value::ValueType;
-use crate::vm::{Builtin, offsets};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Value, types};
-use cranelift_frontend::Switch;
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};
 use wasmparser::{BlockType, BrTable, Catch, Operator, OperatorsReader};
 
 /// An open block, loop, if, or the function itself.
@@ -193,10 +191,7 @@ impl FunctionTranslator<'_> {
         self.state.truncate(base);
         self.enter(header, &params);
         self.open(Kind::Loop { header }, params, results);
-        let limits = self.limits();
-        let address = self.builder.ins().iadd_imm_s(limits, i64::from(offsets::limits::INTERRUPT));
-        let flag = self.builder.ins().atomic_load(types::I32, MemFlagsData::trusted(), address);
-        self.on_cold_path(flag, Builtin::LoopHeader);
+        self.at_loop_header = true;
     }
 
     fn open_if(&mut self, ty: BlockType) {
@@ -311,8 +306,17 @@ impl FunctionTranslator<'_> {
 
     fn branch_if(&mut self, depth: u32) {
         let condition = self.pop();
-        let next = self.split(condition);
-        self.branch(depth);
+        let (target, _, count) = self.target(depth);
+        let next = if self.tier() == Tier::Run || count == 0 {
+            let values = self.state.peek_many(&mut self.builder, count);
+            let next = self.builder.create_block();
+            self.builder.ins().brif(condition, target, &block_args(&values), next, &[]);
+            next
+        } else {
+            let next = self.split(condition);
+            self.branch(depth);
+            next
+        };
         self.go_on(next);
     }
 
@@ -353,25 +357,24 @@ impl FunctionTranslator<'_> {
 
     fn branch_table(&mut self, targets: &BrTable<'_>) {
         let index = self.pop();
-        let default = targets.default();
-        let depths: Vec<u32> = targets.targets().flatten().collect();
-        // One block per depth, however often the table names it.
         let mut edges: Vec<(u32, Block)> = Vec::new();
-        let mut switch = Switch::new();
-        for (case, depth) in depths.iter().enumerate() {
-            let block = self.edge(&mut edges, *depth);
-            switch.set_entry(case as u128, block);
+        let default = self.edge(&mut edges, targets.default());
+        let default = self.builder.func.dfg.block_call(default, &[]);
+        let mut table = Vec::new();
+        for depth in targets.targets().flatten() {
+            let block = self.edge(&mut edges, depth);
+            table.push(self.builder.func.dfg.block_call(block, &[]));
         }
-        let otherwise = self.edge(&mut edges, default);
-        switch.emit(&mut self.builder, index, otherwise);
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &table));
+        self.builder.ins().br_table(index, table);
         for (depth, block) in edges {
-            self.builder.switch_to_block(block);
-            self.builder.seal_block(block);
+            self.go_on(block);
             self.branch(depth);
         }
         self.reachable = false;
     }
 
+    /// The block from which a table's branch goes on to `depth`; one, however often the table names it.
     fn edge(&mut self, edges: &mut Vec<(u32, Block)>, depth: u32) -> Block {
         if let Some((_, block)) = edges.iter().find(|(known, _)| *known == depth) {
             return *block;

@@ -8,6 +8,7 @@
 //! All landings of a clause are one block, which is filled when the clause is closed: at the `end` of a `try_table`,
 //! or where the handler of a `try` begins. The clauses of a `try` come behind its body, so they are read ahead.
 
+use super::call::Code;
 use super::control::Kind;
 use super::function::{FunctionTranslator, user_trap};
 use super::gc::Extension;
@@ -17,7 +18,7 @@ use crate::value::{HeapType, RefType, ValueType};
 use crate::vm::Builtin;
 use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExceptionTag, Inst, InstBuilder,
-    SigRef, Value, types,
+    Value, types,
 };
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -145,7 +146,7 @@ impl FunctionTranslator<'_> {
 
     fn throw_reference(&mut self, exception: Value) {
         let (signature, code, args) = self.builtin_call(Builtin::ThrowRef, &[exception]);
-        self.call_or_try(signature, code, &args);
+        self.call_or_try(Code::Loaded(signature, code), &args);
         // It does not return.
         self.builder.ins().trap(user_trap(TrapCode::Unreachable));
         self.reachable = false;
@@ -258,17 +259,19 @@ impl FunctionTranslator<'_> {
 
     /// Calls, so that handlers around the operator at hand are found. Returns the call and its results, in a new block
     /// if there are handlers.
-    pub(super) fn call_or_try(
-        &mut self,
-        signature: SigRef,
-        code: Value,
-        args: &[Value],
-    ) -> (Inst, Vec<Value>) {
+    pub(super) fn call_or_try(&mut self, code: Code, args: &[Value]) -> (Inst, Vec<Value>) {
         let handlers = self.handlers();
         if handlers.is_empty() {
-            let call = self.builder.ins().call_indirect(signature, code, args);
+            let call = match code {
+                Code::Known(function) => self.builder.ins().call(function, args),
+                Code::Loaded(signature, code) => self.builder.ins().call_indirect(signature, code, args),
+            };
             return (call, self.builder.inst_results(call).to_vec());
         }
+        let signature = match code {
+            Code::Known(function) => self.builder.func.dfg.ext_funcs[function].signature,
+            Code::Loaded(signature, _) => signature,
+        };
         let results: Vec<_> = self.builder.func.dfg.signatures[signature]
             .returns
             .iter()
@@ -291,7 +294,10 @@ impl FunctionTranslator<'_> {
         }
         let table = ExceptionTableData::new(signature, normal, items);
         let table = self.builder.func.dfg.exception_tables.push(table);
-        let call = self.builder.ins().try_call_indirect(code, args, table);
+        let call = match code {
+            Code::Known(function) => self.builder.ins().try_call(function, args, table),
+            Code::Loaded(_, code) => self.builder.ins().try_call_indirect(code, args, table),
+        };
         self.builder.switch_to_block(next);
         self.builder.seal_block(next);
         (call, self.builder.block_params(next).to_vec())

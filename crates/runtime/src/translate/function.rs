@@ -3,6 +3,7 @@
 use super::control::ControlFrame;
 use super::exception::Tries;
 use super::points::{CALL_TAG, Call, Point, Points};
+use super::region::Region;
 use super::state::State;
 use super::{Translated, clif_type, native_signature};
 use crate::engine::{Engine, Tier};
@@ -12,16 +13,46 @@ use crate::trap::TrapCode;
 use crate::value::ValueType;
 use crate::vm::{Builtin, VmOffsets, offsets};
 use cranelift_codegen::ir::{
-    self, AbiParam, DebugTag, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, SigRef,
-    Signature, SourceLoc, StackSlotData, StackSlotKind, UserExternalName, UserFuncName, Value, types,
+    self, AbiParam, DebugTag, ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, Signature, SourceLoc,
+    StackSlotData, StackSlotKind, UserExternalName, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use frame_table::{ModulePc, SlotLayout, StackShapes};
+use std::collections::HashMap;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 
-/// The name under which the code generator sees the breakpoint thunk; `crates/runtime/src/jit` knows its address.
-pub(crate) const BREAKPOINT_THUNK: UserExternalName = UserExternalName { namespace: 1, index: 0 };
+/// What code calls by name; `crates/runtime/src/jit` knows the addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Callee {
+    /// What an armed program point calls. It keeps all registers, as the next one does.
+    Breakpoint,
+    /// At a function's entry with the stack limit passed: traps, or prepares a stop at the first operator.
+    FunctionEntry,
+    /// A defined function of the same module, counted without imports.
+    Function(u32),
+}
+
+impl Callee {
+    /// The name under which the code generator sees it.
+    fn name(self) -> UserExternalName {
+        match self {
+            Self::Breakpoint => UserExternalName::new(0, 0),
+            Self::FunctionEntry => UserExternalName::new(0, 1),
+            Self::Function(index) => UserExternalName::new(1, index),
+        }
+    }
+
+    /// What has this name.
+    pub(crate) fn from_name(name: &UserExternalName) -> Option<Self> {
+        match (name.namespace, name.index) {
+            (0, 0) => Some(Self::Breakpoint),
+            (0, 1) => Some(Self::FunctionEntry),
+            (1, index) => Some(Self::Function(index)),
+            _ => None,
+        }
+    }
+}
 
 /// The byte that every vector operator starts with. Elsewhere in a body it only makes the state slot larger.
 const SIMD_PREFIX: u8 = 0xfd;
@@ -38,11 +69,14 @@ pub(super) struct FunctionTranslator<'a> {
     pub(super) tries: Tries,
     /// Whether the operator at hand can be reached.
     pub(super) reachable: bool,
+    /// Whether the operator at hand is the first one of a loop.
+    pub(super) at_loop_header: bool,
     /// The callee's own vmctx.
     pub(super) vmctx: Value,
     pub(super) pc: ModulePc,
     pub(super) next_pc: ModulePc,
-    breakpoint: Option<FuncRef>,
+    /// What was called by name so far.
+    callees: HashMap<Callee, FuncRef>,
 }
 
 pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<Translated, Error> {
@@ -62,6 +96,7 @@ pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Resul
     let layout = SlotLayout::new(narrow(locals.len()), has_v128);
 
     let mut clif = ir::Function::with_name_signature(UserFuncName::user(0, index), native_signature(ty));
+    Region::declare_all(&mut clif);
     let mut context = FunctionBuilderContext::new();
     let tier = engine.config().tier;
     let mut builder = FunctionBuilder::new(&mut clif, &mut context);
@@ -80,6 +115,7 @@ pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Resul
         shapes: StackShapes::default(),
         points: Vec::new(),
         calls: Vec::new(),
+        loops: Vec::new(),
     };
     let mut translator = FunctionTranslator {
         engine,
@@ -91,10 +127,11 @@ pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Resul
         control: Vec::new(),
         tries: Tries::default(),
         reachable: true,
+        at_loop_header: false,
         vmctx,
         pc: ModulePc(0),
         next_pc: ModulePc(0),
-        breakpoint: None,
+        callees: HashMap::new(),
     };
     translator.body(&body, ty.results().to_vec())?;
     let FunctionTranslator { builder, state, points, .. } = translator;
@@ -142,21 +179,23 @@ impl FunctionTranslator<'_> {
             self.builder.ins().stack_store(types::I64, self.vmctx, slot, SlotLayout::VMCTX.cast_signed());
         }
         let limits = self.limits();
-        let limit = self.builder.ins().atomic_load(types::I64, MemFlagsData::trusted(), limits);
+        let limit =
+            self.builder.ins().load(types::I64, Region::Runtime.trusted(), limits, offsets::limits::STACK);
         let sp = self.builder.ins().get_stack_pointer(types::I64);
         let past = self.builder.ins().icmp(ir::condcodes::IntCC::UnsignedLessThan, sp, limit);
-        self.on_cold_path(past, Builtin::FunctionEntry);
+        self.on_cold_path(past, Callee::FunctionEntry);
     }
 
-    /// Calls `builtin`, which takes nothing, if `condition` holds.
-    pub(super) fn on_cold_path(&mut self, condition: Value, builtin: Builtin) {
+    /// Calls `thunk`, which keeps all registers, if `condition` holds.
+    pub(super) fn on_cold_path(&mut self, condition: Value, thunk: Callee) {
         let cold = self.builder.create_block();
         let next = self.builder.create_block();
         self.builder.set_cold_block(cold);
         self.builder.ins().brif(condition, cold, &[], next, &[]);
         self.builder.switch_to_block(cold);
         self.builder.seal_block(cold);
-        self.call_builtin(builtin, &[]);
+        let thunk = self.direct_callee(thunk, Signature::new(CallConv::PreserveAll));
+        self.builder.ins().call(thunk, &[]);
         self.builder.ins().jump(next, &[]);
         self.builder.switch_to_block(next);
         self.builder.seal_block(next);
@@ -169,17 +208,22 @@ impl FunctionTranslator<'_> {
 
     /// A pointer in the vmctx that never changes.
     pub(super) fn vmctx_pointer(&mut self, offset: u32) -> Value {
-        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        let flags = Region::Runtime.trusted().with_readonly().with_can_move();
         self.builder.ins().load(types::I64, flags, self.vmctx, offset.cast_signed())
     }
 
-    /// A program point before the operator at hand.
+    /// A program point before the operator at hand. The debug tier can stop at all of them, the run tier at loop
+    /// headers.
     fn point(&mut self) {
         let shape = self.state.shape(&mut self.points.shapes);
         let number = narrow(self.points.points.len());
         self.points.points.push(Point { pc: self.pc, shape });
-        if self.points.slot.is_some() {
-            let thunk = self.breakpoint_thunk();
+        let at_loop_header = std::mem::take(&mut self.at_loop_header);
+        if at_loop_header {
+            self.points.loops.push(number);
+        }
+        if at_loop_header || self.points.slot.is_some() {
+            let thunk = self.direct_callee(Callee::Breakpoint, Signature::new(CallConv::PreserveAll));
             let call = self.builder.ins().call(thunk, &[]);
             self.builder.func.debug_tags.set(call, [DebugTag::User(number)]);
         }
@@ -193,20 +237,21 @@ impl FunctionTranslator<'_> {
         self.builder.func.debug_tags.set(call, [DebugTag::User(CALL_TAG | number)]);
     }
 
-    fn breakpoint_thunk(&mut self) -> FuncRef {
-        if let Some(thunk) = self.breakpoint {
-            return thunk;
+    /// What is called by name. Only program points are patched; the rest are calls.
+    pub(super) fn direct_callee(&mut self, callee: Callee, signature: Signature) -> FuncRef {
+        if let Some(known) = self.callees.get(&callee) {
+            return *known;
         }
-        let signature = self.builder.import_signature(Signature::new(CallConv::PreserveAll));
-        let name = self.builder.func.declare_imported_user_function(BREAKPOINT_THUNK);
-        let thunk = self.builder.import_function(ExtFuncData {
+        let signature = self.builder.import_signature(signature);
+        let name = self.builder.func.declare_imported_user_function(callee.name());
+        let function = self.builder.import_function(ExtFuncData {
             name: ExternalName::User(name),
             signature,
             colocated: true,
-            patchable: true,
+            patchable: callee == Callee::Breakpoint,
         });
-        self.breakpoint = Some(thunk);
-        thunk
+        self.callees.insert(callee, function);
+        function
     }
 
     /// Calls a function of the runtime.
@@ -219,7 +264,7 @@ impl FunctionTranslator<'_> {
     /// Signature, code and arguments of a call of a function of the runtime.
     pub(super) fn builtin_call(&mut self, builtin: Builtin, args: &[Value]) -> (SigRef, Value, Vec<Value>) {
         let table = self.vmctx_pointer(offsets::BUILTINS);
-        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        let flags = Region::Runtime.trusted().with_readonly().with_can_move();
         let index = Builtin::ALL.iter().position(|other| *other == builtin).unwrap_or_default();
         let offset = narrow(index) * offsets::POINTER;
         let code = self.builder.ins().load(types::I64, flags, table, offset.cast_signed());

@@ -4,6 +4,7 @@
 //! so an access outside of it faults, and the fault is the trap. A 64-bit memory cannot, so its bounds are checked.
 
 use super::function::{FunctionTranslator, user_trap};
+use super::region::Region;
 use crate::module::IndexType;
 use crate::trap::TrapCode;
 use crate::value::ValueType;
@@ -128,10 +129,10 @@ impl FunctionTranslator<'_> {
     fn memory_length(&mut self, memory: u32) -> Value {
         let view = self.memory_view(memory);
         if !self.info.memories[memory as usize].shared {
-            return self.builder.ins().load(types::I64, MemFlagsData::trusted(), view, view::LENGTH);
+            return self.builder.ins().load(types::I64, Region::Runtime.trusted(), view, view::LENGTH);
         }
         let length = self.builder.ins().iadd_imm_s(view, i64::from(view::LENGTH));
-        self.builder.ins().atomic_load(types::I64, MemFlagsData::trusted(), length)
+        self.builder.ins().atomic_load(types::I64, Region::Runtime.trusted(), length)
     }
 
     fn memory_size(&mut self, memory: u32) {
@@ -148,10 +149,8 @@ impl FunctionTranslator<'_> {
         if self.memory_index(memory) == IndexType::I64 {
             self.check_bounds(memory, index, memarg.offset, size);
         }
-        let view = self.memory_view(memory);
         // Growing happens in place, so the base never changes.
-        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
-        let base = self.builder.ins().load(types::I64, flags, view, view::BASE);
+        let base = self.vmctx_pointer(self.offsets.memory_base(memory));
         let address = self.builder.ins().iadd(base, index);
         if memarg.offset == 0 {
             return address;
@@ -215,5 +214,5 @@ fn memory_of(memarg: &MemArg) -> u32 {
 
 /// An access that traps when it faults.
 pub(super) fn access() -> MemFlagsData {
-    MemFlagsData::new().with_trap_code(Some(user_trap(TrapCode::MemoryOutOfBounds)))
+    Region::Memory.of(MemFlagsData::new().with_trap_code(Some(user_trap(TrapCode::MemoryOutOfBounds))))
 }

@@ -14,6 +14,7 @@ mod memory;
 mod numeric;
 mod points;
 mod reference;
+mod region;
 mod simd;
 mod state;
 mod table;
@@ -25,7 +26,7 @@ use crate::module::ModuleInfo;
 use crate::value::{FuncType, ValueType};
 use cranelift_codegen::ir::{self, AbiParam, Signature, types};
 use cranelift_codegen::isa::CallConv;
-pub(crate) use function::builtin_signature;
+pub(crate) use function::{Callee, builtin_signature};
 pub(crate) use points::{CALL_TAG, Points};
 
 /// A translated function, ready for the code generator.

@@ -34,4 +34,6 @@ pub(crate) struct Points {
     pub(crate) shapes: StackShapes,
     pub(crate) points: Vec<Point>,
     pub(crate) calls: Vec<Call>,
+    /// Indices of the points at loop headers.
+    pub(crate) loops: Vec<u32>,
 }

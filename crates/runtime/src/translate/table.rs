@@ -1,13 +1,14 @@
 //! Tables. An element is a reference, as `reference.rs` describes it.
 
 use super::function::FunctionTranslator;
+use super::region::Region;
 use crate::module::IndexType;
 use crate::trap::TrapCode;
 use crate::value::ValueType;
 use crate::vm::offsets::view;
 use crate::vm::{Builtin, offsets::POINTER};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 use wasmparser::Operator;
 
 impl FunctionTranslator<'_> {
@@ -17,14 +18,14 @@ impl FunctionTranslator<'_> {
             Operator::TableGet { table } => {
                 let index = self.pop_index(self.table_index(*table));
                 let address = self.element(*table, index, TrapCode::TableOutOfBounds);
-                let value = self.builder.ins().load(types::I64, MemFlagsData::trusted(), address, 0);
+                let value = self.builder.ins().load(types::I64, Region::Table.trusted(), address, 0);
                 self.push(ValueType::Ref(self.info.tables[*table as usize].element), value);
             }
             Operator::TableSet { table } => {
                 let value = self.pop();
                 let index = self.pop_index(self.table_index(*table));
                 let address = self.element(*table, index, TrapCode::TableOutOfBounds);
-                self.builder.ins().store(MemFlagsData::trusted(), value, address, 0);
+                self.builder.ins().store(Region::Table.trusted(), value, address, 0);
             }
             Operator::TableSize { table } => {
                 let length = self.table_length(*table);
@@ -67,7 +68,7 @@ impl FunctionTranslator<'_> {
     pub(super) fn element_for_call(&mut self, table: u32) -> Value {
         let index = self.pop_index(self.table_index(table));
         let address = self.element(table, index, TrapCode::UndefinedElement);
-        self.builder.ins().load(types::I64, MemFlagsData::trusted(), address, 0)
+        self.builder.ins().load(types::I64, Region::Table.trusted(), address, 0)
     }
 
     fn table_index(&self, table: u32) -> IndexType {
@@ -80,7 +81,7 @@ impl FunctionTranslator<'_> {
 
     fn table_length(&mut self, table: u32) -> Value {
         let view = self.table_view(table);
-        self.builder.ins().load(types::I64, MemFlagsData::trusted(), view, view::LENGTH)
+        self.builder.ins().load(types::I64, Region::Runtime.trusted(), view, view::LENGTH)
     }
 
     /// The address of an element; traps with `code` if there is none.
@@ -90,7 +91,7 @@ impl FunctionTranslator<'_> {
         self.trap_if(outside, code);
         let view = self.table_view(table);
         // Growing may move the elements.
-        let base = self.builder.ins().load(types::I64, MemFlagsData::trusted(), view, view::BASE);
+        let base = self.builder.ins().load(types::I64, Region::Runtime.trusted(), view, view::BASE);
         let offset = self.builder.ins().imul_imm_s(index, i64::from(POINTER));
         self.builder.ins().iadd(base, offset)
     }

@@ -1,8 +1,9 @@
 //! Locals, globals, constants, `drop` and `select`.
 
 use super::function::FunctionTranslator;
+use super::region::Region;
 use crate::value::ValueType;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 use wasmparser::Operator;
 
 impl FunctionTranslator<'_> {
@@ -22,13 +23,13 @@ impl FunctionTranslator<'_> {
             Operator::GlobalGet { global_index } => {
                 let ty = self.info.globals[*global_index as usize].content;
                 let cell = self.global_cell(*global_index);
-                let value = self.builder.ins().load(super::clif_type(ty), MemFlagsData::trusted(), cell, 0);
+                let value = self.builder.ins().load(super::clif_type(ty), Region::Global.trusted(), cell, 0);
                 self.push(ty, value);
             }
             Operator::GlobalSet { global_index } => {
                 let value = self.pop();
                 let cell = self.global_cell(*global_index);
-                self.builder.ins().store(MemFlagsData::trusted(), value, cell, 0);
+                self.builder.ins().store(Region::Global.trusted(), value, cell, 0);
             }
             Operator::I32Const { value } => self.constant(ValueType::I32, u64::from(value.cast_unsigned())),
             Operator::I64Const { value } => self.constant(ValueType::I64, value.cast_unsigned()),
@@ -53,6 +54,9 @@ impl FunctionTranslator<'_> {
     }
 
     fn global_cell(&mut self, index: u32) -> Value {
-        self.vmctx_pointer(self.offsets.global(index))
+        // Loaded where it is needed: as a value that may move it would take a register from the beginning, where C has
+        // its stack pointer, to the end.
+        let offset = self.offsets.global(index).cast_signed();
+        self.builder.ins().load(types::I64, Region::Runtime.trusted().with_readonly(), self.vmctx, offset)
     }
 }

@@ -36,6 +36,8 @@ pub(crate) use walk::{Position, RawFrame, Walk, Walked, caller_of};
 pub(crate) struct HostEntries {
     /// `extern "C" fn(pc, fp)`: an armed program point.
     pub(crate) breakpoint: usize,
+    /// `extern "C" fn(pc, fp)`: a function's entry with the stack limit passed.
+    pub(crate) function_entry: usize,
     /// `extern "C" fn(context, caller's vmctx, values, pc, fp)`: a host function.
     pub(crate) function: usize,
     /// `extern "C" fn(vmctx, pc, fp, ...)` of each builtin.

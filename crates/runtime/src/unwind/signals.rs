@@ -1,7 +1,8 @@
 //! Faults of Wasm code: `SIGSEGV` and `SIGBUS` of guard pages, `SIGILL` of trap instructions, `SIGFPE` of divisions.
 //!
 //! The handler does nothing but note where the fault was and send the thread to [`after_fault`] on the guest's own
-//! stack, where ordinary code may run. A fault that is not Wasm code's goes to whoever handled it before us.
+//! stack, where ordinary code may run. A fault that is not Wasm code's goes to whoever handled it before us. A fault of
+//! *executing* code is how another thread interrupts the guest: see `jit/pages.rs`.
 #![expect(unsafe_code, reason = "signal handlers")]
 
 use super::activation::{Activation, Exit, ExitKind, after_fault, current};
@@ -37,6 +38,19 @@ pub(super) fn install() {
 extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     if let Some(activation) = current() {
         let arena = activation.arena();
+        // SAFETY: what the kernel gave.
+        let info = unsafe { &*info };
+        // SAFETY: all of these signals come with an address.
+        let address = unsafe { info.si_addr() }.addr();
+        // SAFETY: `context` is what the kernel gave.
+        let pc = unsafe { arch::interrupted_pc(context) };
+        if signal == libc::SIGSEGV && arena.contains(&address) && arena.contains(&pc) {
+            // Wasm code reads and writes no code: an interrupt took away the right to run it.
+            // SAFETY: the thread is in Wasm code of this store, so nobody has a reference to it.
+            let store = unsafe { &mut *activation.store() };
+            store.arm_loops();
+            return;
+        }
         let pointer: *mut Activation = activation;
         // SAFETY: `context` is what the kernel gave; `after_fault` does not return and gets the innermost activation.
         let found = unsafe { arch::redirect(context, after_fault, pointer, |pc| arena.contains(&pc)) };

@@ -26,10 +26,6 @@ macro_rules! builtins {
 }
 
 builtins! {
-    /// At a function's entry with the stack limit passed: traps, or prepares a stop at the first operator.
-    FunctionEntry();
-    /// At a loop header with the interrupt flag set: prepares a stop at the next operator.
-    LoopHeader();
     /// tag -> an exception, whose values the caller fills in.
     NewException(I32) -> I64;
     /// exception; does not return.

@@ -3,16 +3,13 @@
 
 use super::entries::{in_builtin, serve};
 use super::vmctx::VmContext;
-use super::{Builtin, Limits, gc_builtins};
-use crate::engine::Tier;
+use super::{Builtin, gc_builtins};
 use crate::store::Store;
 use crate::trap::{Failure, TrapCode};
 
 /// The address of a builtin's code.
 pub(super) fn address(builtin: Builtin) -> usize {
     match builtin {
-        Builtin::FunctionEntry => function_entry as *const () as usize,
-        Builtin::LoopHeader => loop_header as *const () as usize,
         Builtin::NewException => new_exception as *const () as usize,
         Builtin::ThrowRef => throw_ref as *const () as usize,
         Builtin::MemoryGrow => memory_grow as *const () as usize,
@@ -53,34 +50,6 @@ pub(super) fn run<T>(
         Ok(value) => Ok(value),
         Err(code) => Err(store.trap_failure(code)),
     })
-}
-
-extern "C" fn function_entry(vmctx: usize, pc: usize, fp: usize) {
-    let here = 0u8;
-    let sp = (&raw const here).addr();
-    run(Builtin::FunctionEntry, vmctx, pc, fp, |store, _| {
-        if sp < store.limits().stack() {
-            return Err(TrapCode::StackOverflow);
-        }
-        store.collect_if_stressed();
-        if store.limits().requested(Limits::INTERRUPT | Limits::STEP) {
-            store.arm_for_request(pc);
-        }
-        Ok(())
-    });
-}
-
-extern "C" fn loop_header(vmctx: usize, pc: usize, fp: usize) {
-    run(Builtin::LoopHeader, vmctx, pc, fp, |store, _| {
-        if store.limits().requested(Limits::INTERRUPT) {
-            store.arm_for_request(pc);
-        }
-        // In the debug tier the loop's operands have moved since the program point that describes this frame.
-        if store.engine().config().tier == Tier::Run {
-            store.collect_if_stressed();
-        }
-        Ok(())
-    });
 }
 
 extern "C" fn new_exception(vmctx: usize, pc: usize, fp: usize, tag: u32) -> u64 {

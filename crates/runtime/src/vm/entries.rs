@@ -5,7 +5,7 @@
 
 use super::Builtin;
 use super::builtins;
-use super::vmctx::VmContext;
+use super::vmctx::{Limits, VmContext};
 use crate::debug::{DebugEvent, Resumption};
 use crate::store::{Caller, HostContext, Store};
 use crate::trap::{Failure, HostError, TrapCode};
@@ -16,6 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(crate) fn host_entries() -> HostEntries {
     HostEntries {
         breakpoint: breakpoint as *const () as usize,
+        function_entry: function_entry as *const () as usize,
         function: host_function as *const () as usize,
         builtin: builtins::address,
     }
@@ -71,6 +72,21 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
 
 extern "C" fn breakpoint(pc: usize, fp: usize) {
     serve(Exit { pc, fp, kind: ExitKind::Point }, Store::at_point);
+}
+
+extern "C" fn function_entry(pc: usize, fp: usize) {
+    let here = 0u8;
+    let sp = (&raw const here).addr();
+    serve(Exit { pc, fp, kind: ExitKind::Builtin }, |store| {
+        if sp < store.limits().stack() {
+            return Err(store.trap_failure(TrapCode::StackOverflow));
+        }
+        store.collect_if_stressed();
+        if store.limits().requested(Limits::INTERRUPT | Limits::STEP) {
+            store.at_entry(pc)?;
+        }
+        Ok(())
+    });
 }
 
 /// Reports a trap, and leaves the Wasm code.

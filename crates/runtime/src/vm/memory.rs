@@ -92,6 +92,11 @@ impl Memory {
         (&raw const self.view).expose_provenance()
     }
 
+    /// The address of its first byte.
+    pub(crate) fn base(&self) -> usize {
+        self.view.base
+    }
+
     /// Grows by `pages`; returns the old size in pages, or none if that is not possible.
     pub(crate) fn grow(&self, pages: u64) -> Option<u64> {
         let _one_at_a_time = self.growing.lock().unwrap_or_else(PoisonError::into_inner);

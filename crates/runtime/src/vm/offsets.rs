@@ -1,13 +1,13 @@
 //! The layout of a vmctx: what compiled code finds at which offset from its instance's pointer.
 //!
 //! ```text
-//!   0   pointer to Limits          stack limit, interrupt flag: shared by all instances of a store
+//!   0   pointer to Limits          stack limit: shared by all instances of a store
 //!   8   pointer to the builtins    one code address each, in the order of Builtin
 //!   16  instance index, u32
 //!   24  pointer to the HeapView      the collector's flag, supertypes of all types
 //!   32  imported functions         one pointer to a FuncRef each
 //!       defined functions          one FuncRef each
-//!       memories                   one pointer to a MemoryView each
+//!       memories                   two pointers each: to the MemoryView, and the base, which never changes
 //!       tables                     one pointer to a TableView each
 //!       globals                    one pointer to a 16-byte cell each
 //! ```
@@ -19,10 +19,8 @@ pub(crate) const POINTER: u32 = 8;
 
 /// Offsets within `Limits`.
 pub(crate) mod limits {
-    // At 0: the address that the stack pointer may not go below; `usize::MAX` asks for a stop at the next entry.
-
-    /// Nonzero asks for a stop at the next loop header.
-    pub(crate) const INTERRUPT: i32 = 8;
+    /// The address that the stack pointer may not go below; `usize::MAX` asks for a stop at the next entry.
+    pub(crate) const STACK: i32 = 0;
 }
 
 /// Offsets within a `HeapView`.
@@ -105,7 +103,12 @@ impl VmOffsets {
 
     /// Pointer to the view of a memory.
     pub(crate) fn memory(self, index: u32) -> u32 {
-        self.defined_function(self.defined_functions) + index * POINTER
+        self.defined_function(self.defined_functions) + index * 2 * POINTER
+    }
+
+    /// The address of a memory's first byte.
+    pub(crate) fn memory_base(self, index: u32) -> u32 {
+        self.memory(index) + POINTER
     }
 
     /// Pointer to the view of a table.

@@ -43,7 +43,7 @@ pub(crate) unsafe fn func_ref_at(address: usize) -> FuncRef {
     unsafe { at.read() }
 }
 
-/// What function entries and loop headers check: see `offsets::limits`. Shared with whoever interrupts.
+/// What function entries check: see `offsets::limits`. Shared with whoever interrupts.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct Limits {

@@ -9,4 +9,4 @@ use x86_64 as imp;
 compile_error!("wasm-gdbserver runs on x86-64 only: see crates/runtime/src/unwind/arch");
 
 pub(crate) use imp::lazy_compile_address;
-pub(super) use imp::{enter_wasm, land, leave_wasm, redirect};
+pub(super) use imp::{enter_wasm, interrupted_pc, land, leave_wasm, redirect};

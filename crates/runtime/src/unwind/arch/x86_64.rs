@@ -127,6 +127,18 @@ pub(crate) fn lazy_compile_address() -> usize {
     lazy_compile as *const () as usize
 }
 
+/// Where a signal interrupted the thread.
+///
+/// # Safety
+/// `context` is the third argument of a handler with `SA_SIGINFO`.
+pub(in super::super) unsafe fn interrupted_pc(context: *mut libc::c_void) -> usize {
+    let context: *mut libc::ucontext_t = context.cast();
+    // SAFETY: the kernel's promise for such handlers.
+    let registers = unsafe { (*context).uc_mcontext.gregs };
+    let rip = usize::try_from(libc::REG_RIP).unwrap_or_default();
+    usize::try_from(registers[rip].cast_unsigned()).unwrap_or_default()
+}
+
 /// Changes the context of a signal so that, when the handler returns, the thread calls `target(activation)` on the
 /// stack of the interrupted code. Returns the interrupted PC and frame pointer; none, and no change, if `accept`
 /// refuses the PC.
