@@ -217,7 +217,7 @@ impl CodeMemory {
         functions: Vec<(u32, Compiled)>,
     ) -> Result<Vec<Arc<FunctionCode>>, Error> {
         let blob = self.declare()?;
-        let stubs: Vec<Location> = self.functions[module].clone();
+        let mut stubs = Vec::new();
         let alignment =
             functions.iter().map(|(_, compiled)| u64::from(compiled.alignment)).max().unwrap_or(1);
         let mut bytes = Vec::new();
@@ -226,23 +226,30 @@ impl CodeMemory {
             let at = (bytes.len() + 1).next_multiple_of(FUNCTION_ALIGNMENT.max(compiled.alignment as usize));
             bytes.resize(at, patch::FILLER);
             bytes.extend_from_slice(&compiled.bytes);
-            self.functions[module][*defined as usize] = Location { blob, offset: narrow(at), address: 0 };
+            let location = Location { blob, offset: narrow(at), address: 0 };
+            stubs.push(std::mem::replace(&mut self.functions[module][*defined as usize], location));
         }
         let mut relocs = Vec::new();
         for (defined, compiled) in &functions {
             let at = self.functions[module][*defined as usize].offset;
             relocs.extend(compiled.relocs.iter().map(|reloc| self.module_reloc(module, at, reloc)));
         }
-        let start = self.place(blob, &bytes, alignment, &relocs)?;
+        let placed = self.place(blob, &bytes, alignment, &relocs);
+        if placed.is_err() {
+            for ((defined, _), stub) in functions.iter().zip(&stubs) {
+                self.functions[module][*defined as usize] = *stub;
+            }
+        }
+        let start = placed?;
         self.code_size += bytes.len() as u64;
         let mut published = Vec::new();
         let mut redirected = Vec::new();
-        for (defined, compiled) in functions {
+        for ((defined, compiled), stub) in functions.into_iter().zip(stubs) {
             let Compiled { bytes, traps, sites, loops, stack_maps, frame, tries, .. } = compiled;
             let location = &mut self.functions[module][defined as usize];
             location.address = start + location.offset as usize;
             let start = location.address;
-            redirected.extend(Edit::stub(stubs[defined as usize].address, start));
+            redirected.extend(Edit::stub(stub.address, start));
             self.loops.extend(loops.iter().map(|site| start + *site as usize));
             let function = imported + defined;
             let frame = FrameTable::new(frame);
