@@ -1,4 +1,4 @@
-//! C programs of `tests/fixtures`, compiled when a test asks for them and kept by the hash of what went in.
+//! C and C++ programs of `tests/fixtures`, compiled when a test asks for them and kept by the hash of what went in.
 //!
 //! Each compiles for `wasm32-wasi`, and for 32-bit x86 as the standard to compare with: pointers and `long` have the
 //! same size there. A line that a test names carries a comment `// BREAK mark` in the source.
@@ -81,16 +81,17 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// Compiles `fixtures/NAME.c`, unless that was done before.
+    /// Compiles `fixtures/NAME.c` or `fixtures/NAME.cc`, unless that was done before.
     ///
     /// # Errors
     /// If there is no such source, no compiler, or the compiler complains.
     pub fn build(name: &str, build: Build) -> Result<Self> {
         let source = toolchain::tests_folder().join("fixtures").join(format!("{name}.c"));
+        let source = if source.is_file() { source } else { source.with_extension("cc") };
         Self::compile(&source, build)
     }
 
-    /// Compiles any C source.
+    /// Compiles any C or C++ source; C++ with exceptions and without a library.
     ///
     /// # Errors
     /// As [`Fixture::build`].
@@ -187,6 +188,9 @@ fn run_compiler(compiler: &Path, source: &Path, build: Build, program: &Path) ->
     let unfinished = program.with_extension(format!("{}.part", std::process::id()));
     let mut command = Command::new(compiler);
     command.current_dir(source.parent().context("a source lies in a folder")?);
+    if source.extension().is_some_and(|extension| extension == "cc") {
+        command.arg("-fwasm-exceptions");
+    }
     command
         .args(build.flags())
         .arg(source.file_name().context("a source has a name")?)

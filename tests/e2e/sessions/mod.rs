@@ -1,6 +1,7 @@
 //! The sessions, by what the person at gdb wants.
 
 mod breakpoints;
+mod exceptions;
 mod frames;
 mod monitor;
 mod optimised;
@@ -22,6 +23,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     steps::SESSIONS,
     returns::SESSIONS,
     traps::SESSIONS,
+    exceptions::SESSIONS,
     optimised::SESSIONS,
     monitor::SESSIONS,
     wide::SESSIONS,
