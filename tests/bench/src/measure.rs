@@ -116,9 +116,7 @@ fn wasmtime(bytes: &[u8]) -> Result<Measurement> {
     use wasmtime::{Config, Engine, Linker, Module, Store};
     use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
     use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
-    let mut config = Config::new();
-    config.max_wasm_stack(4 << 20);
-    let engine = Engine::new(&config)?;
+    let engine = Engine::new(&Config::new())?;
     let mut linker: Linker<WasiP1Ctx> = Linker::new(&engine);
     add_to_linker_sync(&mut linker, |context| context)?;
     let context = WasiCtxBuilder::new().inherit_stdio().args(&["program"]).build_p1();
@@ -136,6 +134,6 @@ fn wasmtime(bytes: &[u8]) -> Result<Measurement> {
         }
     }
     let ended = processor_time();
-    let code = module.text().len().try_into()?;
+    let code = u64::try_from(module.text().len())?;
     Ok(Measurement { compile: compiled - began, run: ended - compiled, code })
 }
