@@ -1,6 +1,7 @@
 //! A validated module: what its sections say, with the bodies left as byte ranges until somebody compiles them.
 
 mod const_expr;
+mod hints;
 mod names;
 mod parse;
 mod types;
@@ -11,6 +12,7 @@ use crate::types::TypeDef;
 use crate::value::{FuncType, ValueType};
 pub(crate) use const_expr::{ConstExpr, ConstOp};
 use frame_table::{HeapType, ModulePc, RefType};
+use hints::BranchHints;
 use names::Names;
 use std::ops::Range;
 use std::sync::Arc;
@@ -51,6 +53,10 @@ pub(crate) struct ModuleInfo {
     /// Byte range of the code section's contents.
     pub(crate) code_section: Range<usize>,
     pub(crate) names: Names,
+    pub(crate) branch_hints: BranchHints,
+    /// Byte range in the module of the contents of the section with hints, until they are read.
+    hint_section: Option<Range<usize>>,
+    custom_problems: Vec<String>,
 }
 
 /// How many entities of each kind are imported.
@@ -228,6 +234,12 @@ impl Module {
     #[must_use]
     pub fn bytes(&self) -> &Arc<[u8]> {
         &self.info.bytes
+    }
+
+    /// What is wrong with custom sections that this runtime reads and so ignores: branch hints.
+    #[must_use]
+    pub fn custom_section_problems(&self) -> &[String] {
+        &self.info.custom_problems
     }
 
     /// What the module is called.

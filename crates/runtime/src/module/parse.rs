@@ -1,5 +1,6 @@
 //! Sections into [`ModuleInfo`]. wasmparser validates everything, function bodies included, in the same pass.
 
+use super::hints;
 use super::{
     Callee, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, ExternIndex, ExternType, GlobalType,
     Import, IndexType, MemoryType, ModuleInfo, SegmentMode, TableType,
@@ -10,9 +11,9 @@ use crate::value::ValueType;
 use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
-    BinaryReader, DataKind, ElementItems, ElementKind, ExternalKind, FuncValidatorAllocations, FunctionBody,
-    KnownCustom, Operator, OperatorsReader, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
-    WasmFeatures,
+    BinaryReader, BranchHintSectionReader, DataKind, ElementItems, ElementKind, ExternalKind,
+    FuncValidatorAllocations, FunctionBody, KnownCustom, Operator, OperatorsReader, Parser, Payload,
+    TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
 
 /// What this runtime implements beyond the first version of WebAssembly.
@@ -61,11 +62,26 @@ pub(super) fn parse(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Mod
         }
         read_payload(engine, &mut info, payload)?;
     }
+    read_hints(&mut info);
     let vectors = |types: &[ValueType]| types.contains(&ValueType::V128);
     let signatures = info.types.iter().filter_map(|ty| ty.func());
     info.has_v128 = info.globals.iter().any(|global| global.content == ValueType::V128)
         || signatures.into_iter().any(|ty| vectors(ty.params()) || vectors(ty.results()));
     Ok(info)
+}
+
+/// Hints come before the bodies that they are about, so that they are read last.
+fn read_hints(info: &mut ModuleInfo) {
+    let Some(section) = info.hint_section.take() else { return };
+    let reader = BinaryReader::new(&info.bytes[section.clone()], section.start as u64);
+    let read = match BranchHintSectionReader::new(reader) {
+        Ok(section) => hints::read(info, section),
+        Err(error) => Err(error.message().to_owned()),
+    };
+    match read {
+        Ok(hints) => info.branch_hints = hints,
+        Err(why) => info.custom_problems.push(format!("{}: {why}", hints::SECTION)),
+    }
 }
 
 fn read_payload(engine: &Engine, info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error> {
@@ -128,6 +144,8 @@ fn read_payload(engine: &Engine, info: &mut ModuleInfo, payload: Payload<'_>) ->
         Payload::CustomSection(section) => {
             if let KnownCustom::Name(names) = section.as_known() {
                 info.names.read(names);
+            } else if section.name() == hints::SECTION {
+                info.hint_section = Some(range(section.data_range()));
             }
         }
         _ => {}

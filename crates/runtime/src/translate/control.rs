@@ -204,6 +204,7 @@ impl FunctionTranslator<'_> {
         };
         let then = self.builder.create_block();
         let otherwise = self.builder.create_block();
+        self.hint(then, otherwise);
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.switch_to_block(then);
         self.builder.seal_block(then);
@@ -324,9 +325,19 @@ impl FunctionTranslator<'_> {
     pub(super) fn split(&mut self, condition: Value) -> Block {
         let taken = self.builder.create_block();
         let next = self.builder.create_block();
+        self.hint(taken, next);
         self.builder.ins().brif(condition, taken, &[], next, &[]);
         self.go_on(taken);
         next
+    }
+
+    /// Tells the code generator where the branch at hand mostly goes, if the module says so.
+    fn hint(&mut self, taken: Block, next: Block) {
+        match self.info.branch_hints.get(&self.pc) {
+            Some(true) => self.builder.set_cold_block(next),
+            Some(false) => self.builder.set_cold_block(taken),
+            None => {}
+        }
     }
 
     /// Goes on in a block that nothing else will branch to.
