@@ -179,6 +179,14 @@ impl DebugHook for Watcher {
                 let outcome = state.follower.trap(code, now.as_ref());
                 state.note(outcome);
             }
+            DebugEvent::Exception { exception, caught, .. } if state.left > 0 => {
+                let now = store.innermost_frame().ok_or("no frame at a throw".to_owned());
+                let now = now.and_then(|frame| read(store, &frame));
+                let whole = self.mode == Mode::Stepped;
+                let outcome =
+                    now.and_then(|now| state.follower.exception(store, exception, caught, &now, whole));
+                state.note(outcome);
+            }
             DebugEvent::ModuleLoaded(instance) => {
                 let outcome = state.loaded(store, instance);
                 state.note(outcome);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use wasmparser::{
-    BinaryReader, BlockType, CompositeInnerType, DataKind, ElementItems, FuncToValidate,
+    BinaryReader, BlockType, Catch, CompositeInnerType, DataKind, ElementItems, FuncToValidate,
     FuncValidatorAllocations, FunctionBody, Operator, OperatorsReader, Parser, Payload, SubType,
     ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
@@ -62,9 +62,9 @@ pub(super) enum Opens {
     Block,
     Loop,
     If,
-    TryTable,
-    /// A legacy `try`.
-    Try,
+    TryTable(Vec<Catch>),
+    /// A legacy `try`, and the label that it delegates to, seen from the outside.
+    Try(Option<u32>),
 }
 
 /// What an element segment holds at an index.
@@ -181,8 +181,8 @@ impl Code {
             Operator::Block { blockty } => (Opens::Block, *blockty, 0),
             Operator::Loop { blockty } => (Opens::Loop, *blockty, 0),
             Operator::If { blockty } => (Opens::If, *blockty, 1),
-            Operator::Try { blockty } => (Opens::Try, *blockty, 0),
-            Operator::TryTable { try_table } => (Opens::TryTable, try_table.ty, 0),
+            Operator::Try { blockty } => (Opens::Try(None), *blockty, 0),
+            Operator::TryTable { try_table } => (Opens::TryTable(try_table.catches.clone()), try_table.ty, 0),
 
             Operator::Else => {
                 if let Some(label) = innermost {
@@ -200,6 +200,9 @@ impl Code {
             Operator::End | Operator::Delegate { .. } => {
                 if let Some(label) = open.pop() {
                     self.labels[label].after = next;
+                    if let Operator::Delegate { relative_depth } = operator {
+                        self.labels[label].opens = Opens::Try(Some(*relative_depth));
+                    }
                 }
                 return;
             }
@@ -295,6 +298,11 @@ impl Code {
     /// The label that the operator at a PC opens.
     pub(super) fn opened_at(&self, at: u32) -> Option<&Label> {
         self.labels.get(*self.opened.get(&at)?)
+    }
+
+    /// The label that a number means just outside of another label.
+    pub(super) fn outside(&self, label: &Label, depth: u32) -> Option<&Label> {
+        (0..depth).try_fold(self.outer(label)?, |label, _| self.outer(label))
     }
 
     /// The label outside of another one.

@@ -108,6 +108,7 @@ impl Comparison<'_> {
             }
             Then::Return(_) => Err("the function goes on where it is to return".to_owned()),
             Then::TailCall { .. } => Err("the function goes on where it is to be replaced".to_owned()),
+            Then::Throw(_) => Err("the function goes on where it is to throw".to_owned()),
             Then::Trap(code) => Err(format!("the function goes on where it is to trap: {code}")),
         }
     }

@@ -66,7 +66,7 @@ pub(super) fn evaluate(machine: &Machine<'_>, operator: &Operator<'_>) -> Option
 }
 
 /// Out of a block at its end.
-fn leave(label: &Label) -> Then {
+pub(super) fn leave(label: &Label) -> Then {
     match label.opens {
         Opens::Function => Then::Return(label.results),
         _ => Then::Goto { pc: label.after, height: label.height, carried: label.results },

@@ -9,8 +9,9 @@ use runtime::{GcRef, Store, TrapCode, Value};
 use super::code::Code;
 use super::compare::{Comparison, Places};
 use super::evaluate;
+use super::exception::Flight;
 use super::machine::{Machine, Snapshot};
-use super::step::{Callee, Expected, Step, Then};
+use super::step::{Callee, Expected, Step, Then, Thrown};
 
 /// A frame at its last stop, and what its operator may do.
 struct Shadow {
@@ -174,6 +175,54 @@ impl Follower {
         Ok(())
     }
 
+    /// The innermost frame throws; `now` is what the event shows of it, `caught` whether it says that a frame catches.
+    /// If `whole`, all frames of the guest are known.
+    pub(crate) fn exception(
+        &mut self,
+        store: &Store,
+        exception: GcRef,
+        caught: bool,
+        now: &Snapshot,
+        whole: bool,
+    ) -> Result<(), String> {
+        let Some(last) = self.frames.last() else { return Ok(()) };
+        let tag = store.exception_tag(exception).ok_or("the exception has no tag")?;
+        let values = store.exception_values(exception).ok_or("the exception has no values")?;
+        let due = |step: &Step| match &step.then {
+            Then::Throw(Thrown::New { tag: due, values: all }) => *due == tag && *all == values,
+            Then::Throw(Thrown::Again(due)) => *due == exception,
+            Then::Throw(Thrown::Caught) => true,
+            // The host throws.
+            Then::Call { callee, .. } | Then::TailCall { callee, .. } => *callee == Callee::Host,
+            _ => false,
+        };
+        if !last.steps.iter().any(due) {
+            return Err(format!("it throws {values:?}, after {}", self.named(last)));
+        }
+        if *now != last.before {
+            return Err(format!("the throw shows {now:?}, after {}", self.named(last)));
+        }
+        self.compared += 1;
+        let flight = Flight { store, exception, tag, values };
+        while let Some(mut shadow) = self.frames.pop() {
+            self.released.append(&mut shadow.held);
+            let code = self.codes.get(&shadow.before.module).ok_or("no such module")?;
+            if let Some(step) = flight.caught_by(code, &shadow.before) {
+                let steps = vec![step];
+                let held = held(store, &shadow.before, &steps);
+                self.frames.push(Shadow { before: shadow.before, steps, held });
+                break;
+            }
+        }
+        let found = !self.frames.is_empty();
+        if found == caught || (caught && !whole) {
+            Ok(())
+        } else {
+            self.lose();
+            Err(format!("an exception is caught: {caught}, where it is to be: {found}"))
+        }
+    }
+
     /// The call that the host made is over, with these results.
     pub(crate) fn returned(&mut self, results: &[Value]) -> Result<(), String> {
         let Some(last) = self.frames.pop() else { return Ok(()) };
@@ -215,13 +264,15 @@ fn held(store: &Store, now: &Snapshot, steps: &[Step]) -> Vec<GcRef> {
 
 /// The results of a function whose last operator this is, if it returns.
 fn results_of(shadow: &Shadow) -> Option<Vec<Value>> {
-    shadow.steps.iter().find_map(|step| match step.then {
-        Then::Return(count) => {
-            let operands = &shadow.before.operands;
-            let top = operands.len().checked_sub(step.pops)?;
-            operands.get(top.checked_sub(count)?..top).map(<[Value]>::to_vec)
+    shadow.steps.iter().find_map(|step| {
+        let Then::Return(count) = step.then else { return None };
+        let operands = &shadow.before.operands;
+        let mut values = operands.get(..operands.len().checked_sub(step.pops)?)?.to_vec();
+        for expected in &step.pushes {
+            let Expected::Exactly(value) = expected else { return None };
+            values.push(*value);
         }
-        _ => None,
+        Some(values.split_off(values.len().checked_sub(count)?))
     })
 }
 

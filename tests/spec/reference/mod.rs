@@ -14,6 +14,7 @@ pub(crate) mod code;
 pub(crate) mod compare;
 mod control;
 mod convert;
+mod exception;
 mod float;
 pub(crate) mod follow;
 mod gc;
@@ -47,6 +48,7 @@ fn evaluate(machine: &Machine<'_>) -> Result<Vec<Step>, String> {
         .or_else(|| call::evaluate(machine, &operator))
         .or_else(|| refs::evaluate(machine, &operator))
         .or_else(|| gc::evaluate(machine, &operator))
+        .or_else(|| exception::evaluate(machine, &operator))
         .or_else(|| table::evaluate(machine, &operator));
     steps.ok_or_else(|| format!("{operator:?} on {:?} is not for the reference", machine.at.operands))
 }

@@ -1,7 +1,7 @@
 //! What an operator should do, as the reference says it before the runtime does it.
 
 use frame_table::TypeId;
-use runtime::{FuncHandle, GcRef, Instance, Store, TrapCode, Value, ValueType};
+use runtime::{FuncHandle, GcRef, Instance, Store, Tag, TrapCode, Value, ValueType};
 
 /// A value that is due.
 #[derive(Clone, Debug, PartialEq)]
@@ -177,8 +177,21 @@ pub(crate) enum Then {
     Call { callee: Callee, args: usize, results: Vec<ValueType> },
     /// To another function, instead of this one.
     TailCall { callee: Callee, args: usize },
+    /// To whoever catches an exception.
+    Throw(Thrown),
     /// Nowhere.
     Trap(TrapCode),
+}
+
+/// What is thrown.
+#[derive(Clone, Debug)]
+pub(crate) enum Thrown {
+    /// A new exception.
+    New { tag: Tag, values: Vec<Value> },
+    /// This exception.
+    Again(GcRef),
+    /// The exception that a legacy handler caught.
+    Caught,
 }
 
 /// What an operator should do.

@@ -1,5 +1,6 @@
 //! Modules, instances and functions of a store; whether a value is of a type; changing globals and tables.
 
+use crate::exception::Tag;
 use crate::instance::Instance;
 use crate::module::{Module, TableType, narrow};
 use crate::store::{FuncHandle, Store};
@@ -97,6 +98,12 @@ impl Store {
     #[must_use]
     pub fn function(&self, instance: Instance, index: u32) -> Option<FuncHandle> {
         self.instances.get(instance.index())?.function(index)
+    }
+
+    /// A tag of an instance, by its index.
+    #[must_use]
+    pub fn tag_at(&self, instance: Instance, index: u32) -> Option<Tag> {
+        self.instances.get(instance.index())?.tags.get(usize::try_from(index).ok()?).copied()
     }
 
     /// A table's type, with its current size as the minimum.
