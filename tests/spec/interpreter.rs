@@ -56,27 +56,34 @@ fn run_here(mode: Mode, script: &Script, newest: &Newest) -> Result<Report, Stri
     let mut interpreter = Interpreter::new(mode).map_err(|error| error.to_string())?;
     let mut report = Report { tally: Tally { scripts: 1, ..Tally::default() }, ..Report::default() };
     let tally = &mut report.tally;
-    for piece in split(&script.text)? {
-        let mut done = parsed(piece, |directive| interpreter.directive(directive));
-        if let Some(lost) = interpreter.watcher.take_complaint() {
-            done = Err(lost);
-        }
+    let pieces = split(&script.text)?;
+    for (index, piece) in pieces.iter().copied().enumerate() {
+        let done = parsed(piece, |directive| interpreter.directive(directive));
+        let lost = interpreter.watcher.take_complaint();
         tally.directives += 1;
         let asserts = piece.keyword.starts_with("assert_");
         let returns = piece.keyword == "assert_return";
         tally.assertions += u64::from(asserts);
         tally.returns += u64::from(returns);
-        match done {
-            Ok(Outcome::Done) => {
+        let why = match (done, lost) {
+            (_, Some(lost)) => lost,
+            (Ok(Outcome::Done), None) => {
                 tally.passed += u64::from(asserts);
                 tally.returns_passed += u64::from(returns);
+                continue;
             }
-            Ok(Outcome::Taken) if newest.repeals(&script.name, piece) => tally.repealed += 1,
-            Ok(Outcome::Taken) => {
-                report.mishaps.push(Mishap { line: piece.line, why: "the module was taken".to_owned() });
+            (Ok(Outcome::Taken), None) if newest.takes(&script.name, piece) => {
+                tally.repealed += 1;
+                continue;
             }
-            Err(why) => report.mishaps.push(Mishap { line: piece.line, why }),
-        }
+            (Ok(Outcome::Taken), None) => "the module was taken".to_owned(),
+            (Err(_), None) if newest.contradicts(&script.name, &pieces, index) => {
+                tally.repealed += 1;
+                continue;
+            }
+            (Err(why), None) => why,
+        };
+        report.mishaps.push(Mishap { line: piece.line, why });
     }
     (report.tally.stops, report.tally.compared) = interpreter.watcher.figures();
     Ok(report)
