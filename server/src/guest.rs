@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use debugger::{Entry, Events, Guest, Session};
+use debugger::{Entry, Events, Guest, Session, Spawner};
 use runtime::{Engine, EngineConfig, ExternType, FuncType, Linker, Module, Tier};
 
 use crate::args::GuestOptions;
@@ -129,9 +129,10 @@ impl Program {
     /// When the arguments do not fit, a directory cannot be opened, or there is no thread to be had.
     pub(crate) fn launch_with(&self, words: &[String], run_at_once: bool) -> Result<(Session, Events)> {
         let entry = self.entry(words)?;
-        let linker = self.linker(words)?;
+        let spawner = Spawner::new();
+        let linker = self.linker(words, &spawner)?;
         let ModuleFile { engine, module, .. } = self.file.clone();
-        Ok(Session::launch(Guest { engine, module, linker, entry, run_at_once })?)
+        Ok(Session::launch(Guest { engine, module, linker, entry, run_at_once, spawner })?)
     }
 
     fn given_words(&self) -> Result<Vec<String>> {
@@ -183,8 +184,8 @@ impl Program {
         format!("--invoke takes one of: {}", names.join(", "))
     }
 
-    /// What the guest may import: WASI preview 1, with this process's standard streams.
-    fn linker(&self, words: &[String]) -> Result<Linker> {
+    /// What the guest may import: WASI preview 1, with this process's standard streams, and wasi-threads.
+    fn linker(&self, words: &[String], spawner: &Spawner) -> Result<Linker> {
         let mut linker = Linker::new();
         let own_name = self.options.module.display().to_string();
         // The words of a function that is invoked are its parameters.
@@ -198,6 +199,12 @@ impl Program {
             builder.dir(host, guest);
         }
         builder.build()?.add_to_linker(&mut linker);
+        let spawner = spawner.clone();
+        wasi::add_threads(&mut linker, &self.file.engine, &self.file.module, move |body| {
+            let started = spawner.spawn(move |store, thread| body(store, thread.0));
+            started.map(|thread| thread.0).map_err(|error| error.to_string())
+        })
+        .map_err(|error| anyhow!("{}: {error}", self.file.name()))?;
         Ok(linker)
     }
 }

@@ -58,9 +58,12 @@ impl Relay {
                 if let Event::Exited(exit) = &event {
                     announce(exit);
                 }
-                relay
-                    .latest
-                    .send_replace(Some(Latest { session: session.clone(), event: Some(event.clone()) }));
+                // Threads come and go while the guest runs, which is the latest of the whole guest.
+                if !matches!(event, Event::ThreadStarted(_) | Event::ThreadEnded(_)) {
+                    relay
+                        .latest
+                        .send_replace(Some(Latest { session: session.clone(), event: Some(event.clone()) }));
+                }
                 if sender.send(event).is_err() {
                     return;
                 }

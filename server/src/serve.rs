@@ -110,13 +110,14 @@ pub(crate) enum Started {
 pub(crate) async fn start(program: &Program) -> Result<Started> {
     let (session, mut events) = program.launch(false)?;
     match events.recv().await {
-        Some(event @ Event::Stopped(_)) => Ok(Started::Stopped(session, event, events)),
+        Some(event @ Event::Stopped { .. }) => Ok(Started::Stopped(session, event, events)),
         Some(Event::Exited(Exit::HostError(reason))) => bail!("{}: {reason}", program.file().name()),
         Some(Event::Exited(exit)) => {
             announce(&exit);
             Ok(Started::Ended(status(&exit)))
         }
-        None => bail!("the guest's thread has ended"),
+        // No thread is started before the first operator.
+        Some(Event::ThreadStarted(_) | Event::ThreadEnded(_)) | None => bail!("the guest's thread has ended"),
     }
 }
 
@@ -328,7 +329,7 @@ async fn crashed(watcher: &mut Watcher) -> Session {
     loop {
         let latest =
             watcher.borrow_and_update().as_ref().map(|latest| (latest.session.clone(), latest.event.clone()));
-        if let Some((session, Some(Event::Stopped(stop)))) = latest
+        if let Some((session, Some(Event::Stopped { stop, .. }))) = latest
             && stop.is_fatal()
             && session.is_stopped()
         {

@@ -111,3 +111,24 @@ fn demo_debugs_the_program_that_ships_with_it() -> Result<()> {
     assert!(!said.contains("??"), "{said}");
     Ok(())
 }
+
+#[test]
+fn run_prints_the_backtrace_of_the_thread_that_traps() -> Result<()> {
+    let threads = fixture("threads")?;
+    let output = wasm_gdbserver(&["run", text(&threads.program)])?;
+    assert_eq!(stdout(&output), "starting\nresults 26 51\n", "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(0));
+    let output = wasm_gdbserver(&["run", text(&threads.program), "trap"])?;
+    assert_eq!(output.status.code(), Some(134));
+    assert_eq!(stdout(&output), "starting\n");
+    let said = stderr(&output);
+    let wanted =
+        ["thread 2:\nwasm trap: unreachable", "end_early (number=5)", &threads.place("trap"), "worker ("];
+    for part in wanted {
+        assert!(said.contains(part), "no {part:?} in:\n{said}");
+    }
+    assert!(!said.contains(" in main ("), "{said}");
+    let output = wasm_gdbserver(&["run", text(&threads.program), "exit"])?;
+    assert_eq!(output.status.code(), Some(3));
+    Ok(())
+}

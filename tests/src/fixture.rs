@@ -1,7 +1,8 @@
 //! C and C++ programs of `tests/fixtures`, compiled when a test asks for them and kept by the hash of what went in.
 //!
 //! Each compiles for `wasm32-wasi`, and for 32-bit x86 as the standard to compare with: pointers and `long` have the
-//! same size there. A line that a test names carries a comment `// BREAK mark` in the source.
+//! same size there. A line that a test names carries a comment `// BREAK mark` in the source; a line that begins with
+//! `// WASM ` or `// NATIVE ` has more options for the compiler.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::{self, Display};
@@ -41,6 +42,14 @@ impl Build {
     #[must_use]
     pub const fn wasm(optimisation: u8, dwarf: u8) -> Self {
         Self { machine: Machine::Wasm, optimisation, dwarf }
+    }
+
+    /// What lines begin with in which a source has more options.
+    fn own_options(self) -> &'static str {
+        match self.machine {
+            Machine::Wasm | Machine::Wasm64 => "// WASM ",
+            Machine::Native => "// NATIVE ",
+        }
     }
 
     /// The standard that ours is compared with.
@@ -104,7 +113,11 @@ impl Fixture {
         let compiler = toolchain::find("clang-19")?;
         let stem = source.file_stem().context("a source has a name")?.to_string_lossy();
         let mut hasher = DefaultHasher::new();
-        (source, &text, build.flags(), modified(&compiler)).hash(&mut hasher);
+        let own = text.lines().filter_map(|line| line.strip_prefix(build.own_options()));
+        let options: Vec<&str> = own.flat_map(str::split_whitespace).collect();
+        // gdb complains of sources that are younger than the program.
+        let times = (modified(&compiler), modified(source));
+        (&text, headers(source, &text), build.flags(), times).hash(&mut hasher);
         let folder = toolchain::cache_folder()?.join("fixtures").join(format!("{:016x}", hasher.finish()));
         let program = folder.join(match build.machine {
             Machine::Wasm | Machine::Wasm64 => format!("{stem}.wasm"),
@@ -112,7 +125,7 @@ impl Fixture {
         });
         if !program.is_file() {
             std::fs::create_dir_all(&folder)?;
-            run_compiler(&compiler, source, build, &program)?;
+            run_compiler(&compiler, source, build, &options, &program)?;
         }
         Ok(Self { program, source: source.to_path_buf(), text })
     }
@@ -177,14 +190,26 @@ impl Fixture {
     }
 }
 
-/// Stands for the compiler's version: asking it takes longer than compiling.
-fn modified(compiler: &Path) -> Option<(PathBuf, std::time::SystemTime)> {
-    let path = std::fs::canonicalize(compiler).ok()?;
+/// The text of the headers of ours that a source includes. What is not there, the compiler complains of.
+fn headers(source: &Path, text: &str) -> Vec<String> {
+    let names = text.lines().filter_map(|line| line.strip_prefix("#include \"")?.strip_suffix('"'));
+    names.filter_map(|name| std::fs::read_to_string(source.with_file_name(name)).ok()).collect()
+}
+
+/// Where a file is, and when it was written. That stands for a compiler's version: asking it takes longer than compiling.
+fn modified(file: &Path) -> Option<(PathBuf, std::time::SystemTime)> {
+    let path = std::fs::canonicalize(file).ok()?;
     let time = std::fs::metadata(&path).ok()?.modified().ok()?;
     Some((path, time))
 }
 
-fn run_compiler(compiler: &Path, source: &Path, build: Build, program: &Path) -> Result<()> {
+fn run_compiler(
+    compiler: &Path,
+    source: &Path,
+    build: Build,
+    options: &[&str],
+    program: &Path,
+) -> Result<()> {
     let unfinished = program.with_extension(format!("{}.part", std::process::id()));
     let mut command = Command::new(compiler);
     command.current_dir(source.parent().context("a source lies in a folder")?);
@@ -193,6 +218,7 @@ fn run_compiler(compiler: &Path, source: &Path, build: Build, program: &Path) ->
     }
     command
         .args(build.flags())
+        .args(options)
         .arg(source.file_name().context("a source has a name")?)
         .arg("-o")
         .arg(&unfinished);

@@ -1,9 +1,45 @@
 //! Breakpoints as they were asked for, and the program points that they slipped to.
 
+use crate::catch::Catch;
 use frame_table::ModulePc;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Requested breakpoints by module, each with the program point where it stops.
+/// What was asked for, for all stores of a guest. Each store has code of its own, and is armed by its own thread: see
+/// [`Breakpoints::missing`].
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    /// (module, PC).
+    all: BTreeSet<(usize, ModulePc)>,
+    /// Counts changes of these.
+    version: u64,
+    /// Which exceptions stop.
+    pub(crate) catch: Catch,
+}
+
+impl Requests {
+    pub(crate) fn insert(&mut self, module: usize, pc: ModulePc) {
+        self.version += u64::from(self.all.insert((module, pc)));
+    }
+
+    pub(crate) fn remove(&mut self, module: usize, pc: ModulePc) {
+        self.version += u64::from(self.all.remove(&(module, pc)));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.version += u64::from(!self.all.is_empty());
+        self.all.clear();
+    }
+
+    pub(crate) fn contains(&self, module: usize, pc: ModulePc) -> bool {
+        self.all.contains(&(module, pc))
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// The requests that a store knows of, by module, each with the program point where it stops.
 #[derive(Debug, Default)]
 pub(crate) struct Breakpoints {
     /// (module, requested PC) to the program point.
@@ -35,9 +71,15 @@ impl Breakpoints {
         before.rev().find(|(_, stops_at)| **stops_at == point).map(|((_, requested), _)| *requested)
     }
 
-    /// All requests.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (usize, ModulePc)> {
-        self.requested.keys().copied()
+    /// What was asked for and is not here, in modules below `modules`.
+    pub(crate) fn missing(&self, requests: &Requests, modules: usize) -> Vec<(usize, ModulePc)> {
+        let known = requests.all.iter().filter(|(module, _)| *module < modules);
+        known.filter(|request| !self.requested.contains_key(request)).copied().collect()
+    }
+
+    /// What is here and no longer asked for.
+    pub(crate) fn outdated(&self, requests: &Requests) -> Vec<(usize, ModulePc)> {
+        self.requested.keys().filter(|request| !requests.all.contains(request)).copied().collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong between a debugger and its debuggee.
 
+use crate::ThreadId;
 use frame_table::ModulePc;
 use runtime::FrameError;
 use thiserror::Error;
@@ -14,6 +15,15 @@ pub enum Error {
     /// The guest is gone.
     #[error("the program has ended")]
     Exited,
+    /// There is no such thread.
+    #[error("no thread {0}")]
+    NoThread(ThreadId),
+    /// The other threads are stopped, and this one could not be.
+    #[error("thread {0} is in a call of the host and not stopped")]
+    NotStopped(ThreadId),
+    /// The guest has as many threads as it may have.
+    #[error("too many threads")]
+    TooManyThreads,
     /// There is no such frame.
     #[error("no frame {0}")]
     NoFrame(usize),
@@ -55,6 +65,6 @@ pub enum Error {
     #[error("the called function did not return: {0}")]
     Call(#[from] runtime::Failure),
     /// The operating system gave no thread.
-    #[error("cannot start the guest's thread: {0}")]
+    #[error("cannot start a thread for the guest: {0}")]
     Thread(#[source] std::io::Error),
 }

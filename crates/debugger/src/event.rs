@@ -1,6 +1,6 @@
 //! What a debuggee tells its debugger, and what it is told to do.
 
-use crate::ModuleId;
+use crate::{ModuleId, ThreadId};
 use frame_table::ModulePc;
 use runtime::{TrapCode, Value};
 use std::ops::Range;
@@ -8,8 +8,17 @@ use std::ops::Range;
 /// Something that a session reports.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The guest stopped and can be looked at.
-    Stopped(Stop),
+    /// The guest stopped and can be looked at: all of its threads, because of one.
+    Stopped {
+        /// The thread that had a reason to stop.
+        thread: ThreadId,
+        /// The reason.
+        stop: Stop,
+    },
+    /// A thread was started, other than the first.
+    ThreadStarted(ThreadId),
+    /// A thread has run to its end, and others are left.
+    ThreadEnded(ThreadId),
     /// The guest is gone. The last event.
     Exited(Exit),
 }
@@ -56,6 +65,8 @@ pub enum Stop {
         /// What the host says.
         message: String,
     },
+    /// Every thread that was allowed to run has ended, and the others were told to stay.
+    NoneRuns,
 }
 
 impl Stop {
@@ -103,4 +114,13 @@ pub enum Resume {
     },
     /// Until the innermost frame has returned to its caller.
     StepOut,
+}
+
+/// What threads do that were not told anything of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// They run until something stops them, and so do threads that are started meanwhile.
+    Run,
+    /// They stay where they are, and threads that are started stay at their beginning.
+    Hold,
 }

@@ -1,8 +1,8 @@
-//! What a session runs, and its thread.
+//! What a session runs.
 
 use crate::event::Exit;
-use crate::handler::{DebugHandler, Debugger};
-use runtime::{Engine, Failure, FuncHandle, Instance, InterruptHandle, Linker, Module, Store, Value};
+use crate::spawn::Spawner;
+use runtime::{Engine, Failure, FuncHandle, Instance, Linker, Module, Store, Value};
 
 /// Where a guest begins.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,23 +30,19 @@ pub struct Guest {
     pub entry: Entry,
     /// Run at once instead of stopping before the first operator.
     pub run_at_once: bool,
+    /// What its host functions start threads with, if any does.
+    pub spawner: Spawner,
 }
 
 impl Guest {
     /// Runs the guest on this thread until it ends.
-    pub(crate) fn run(self, handler: impl DebugHandler, ready: impl FnOnce(InterruptHandle)) -> Exit {
-        let mut store = match Store::new(&self.engine) {
-            Ok(store) => store,
-            Err(error) => return Exit::HostError(error.to_string()),
-        };
-        ready(store.interrupt_handle());
-        let _debugger = Debugger::attach(&mut store, handler, !self.run_at_once);
-        let instance = match Instance::new(&mut store, &self.module, &self.linker) {
+    pub(crate) fn run(self, store: &mut Store) -> Exit {
+        let instance = match Instance::new(store, &self.module, &self.linker) {
             Ok(instance) => instance,
-            Err(runtime::Error::Start(failure)) => return exit_of(&store, failure),
+            Err(runtime::Error::Start(failure)) => return exit_of(store, failure),
             Err(error) => return Exit::HostError(error.to_string()),
         };
-        self.enter(&mut store, instance)
+        self.enter(store, instance)
     }
 
     fn enter(&self, store: &mut Store, instance: Instance) -> Exit {
@@ -85,7 +81,7 @@ impl Guest {
     }
 }
 
-fn exit_of(store: &Store, failure: Failure) -> Exit {
+pub(crate) fn exit_of(store: &Store, failure: Failure) -> Exit {
     match failure {
         Failure::Trap(code) => Exit::Trapped { code, message: format!("wasm trap: {code}") },
         Failure::Exit(code) => Exit::Code(code),

@@ -2,8 +2,7 @@
 //! how to go on.
 
 use crate::ModuleId;
-use crate::breakpoint::Breakpoints;
-use crate::catch::Catch;
+use crate::breakpoint::{Breakpoints, Requests};
 use crate::event::{Resume, Stop};
 use crate::inspect::Paused;
 use crate::step::Plan;
@@ -19,6 +18,8 @@ use std::thread::Thread;
 pub enum Outcome {
     /// Let it go on.
     Resume(Resume),
+    /// Let it go on as if it had not stopped: a step that is under way still is.
+    Proceed,
     /// End it.
     Kill,
 }
@@ -34,12 +35,15 @@ pub trait DebugHandler: Clone + Send + Sync + 'static {
 #[derive(Clone)]
 pub struct Debugger {
     state: Arc<Mutex<State>>,
+    /// Of this store, and of others that belong to the same guest.
+    requests: Arc<Mutex<Requests>>,
 }
 
 pub(crate) struct State {
     pub(crate) breakpoints: Breakpoints,
+    /// The version of the requests that `breakpoints` agrees with, and how many modules there were then.
+    agrees_with: (u64, usize),
     plan: Plan,
-    pub(crate) catch: Catch,
     /// Native address from which [`crate::WasmFrame::depth`] counts.
     pub(crate) stack_base: usize,
 }
@@ -48,16 +52,26 @@ impl Debugger {
     /// Attaches a handler to a store whose guest will run on this thread. With `stop_first` the guest stops before
     /// its first operator.
     pub fn attach(store: &mut Store, handler: impl DebugHandler, stop_first: bool) -> Self {
+        Self::attach_with(store, handler, stop_first, Arc::default())
+    }
+
+    /// Attaches a handler to one of several stores that have their breakpoints in common.
+    pub(crate) fn attach_with(
+        store: &mut Store,
+        handler: impl DebugHandler,
+        stop_first: bool,
+        requests: Arc<Mutex<Requests>>,
+    ) -> Self {
         let here = 0u8;
         let plan = if stop_first { Plan::First } else { Plan::Run };
         let state = State {
             breakpoints: Breakpoints::default(),
+            agrees_with: (0, 0),
             plan,
-            catch: Catch::default(),
             // Everything that the guest pushes is below; nothing depends on the exact value.
             stack_base: (&raw const here).addr() & !15,
         };
-        let debugger = Self { state: Arc::new(Mutex::new(state)) };
+        let debugger = Self { state: Arc::new(Mutex::new(state)), requests };
         store.set_debug_hook(Some(Arc::new(Hook { debugger: debugger.clone(), handler })));
         store.set_stepping(stop_first);
         debugger
@@ -78,6 +92,37 @@ impl Debugger {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    pub(crate) fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Arms what was asked for, here or from another thread, since this store last looked. So a debugger that removes all
+    /// breakpoints at a stop and sets them again before it goes on, as gdb does, costs nothing.
+    pub(crate) fn agree(&self, store: &mut Store) {
+        let (requests, mut state) = (self.requests(), self.state());
+        let version = (requests.version(), store.num_modules());
+        if state.agrees_with == version {
+            return;
+        }
+        state.agrees_with = version;
+        let mut changes = Vec::new();
+        for (module, pc) in state.breakpoints.outdated(&requests) {
+            let unused = state.breakpoints.remove(module, pc);
+            changes.extend(unused.map(|point| (module, point, false)));
+        }
+        for (module, pc) in state.breakpoints.missing(&requests, store.num_modules()) {
+            // Whoever asked for what cannot be was told so by the store that it asked.
+            let Ok(Some(point)) = store.program_point(module, pc) else { continue };
+            if state.breakpoints.add(module, pc, point) {
+                changes.push((module, point, true));
+            }
+        }
+        let mut edit = store.edit_breakpoints();
+        for (module, point, set) in changes {
+            edit.set(module, point, set);
+        }
+    }
 }
 
 struct Hook<H> {
@@ -87,6 +132,9 @@ struct Hook<H> {
 
 impl<H: DebugHandler> DebugHook for Hook<H> {
     fn event(&self, store: &mut Store, event: DebugEvent) -> Resumption {
+        if matches!(event, DebugEvent::ModuleLoaded(_)) {
+            self.debugger.agree(store);
+        }
         let Some(stop) = self.stop_for(store, event) else { return Resumption::Continue };
         let handler = self.handler.clone();
         let outcome = {
@@ -95,7 +143,12 @@ impl<H: DebugHandler> DebugHook for Hook<H> {
         };
         match outcome {
             Outcome::Kill => Resumption::Kill,
+            Outcome::Proceed => {
+                self.debugger.agree(store);
+                Resumption::Continue
+            }
             Outcome::Resume(resume) => {
+                self.debugger.agree(store);
                 let plan = Plan::new(resume, store.innermost_frame().as_ref());
                 store.set_stepping(plan.steps());
                 self.debugger.state().plan = plan;
@@ -123,7 +176,7 @@ impl<H> Hook<H> {
             }
             DebugEvent::Trap(code) => Some(Stop::Trap { code, message: format!("wasm trap: {code}") }),
             DebugEvent::Exception { exception, caught, rethrown } => {
-                let wanted = self.debugger.state().catch.wants(caught, rethrown);
+                let wanted = self.debugger.requests().catch.wants(caught, rethrown);
                 let message = || store.describe_exception(exception);
                 wanted.then(|| Stop::Exception { caught, rethrown, message: message() })
             }

@@ -99,7 +99,7 @@ impl<'a> Paused<'a> {
         match self.stop {
             Stop::Breakpoint { pc, .. } => first.pc = pc,
             Stop::Trap { .. } | Stop::HostError { .. } | Stop::Exception { .. } => {}
-            Stop::Start | Stop::Step | Stop::Interrupt { .. } => {
+            Stop::Start | Stop::Step | Stop::Interrupt { .. } | Stop::NoneRuns => {
                 let module = self.store.module(first.module.index());
                 let entry = module.and_then(|module| module.entry(first.function));
                 let entry = entry.filter(|(_, operator)| *operator == first.pc);
@@ -283,8 +283,8 @@ impl<'a> Paused<'a> {
         self.store.function_of(handle)
     }
 
-    /// Sets a breakpoint. It stops at the operator at `pc`, or else at the next one in the same function, and is
-    /// reported as `pc`.
+    /// Sets a breakpoint, in all stores of the guest, each before it next runs. It stops at the operator at `pc`, or
+    /// else at the next one in the same function, and is reported as `pc`.
     ///
     /// # Errors
     /// When no operator follows.
@@ -292,33 +292,29 @@ impl<'a> Paused<'a> {
         if self.store.module(module.index()).is_none() {
             return Err(Error::NoModule(module.0));
         }
-        let point = self.store.program_point(module.index(), pc)?.ok_or(Error::NoCode(pc))?;
-        let first = self.debugger.state().breakpoints.add(module.index(), pc, point);
-        if first {
-            self.store.set_breakpoint(module.index(), point, true);
-        }
+        self.store.program_point(module.index(), pc)?.ok_or(Error::NoCode(pc))?;
+        self.debugger.requests().insert(module.index(), pc);
         Ok(())
     }
 
-    /// Chooses which exceptions stop the guest from now on.
+    /// Chooses which exceptions stop the guest from now on, in any of its threads.
     pub fn catch_exceptions(&mut self, which: Catch) {
-        self.debugger.state().catch = which;
+        self.debugger.requests().catch = which;
     }
 
-    /// Removes a breakpoint.
+    /// Removes a breakpoint, in all stores of the guest.
     pub fn remove_breakpoint(&mut self, module: ModuleId, pc: ModulePc) {
-        let unused = self.debugger.state().breakpoints.remove(module.index(), pc);
-        if let Some(point) = unused {
-            self.store.set_breakpoint(module.index(), point, false);
-        }
+        self.debugger.requests().remove(module.index(), pc);
     }
 
     /// Removes all breakpoints.
     pub fn clear_breakpoints(&mut self) {
-        let all: Vec<_> = self.debugger.state().breakpoints.all().collect();
-        for (module, pc) in all {
-            self.remove_breakpoint(ModuleId::of(module), pc);
-        }
+        self.debugger.requests().clear();
+    }
+
+    /// Takes back an interrupt that nothing has stopped for.
+    pub(crate) fn take_interrupt(&mut self) {
+        self.store.take_interrupt();
     }
 
     /// Calls a function of the guest from here. Stops in it are handled like any other.
@@ -327,6 +323,7 @@ impl<'a> Paused<'a> {
     /// When it does not return.
     pub fn call(&mut self, function: FuncHandle, arguments: &[Value]) -> Result<Vec<Value>, Error> {
         let step = self.debugger.suspend_step(self.store);
+        self.debugger.agree(self.store);
         let results = function.call(self.store, arguments);
         self.debugger.resume_step(self.store, step);
         // Frames that were found before are stale now, though they are still there.

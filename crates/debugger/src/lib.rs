@@ -10,15 +10,18 @@ mod catch;
 mod error;
 mod event;
 mod frame;
+mod group;
 mod guest;
 mod handler;
 mod inspect;
 mod session;
+mod spawn;
 mod step;
+mod thread;
 
 pub use catch::Catch;
 pub use error::Error;
-pub use event::{Event, Exit, Resume, Stop};
+pub use event::{Event, Exit, Others, Resume, Stop};
 pub use frame::{Frame, HostFrame, WasmFrame};
 pub use guest::{Entry, Guest};
 pub use handler::{DebugHandler, Debugger, Outcome};
@@ -28,6 +31,8 @@ pub use runtime::{
     ValueType,
 };
 pub use session::{Events, Session};
+pub use spawn::Spawner;
+pub use thread::{Thread, ThreadId};
 
 /// A module of the debuggee, numbered in the order in which modules were instantiated first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

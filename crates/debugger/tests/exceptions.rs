@@ -1,7 +1,15 @@
 //! Exceptions in a session: which throws stop, what is seen there, and stepping into handlers.
 
-use debugger::{Catch, Entry, Event, Events, Exit, Frame, Guest, Resume, Session, Stop, Value, ValueType};
+use debugger::{
+    Catch, Entry, Event, Events, Exit, Frame, Guest, Resume, Session, Spawner, Stop, ThreadId, Value,
+    ValueType,
+};
 use runtime::{Engine, EngineConfig, FuncType, HostError, Linker, Module};
+
+/// A stop of the only thread.
+fn stopped(stop: Stop) -> Event {
+    Event::Stopped { thread: ThreadId::MAIN, stop }
+}
 
 struct Fixture {
     session: Session,
@@ -45,10 +53,10 @@ impl Fixture {
             throw.call(store, args).map_err(HostError::from)
         });
         let entry = Entry::Invoke { export: export.to_owned(), arguments: vec![Value::I32(7)] };
-        let guest = Guest { engine, module, linker, entry, run_at_once: false };
+        let guest = Guest { engine, module, linker, entry, run_at_once: false, spawner: Spawner::new() };
         let (session, events) = Session::launch(guest).expect("a thread");
         let mut fixture = Self { session, events };
-        assert_eq!(fixture.event(), Event::Stopped(Stop::Start));
+        assert_eq!(fixture.event(), stopped(Stop::Start));
         fixture.session.inspect(move |paused| paused.catch_exceptions(catch)).expect("it is stopped");
         fixture
     }
@@ -92,7 +100,7 @@ impl Fixture {
 }
 
 fn thrown(caught: bool, rethrown: bool) -> Event {
-    Event::Stopped(Stop::Exception { caught, rethrown, message: "oops (i32 8)".to_owned() })
+    stopped(Stop::Exception { caught, rethrown, message: "oops (i32 8)".to_owned() })
 }
 
 fn returned(value: i32) -> Event {
@@ -113,11 +121,11 @@ fn a_step_from_a_throw_arrives_in_the_handler() {
     for how in [Resume::StepInstruction, Resume::StepOut] {
         let mut fixture = Fixture::new("run", Catch::Throw);
         assert_eq!(fixture.resume(Resume::Continue), thrown(true, false));
-        assert_eq!(fixture.resume(how), Event::Stopped(Stop::Step));
+        assert_eq!(fixture.resume(how), stopped(Stop::Step));
         assert_eq!(fixture.stack(), ["3(7)"]);
         // Behind the block: what was below it, and the exception's value.
         assert_eq!(fixture.operands(), [Value::I32(100), Value::I32(8)]);
-        assert_eq!(fixture.resume(Resume::StepInstruction), Event::Stopped(Stop::Step));
+        assert_eq!(fixture.resume(Resume::StepInstruction), stopped(Stop::Step));
         assert_eq!(fixture.operands(), [Value::I32(108)]);
         assert_eq!(fixture.resume(Resume::Continue), returned(108));
     }
@@ -134,7 +142,7 @@ fn single_steps_go_through_a_throw_that_does_not_stop() {
             functions.push(name);
         }
         match fixture.resume(Resume::StepInstruction) {
-            Event::Stopped(Stop::Step) => {}
+            Event::Stopped { stop: Stop::Step, .. } => {}
             end => {
                 assert_eq!(end, returned(108));
                 break;

@@ -1,7 +1,8 @@
 //! Sessions driven from outside, on modules in the text format.
 
 use debugger::{
-    Entry, Error, Event, Events, Exit, Frame, Guest, ModuleId, Resume, Session, Stop, TrapCode, Value,
+    Entry, Error, Event, Events, Exit, Frame, Guest, ModuleId, Resume, Session, Spawner, Stop, ThreadId,
+    TrapCode, Value,
 };
 use frame_table::ModulePc;
 use runtime::{Engine, EngineConfig, Linker, Module};
@@ -17,8 +18,14 @@ impl Fixture {
         let engine = Engine::new(EngineConfig::default()).expect("this machine is supported");
         let module = Module::new(&engine, wat.as_bytes(), "test.wat").expect("valid");
         let entry = Entry::Invoke { export: export.to_owned(), arguments: arguments.to_vec() };
-        let guest =
-            Guest { engine, module: module.clone(), linker: Linker::new(), entry, run_at_once: false };
+        let guest = Guest {
+            engine,
+            module: module.clone(),
+            linker: Linker::new(),
+            entry,
+            run_at_once: false,
+            spawner: Spawner::new(),
+        };
         let (session, events) = Session::launch(guest).expect("a thread");
         Self { session, events, module }
     }
@@ -79,6 +86,11 @@ impl Fixture {
     }
 }
 
+/// A stop of the only thread.
+fn stopped(stop: Stop) -> Event {
+    Event::Stopped { thread: ThreadId::MAIN, stop }
+}
+
 const FIB: &str = r#"(module (func $fib (export "fib") (param i32) (result i32)
     local.get 0 i32.const 2 i32.lt_s
     if local.get 0 return end
@@ -89,7 +101,7 @@ const FIB: &str = r#"(module (func $fib (export "fib") (param i32) (result i32)
 #[test]
 fn a_guest_stops_before_its_first_operator_and_runs_to_its_end() {
     let mut fixture = Fixture::new(FIB, "fib", &[Value::I32(10)]);
-    assert_eq!(fixture.event(), Event::Stopped(Stop::Start));
+    assert_eq!(fixture.event(), stopped(Stop::Start));
     // The body's start, which debug info knows, and not the operator behind the local declarations.
     let start = fixture.module.body_range(0).expect("defined").start;
     assert!(start < fixture.pc(0, 0));
@@ -104,10 +116,7 @@ fn breakpoints_show_every_frame_of_a_recursion() {
     fixture.event();
     let pc = fixture.pc(0, 4);
     fixture.break_at(pc);
-    assert_eq!(
-        fixture.resume(Resume::Continue),
-        Event::Stopped(Stop::Breakpoint { module: ModuleId(0), pc })
-    );
+    assert_eq!(fixture.resume(Resume::Continue), stopped(Stop::Breakpoint { module: ModuleId(0), pc }));
     let after_first_call = fixture.pc(0, 11);
     let locals: Vec<_> = fixture.stack();
     assert_eq!(
@@ -128,10 +137,7 @@ fn a_breakpoint_between_operators_slips_and_is_reported_where_it_was_asked_for()
     fixture.event();
     let pc = ModulePc(fixture.pc(0, 1).0 + 1);
     fixture.break_at(pc);
-    assert_eq!(
-        fixture.resume(Resume::Continue),
-        Event::Stopped(Stop::Breakpoint { module: ModuleId(0), pc })
-    );
+    assert_eq!(fixture.resume(Resume::Continue), stopped(Stop::Breakpoint { module: ModuleId(0), pc }));
     assert_eq!(fixture.operands(), [Value::I32(1), Value::I32(2)]);
 }
 
@@ -144,7 +150,7 @@ fn stepping_goes_through_every_operator_into_calls_and_back() {
         let stack = fixture.stack();
         seen.push((stack.len(), stack[0].1, fixture.operands()));
         match fixture.resume(Resume::StepInstruction) {
-            Event::Stopped(Stop::Step) => {}
+            Event::Stopped { stop: Stop::Step, .. } => {}
             other => break other,
         }
     };
@@ -161,9 +167,9 @@ fn a_range_step_stays_in_its_range_and_in_its_frame() {
     fixture.event();
     let range = fixture.pc(0, 0)..ModulePc(fixture.module.body_range(0).expect("defined").end.0);
     let step = Resume::StepRange { module: ModuleId(0), range };
-    assert_eq!(fixture.resume(step), Event::Stopped(Stop::Step));
+    assert_eq!(fixture.resume(step), stopped(Stop::Step));
     assert_eq!(fixture.stack().len(), 2);
-    assert_eq!(fixture.resume(Resume::StepOut), Event::Stopped(Stop::Step));
+    assert_eq!(fixture.resume(Resume::StepOut), stopped(Stop::Step));
     assert_eq!(fixture.stack().len(), 1);
     assert_eq!(fixture.operands(), [Value::I32(1)]);
 }
@@ -197,10 +203,7 @@ fn a_trap_shows_the_state_before_the_operator_and_then_ends_the_guest() {
     fixture.event();
     let code = TrapCode::IntegerDivisionByZero;
     let message = "wasm trap: integer divide by zero".to_owned();
-    assert_eq!(
-        fixture.resume(Resume::Continue),
-        Event::Stopped(Stop::Trap { code, message: message.clone() })
-    );
+    assert_eq!(fixture.resume(Resume::Continue), stopped(Stop::Trap { code, message: message.clone() }));
     assert_eq!(fixture.stack(), [(0, fixture.pc(0, 4), vec![Value::I32(0), Value::I32(9)])]);
     assert_eq!(fixture.operands(), [Value::I32(100), Value::I32(0)]);
     assert_eq!(fixture.resume(Resume::Continue), Event::Exited(Exit::Trapped { code, message }));
@@ -215,7 +218,7 @@ fn a_loop_without_calls_can_be_interrupted_and_killed() {
     for _ in 0..3 {
         fixture.session.resume(Resume::Continue).expect("stopped");
         fixture.session.interrupt();
-        assert_eq!(fixture.event(), Event::Stopped(Stop::Interrupt { in_host_call: false }));
+        assert_eq!(fixture.event(), stopped(Stop::Interrupt { in_host_call: false }));
         assert_eq!(fixture.stack().len(), 1);
     }
     fixture.session.resume(Resume::Continue).expect("stopped");
@@ -246,7 +249,7 @@ fn whoever_has_an_answer_may_resume_and_interrupt_at_once() {
         fixture.session.inspect(|paused| paused.frames().len()).expect("stopped");
         fixture.session.resume(Resume::Continue).expect("stopped");
         fixture.session.interrupt();
-        assert!(matches!(fixture.event(), Event::Stopped(Stop::Interrupt { .. })));
+        assert!(matches!(fixture.event(), Event::Stopped { stop: Stop::Interrupt { .. }, .. }));
     }
 }
 
@@ -272,7 +275,10 @@ fn callers_are_found_however_many_arguments_they_pass() {
         for indirect in [false, true] {
             let mut fixture = Fixture::new(&chain(parameters, indirect), "run", &[]);
             fixture.event();
-            assert!(matches!(fixture.resume(Resume::Continue), Event::Stopped(Stop::Trap { .. })));
+            assert!(matches!(
+                fixture.resume(Resume::Continue),
+                Event::Stopped { stop: Stop::Trap { .. }, .. }
+            ));
             let functions: Vec<u32> = fixture.stack().iter().map(|frame| frame.0).collect();
             assert_eq!(functions, [1, 0], "{parameters} parameters, indirect: {indirect}");
         }
@@ -287,10 +293,10 @@ fn objects_are_opened_and_written_while_the_guest_is_stopped() {
           nop
           (struct.get $pair $left (struct.get $pair $next (local.get $pair)))))"#;
     let mut fixture = Fixture::new(wat, "run", &[]);
-    assert!(matches!(fixture.event(), Event::Stopped(_)));
+    assert!(matches!(fixture.event(), Event::Stopped { .. }));
     // The `nop` is the seventh operator.
     fixture.break_at(fixture.pc(0, 6));
-    assert!(matches!(fixture.resume(Resume::Continue), Event::Stopped(_)));
+    assert!(matches!(fixture.resume(Resume::Continue), Event::Stopped { .. }));
     let pair = fixture.session.inspect(|paused| paused.local(0, 0).expect("known")).expect("stopped");
     let pair = pair.object().expect("a structure");
     // Between two requests of one stop the reference stays good.

@@ -1,6 +1,6 @@
 //! A guest that waits for another thread (`memory.atomic.wait32`): interrupted, stepped over, ended.
 
-use debugger::{Entry, Event, Events, Exit, Frame, Guest, Resume, Session, Stop, Value};
+use debugger::{Entry, Event, Events, Exit, Frame, Guest, Resume, Session, Spawner, Stop, ThreadId, Value};
 use runtime::{Engine, EngineConfig, Linker, MemoryType, Module, SharedMemory};
 
 /// Where the guest waits.
@@ -11,6 +11,11 @@ const WAITING: &str = r#"(module (import "env" "memory" (memory 1 1 shared))
     (func (export "run") (param i32) (result i32)
       local.get 0 i32.const 0 i64.const -1 memory.atomic.wait32
       i32.const 40 i32.add))"#;
+
+/// A stop of the only thread.
+fn stopped(stop: Stop) -> Event {
+    Event::Stopped { thread: ThreadId::MAIN, stop }
+}
 
 struct Waiting {
     session: Session,
@@ -28,10 +33,10 @@ impl Waiting {
         let mut linker = Linker::new();
         linker.define_shared_memory("env", "memory", &memory);
         let entry = Entry::Invoke { export: "run".into(), arguments: vec![Value::I32(8)] };
-        let (session, events) =
-            Session::launch(Guest { engine, module, linker, entry, run_at_once: false }).expect("a thread");
+        let guest = Guest { engine, module, linker, entry, run_at_once: false, spawner: Spawner::new() };
+        let (session, events) = Session::launch(guest).expect("a thread");
         let mut waiting = Self { session, events, memory };
-        assert_eq!(waiting.event(), Event::Stopped(Stop::Start));
+        assert_eq!(waiting.event(), stopped(Stop::Start));
         while waiting.interrupt_after(Resume::Continue) != (Stop::Interrupt { in_host_call: true }) {
             // It had not come to the wait yet.
         }
@@ -46,8 +51,8 @@ impl Waiting {
         self.session.resume(how).expect("it is stopped");
         self.session.interrupt();
         match self.event() {
-            Event::Stopped(stop) => stop,
-            Event::Exited(exit) => panic!("it ended: {exit:?}"),
+            Event::Stopped { stop, .. } => stop,
+            other => panic!("no stop: {other:?}"),
         }
     }
 
@@ -96,7 +101,7 @@ fn a_step_over_the_wait_ends_behind_it() {
     let mut waiting = Waiting::interrupted();
     waiting.session.resume(Resume::StepInstruction).expect("it is stopped");
     waiting.notify();
-    assert_eq!(waiting.event(), Event::Stopped(Stop::Step));
+    assert_eq!(waiting.event(), stopped(Stop::Step));
     let (operator, local, operands) = waiting.innermost();
     assert_eq!((operator[0], local, operands), (0x41, Value::I32(8), vec![Value::I32(0)]));
 }

@@ -8,7 +8,8 @@
 //!   0x7c00_0000_0000  the modules' bytes as they are in their files, 4 GiB a module
 //!   0x7d00_0000_0000  <host>, and 16 bytes for each imported function, 4 GiB a module
 //!   0x7e00_0000_0000  code: 4 GiB a module, an operator at its module PC
-//!   0x7f80_0000_0000  base of the frame images, which grow down to 0x7f00_0000_0000 (`frame_image`)
+//!   0x7f80_0000_0000  base of the main thread's frame images, which grow down 256 MiB (`frame_image`); below them
+//!                     those of the other threads, down to 0x7f00_0000_0000
 //! ```
 //!
 //! That is the wide one. [`NARROW`] has the same below 4 GiB, for machines with 32-bit addresses; there, bytes of the main
@@ -65,10 +66,48 @@ pub(crate) struct AddressSpace {
     pub(crate) host: Regions,
     /// Region `module`.
     pub(crate) code: Regions,
-    /// Lowest address that a frame image can have.
-    pub(crate) stack_end: u64,
+    /// Region `ordinal` of a thread, its frame images. The first one is the highest.
+    pub(crate) stacks: Stacks,
+}
+
+/// Where frame images are: regions of equal size below each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stacks {
+    /// The frame pointer of a frame of depth 0 in region 0.
+    pub(crate) base: u64,
+    /// Bytes from one region down to the next.
+    pub(crate) stride: u64,
+    /// How many there are. More threads than that share some: the debugger asks for one thread's at a time.
+    pub(crate) count: u64,
+}
+
+/// One thread's region of frame images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stack {
     /// The frame pointer of a frame of depth 0.
-    pub(crate) stack_base: u64,
+    pub(crate) base: u64,
+    /// Lowest address that a frame image can have.
+    pub(crate) end: u64,
+}
+
+impl Stacks {
+    /// The region of the thread with that ordinal.
+    pub(crate) fn of(self, ordinal: u32) -> Stack {
+        let base = self.base - self.region_of(ordinal) * self.stride;
+        // The uppermost slot of the next region is its frames' of depth 0.
+        Stack { base, end: base - self.stride + SLOT }
+    }
+
+    /// The number of the region of the thread with that ordinal.
+    pub(crate) fn region_of(self, ordinal: u32) -> u64 {
+        u64::from(ordinal) % self.count
+    }
+
+    /// The region that an address is in.
+    fn find(self, address: u64) -> Option<u64> {
+        let below_top = (self.base + SLOT - 1).checked_sub(address)?;
+        Some(below_top / self.stride).filter(|region| *region < self.count)
+    }
 }
 
 /// The address space of personas with 64-bit addresses.
@@ -80,8 +119,7 @@ pub(crate) const WIDE: AddressSpace = AddressSpace {
     bytecode: Regions { base: 0x7c00_0000_0000, stride: 0x1_0000_0000, count: 256 },
     host: Regions { base: 0x7d00_0000_0000, stride: 0x1_0000_0000, count: 256 },
     code: Regions { base: 0x7e00_0000_0000, stride: 0x1_0000_0000, count: 256 },
-    stack_end: 0x7f00_0000_0000,
-    stack_base: 0x7f80_0000_0000,
+    stacks: Stacks { base: 0x7f80_0000_0000, stride: 0x1000_0000, count: 2048 },
 };
 
 /// The address space of personas with 32-bit addresses.
@@ -93,8 +131,7 @@ pub(crate) const NARROW: AddressSpace = AddressSpace {
     tables: Regions { base: 0xd400_0000, stride: 0x40_0000, count: 16 },
     host: Regions { base: 0xd800_0000, stride: 0x10_0000, count: 64 },
     code: Regions { base: 0xe000_0000, stride: 0x800_0000, count: 2 },
-    stack_end: 0xf000_0000,
-    stack_base: 0xfff0_0000,
+    stacks: Stacks { base: 0xfff0_0000, stride: 0x110_0000, count: 15 },
 };
 
 /// What an address stands for. Instances, modules, memories, tables, globals and functions are indices.
@@ -114,8 +151,8 @@ pub(crate) enum Place {
     HostFunction { module: u32, function: u32 },
     /// Code of a module.
     Code { module: u32, pc: ModulePc },
-    /// Somewhere in the frame images.
-    Stack,
+    /// Somewhere in the frame images, in this region.
+    Stack { region: u64 },
 }
 
 impl Regions {
@@ -142,8 +179,8 @@ impl AddressSpace {
         if address < self.main_memory_end {
             return Some(Place::Memory { instance: 0, memory: 0, offset: address });
         }
-        if (self.stack_end..self.stack_base.saturating_add(SLOT)).contains(&address) {
-            return Some(Place::Stack);
+        if let Some(region) = self.stacks.find(address) {
+            return Some(Place::Stack { region });
         }
         if let Some((region, offset)) = self.memories.find(address) {
             let (instance, memory) = (number(region / PER_INSTANCE)?, number(region % PER_INSTANCE)?);

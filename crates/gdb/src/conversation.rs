@@ -11,7 +11,7 @@
 //! Why a thread? Every question to the guest blocks for as long as the guest's thread needs to answer. That is short,
 //! but it has no place on an async worker. `serve` moves bytes between this thread and the socket.
 
-use debugger::{Exit, Resume};
+use debugger::{Exit, Others};
 
 use crate::Error;
 use crate::debuggee::Debuggee;
@@ -24,7 +24,7 @@ use crate::persona::Persona;
 use crate::reply;
 use crate::stop::{self, Reason};
 use crate::stub::{Ended, Stub};
-use crate::target::Target;
+use crate::target::{self, Target};
 
 /// How a session with a client ended.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(crate) fn converse(debuggee: &mut Debuggee, persona: &'static dyn Persona, l
     }
     if matches!(outcome, Outcome::Detached) {
         target.debuggee.was_running = true;
-        if let Err(error) = target.debuggee.resume(Resume::Continue) {
+        if let Err(error) = target.debuggee.resume(&[], Others::Run) {
             tracing::debug!(%error, "the guest does not go on after the client has left");
         }
     }
@@ -70,6 +70,8 @@ struct Conversation {
     last_reply: Vec<u8>,
     /// The client writes process ids into thread ids.
     is_multiprocess: bool,
+    /// The client knows the stop reply for "nothing that was resumed is left".
+    knows_none_runs: bool,
     /// The client sent a packet, so it is one of ours and not a port scanner.
     has_begun: bool,
     /// The client waits for a stop reply.
@@ -85,11 +87,12 @@ impl Conversation {
         Self {
             link,
             framer: Framer::new(),
-            dialect: Dialect { is_extended: false, register_bytes },
+            dialect: Dialect { is_extended: false, register_bytes, thread: 1 },
             pending: Vec::new().into_iter(),
             has_acks: true,
             last_reply: Vec::new(),
             is_multiprocess: false,
+            knows_none_runs: false,
             has_begun: false,
             is_running: false,
             has_interrupt: false,
@@ -160,10 +163,11 @@ impl Conversation {
         stub: &mut Stub<'_, 'd>,
         target: &mut Target<'d>,
     ) -> Result<Option<Outcome>, Error> {
-        if !self.is_running {
+        if !self.is_running || !target.debuggee.is_still() {
             return Ok(None);
         }
         self.is_running = false;
+        target.select(target.debuggee.stopped_thread());
         stub.stopped(target)?;
         self.report(target)
     }
@@ -181,7 +185,11 @@ impl Conversation {
         let reason = match (debuggee.exit(), debuggee.stop()) {
             (Some(exit), _) => stop::of_exit(exit, debuggee.signal_sent),
             (None, Some(stop)) => stop::of_stop(stop),
-            (None, None) => Reason::Stopped { signal: stop::signal::TRAP, is_breakpoint: false },
+            (None, None) => stop::STOPPED,
+        };
+        let reason = match reason {
+            Reason::NoneRuns if !self.knows_none_runs => stop::STOPPED,
+            other => other,
         };
         reply::stop(target, reason, self.is_multiprocess)
     }
@@ -232,6 +240,7 @@ impl Conversation {
             }
             target.wait_for_stop();
         }
+        target.select(target.debuggee.stopped_thread());
         // A client that was lost may have left some.
         target.debuggee.clear_breakpoints();
     }
@@ -243,6 +252,7 @@ impl Conversation {
         body: &[u8],
     ) -> Result<Option<Outcome>, Error> {
         self.dialect.is_extended = target.is_extended;
+        self.dialect.thread = target.resumes.unwrap_or_else(|| target.debuggee.stopped_thread()).0;
         let verdict = interposer::judge(body, self.dialect);
         let ends_session = matches!(verdict, Verdict::Own(Own::Kill))
             || matches!(&verdict, Verdict::Forward(body) if body == b"D" || body.starts_with(b"vKill"));
@@ -278,7 +288,11 @@ impl Conversation {
             Own::Read { document, offset, length } => {
                 Ok(reply::read(target, document, offset, length, is_multiprocess))
             }
-            Own::CurrentThread => Ok(reply::current_thread(is_multiprocess)),
+            Own::CurrentThread => Ok(reply::current_thread(target.thread(), is_multiprocess)),
+            Own::SelectResumed(thread) => {
+                target.resumes = target::chosen(thread);
+                Ok(b"OK".to_vec())
+            }
             Own::Kill => {
                 target.kill();
                 self.is_running = false;
@@ -299,7 +313,20 @@ impl Conversation {
         target: &mut Target<'d>,
         body: &[u8],
     ) -> Result<Option<Outcome>, Error> {
-        let outcome = stub.feed(target, body)?;
+        let thread = body.strip_prefix(b"Hg").and_then(interposer::thread);
+        let thread = thread.map(|thread| target::chosen(thread).unwrap_or(target.debuggee.stopped_thread()));
+        let outcome = match thread {
+            // gdbstub would take any number. Of a guest that has ended nothing else is asked anyway.
+            Some(thread) if !target.lives(thread) && target.debuggee.exit().is_none() => {
+                return self.send(frame(CANNOT)).map(|()| None);
+            }
+            // "Any" is to gdbstub the first one, and to clients the one that stopped.
+            Some(thread) => {
+                target.select(thread);
+                stub.feed(target, format!("Hg{:x}", thread.0).as_bytes())?
+            }
+            None => stub.feed(target, body)?,
+        };
         if std::mem::take(&mut target.has_failed_to_resume) {
             stub.stopped(target)?;
             target.debuggee.catch_up();
@@ -317,14 +344,14 @@ impl Conversation {
         let replies = match body {
             _ if outcome.replies.is_empty() => Vec::new(),
             _ if body.starts_with(b"qSupported") => {
-                self.is_multiprocess =
-                    body.split(|&byte| matches!(byte, b':' | b';')).any(|f| f == b"multiprocess+");
+                self.is_multiprocess = interposer::has_feature(body, b"multiprocess+");
+                self.knows_none_runs = interposer::has_feature(body, b"no-resumed+");
                 frame(&interposer::supported_features(unframed(&outcome.replies)))
             }
             _ if body.starts_with(b"vRun") && outcome.replies.starts_with(b"$T") => {
                 frame(&self.stop_reply(target))
             }
-            b"qfThreadInfo" if target.threads().is_empty() => frame(b"l"),
+            b"qfThreadInfo" if target.living().is_empty() => frame(b"l"),
             _ => outcome.replies,
         };
         if !replies.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use debugger::{Event, Exit, ModuleId, Session, Stop};
+use debugger::{Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId};
 use frame_table::ModulePc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -31,7 +31,7 @@ pub struct Debuggee {
     pub(crate) was_running: bool,
     /// The signal with which a client ended it.
     pub(crate) signal_sent: Option<u8>,
-    stop: Option<Stop>,
+    stop: Option<(ThreadId, Stop)>,
     exit: Option<Exit>,
 }
 
@@ -78,14 +78,24 @@ impl Debuggee {
     /// Why the guest last stopped, unless it has been resumed since.
     #[must_use]
     pub fn stop(&self) -> Option<&Stop> {
-        self.stop.as_ref()
+        self.stop.as_ref().map(|(_, stop)| stop)
+    }
+
+    /// The thread that stopped last, because of which the others did.
+    pub(crate) fn stopped_thread(&self) -> ThreadId {
+        self.stop.as_ref().map_or_else(|| self.session.current_thread(), |(thread, _)| *thread)
+    }
+
+    /// Whether the guest stands still: it has stopped, or ended.
+    pub(crate) fn is_still(&self) -> bool {
+        self.stop.is_some() || self.exit.is_some()
     }
 
     /// Waits until the guest stands still: it has stopped, or ended. A guest that was just launched is on its way to
     /// its first stop; a client that is served before that takes it for one that runs.
     pub async fn still(&mut self) {
         self.catch_up();
-        while self.stop.is_none() && self.exit.is_none() {
+        while !self.is_still() {
             self.note_next().await;
         }
     }
@@ -109,7 +119,9 @@ impl Debuggee {
     /// Remembers what happened.
     pub(crate) fn note(&mut self, event: Event) {
         match event {
-            Event::Stopped(stop) => self.stop = Some(stop),
+            Event::Stopped { thread, stop } => self.stop = Some((thread, stop)),
+            // The client asks for the list of threads when it wants one.
+            Event::ThreadStarted(_) | Event::ThreadEnded(_) => {}
             Event::Exited(exit) => {
                 self.stop = None;
                 self.exit = Some(exit);
@@ -124,9 +136,13 @@ impl Debuggee {
         }
     }
 
-    /// Lets the guest go on in some way.
-    pub(crate) fn resume(&mut self, how: debugger::Resume) -> Result<(), debugger::Error> {
-        self.session.resume(how)?;
+    /// Lets the guest go on: some threads each in some way, the others alike.
+    pub(crate) fn resume(
+        &mut self,
+        each: &[(ThreadId, Resume)],
+        others: Others,
+    ) -> Result<(), debugger::Error> {
+        self.session.resume_threads(each, others)?;
         self.stop = None;
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! ```text
 //!   higher addresses: the caller
 //!   fp + 8        return address: code of the caller
-//!   fp            the caller's frame pointer            <- fp = stack_base - 4 * depth
+//!   fp            the caller's frame pointer            <- fp = base of the thread's stack region - 2 * depth
 //!   fp - 16*1     local 0, parameters first
 //!   fp - 16*n     local n-1
 //!   fp - 16*(n+1) operand 0, the bottom of the operand stack
@@ -15,8 +15,7 @@
 //!
 //! A frame keeps its place as long as it lives, because its depth does, and deeper frames have lower places: gdb
 //! recognises frames by that. The debugger promises that the depths of two neighbours differ by at least
-//! `8 * (locals + operands) + 16`, so four times the depth leaves room for the image; depths are rounded to multiples
-//! of 4, so that every image is aligned to 16.
+//! `8 * (locals + operands) + 16`, so twice the depth leaves room for the image; it is rounded up to a multiple of 16.
 //!
 //! The frame outside the outermost one is `<host>`; its saved frame pointer is 0.
 //!
@@ -24,7 +23,7 @@
 
 use debugger::{Frame, HostFrame, InstanceId, ModuleId, WasmFrame};
 
-use crate::address_space::{AddressSpace, HOST_RETURN, SLOT};
+use crate::address_space::{AddressSpace, HOST_RETURN, SLOT, Stack};
 use crate::int::{index, narrow, wide};
 use crate::machine::{Fault, Machine, ValuePlace};
 use crate::value_bytes;
@@ -66,14 +65,19 @@ pub(crate) fn instance_index(instance: InstanceId) -> u32 {
 }
 
 /// The frame pointer of a frame.
-pub(crate) fn frame_pointer(space: &AddressSpace, frame: &Frame) -> u64 {
-    let scaled = frame.depth().saturating_mul(4).saturating_add(SLOT - 1) & !(SLOT - 1);
-    space.stack_base.saturating_sub(scaled).max(space.stack_end)
+pub(crate) fn frame_pointer(stack: Stack, frame: &Frame) -> u64 {
+    let scaled = frame.depth().saturating_mul(2).saturating_add(SLOT - 1) & !(SLOT - 1);
+    stack.base.saturating_sub(scaled).max(stack.end)
 }
 
 /// The stack pointer while a frame is the innermost one: the low end of its image.
-pub(crate) fn stack_pointer(space: &AddressSpace, frame: &Frame) -> u64 {
-    frame_pointer(space, frame).saturating_sub(slots(frame).saturating_mul(SLOT))
+pub(crate) fn stack_pointer(stack: Stack, frame: &Frame) -> u64 {
+    frame_pointer(stack, frame).saturating_sub(slots(frame).saturating_mul(SLOT))
+}
+
+/// Where the frames of a thread are.
+pub(crate) fn stack_of(machine: &dyn Machine, space: &AddressSpace) -> Stack {
+    space.stacks.of(machine.thread_ordinal())
 }
 
 /// The address at which a frame that is not the innermost one goes on.
@@ -93,17 +97,17 @@ pub(crate) fn host_address(space: &AddressSpace, frame: &HostFrame) -> u64 {
 }
 
 /// The lowest address of the stack region that can be read at this stop.
-fn lowest(space: &AddressSpace, frames: &[Frame]) -> u64 {
-    let innermost = frames.first().map_or(space.stack_base, |frame| stack_pointer(space, frame));
-    (innermost.saturating_sub(RED_ZONE) & !(RED_ZONE - 1)).max(space.stack_end)
+fn lowest(stack: Stack, frames: &[Frame]) -> u64 {
+    let innermost = frames.first().map_or(stack.base, |frame| stack_pointer(stack, frame));
+    (innermost.saturating_sub(RED_ZONE) & !(RED_ZONE - 1)).max(stack.end)
 }
 
 /// What the aligned word at an address of the stack region is.
-fn part(space: &AddressSpace, frames: &[Frame], address: u64) -> Part {
-    let after_frame = |frame: &Frame| frame_pointer(space, frame) + SLOT;
+fn part(stack: Stack, frames: &[Frame], address: u64) -> Part {
+    let after_frame = |frame: &Frame| frame_pointer(stack, frame) + SLOT;
     let number = frames.partition_point(|frame| after_frame(frame) <= address);
     let Some(frame) = frames.get(number) else { return Part::Padding };
-    let pointer = frame_pointer(space, frame);
+    let pointer = frame_pointer(stack, frame);
     if let Some(above) = address.checked_sub(pointer) {
         return if above < WORD {
             Part::SavedPointer { frame: number }
@@ -111,7 +115,7 @@ fn part(space: &AddressSpace, frames: &[Frame], address: u64) -> Part {
             Part::ReturnAddress { frame: number }
         };
     }
-    if address < stack_pointer(space, frame) {
+    if address < stack_pointer(stack, frame) {
         return Part::Padding;
     }
     let slot = (pointer - address - 1) / SLOT;
@@ -133,7 +137,7 @@ fn word(machine: &dyn Machine, space: &AddressSpace, part: Part) -> Result<[u8; 
         Part::Padding => Ok([0; 8]),
         Part::SavedPointer { frame } => {
             let caller = frames.get(frame + 1);
-            Ok(caller.map_or(0, |caller| frame_pointer(space, caller)).to_le_bytes())
+            Ok(caller.map_or(0, |caller| frame_pointer(stack_of(machine, space), caller)).to_le_bytes())
         }
         Part::ReturnAddress { frame } => {
             let host = || space.host() + HOST_RETURN;
@@ -149,10 +153,11 @@ fn word(machine: &dyn Machine, space: &AddressSpace, part: Part) -> Result<[u8; 
     }
 }
 
-/// Reads the stack region at `address`; returns how many bytes could be read.
+/// Reads the stack region of the machine's thread at `address`; returns how many bytes could be read.
 pub(crate) fn read(machine: &dyn Machine, space: &AddressSpace, address: u64, into: &mut [u8]) -> usize {
-    let end = space.stack_base + SLOT;
-    if address < lowest(space, machine.frames()) {
+    let stack = stack_of(machine, space);
+    let end = stack.base + SLOT;
+    if address < lowest(stack, machine.frames()) {
         return 0;
     }
     let mut done = 0;
@@ -161,7 +166,7 @@ pub(crate) fn read(machine: &dyn Machine, space: &AddressSpace, address: u64, in
         if at >= end {
             break;
         }
-        let Ok(bytes) = word(machine, space, part(space, machine.frames(), at & !(WORD - 1))) else { break };
+        let Ok(bytes) = word(machine, space, part(stack, machine.frames(), at & !(WORD - 1))) else { break };
         let wanted = bytes.iter().skip(index(at % WORD));
         let copied = rest.iter_mut().zip(wanted).map(|(to, from)| *to = *from).count();
         done += copied;
@@ -201,7 +206,7 @@ fn write_slot(
     offset: usize,
     bytes: &[u8],
 ) -> Result<(), Fault> {
-    let Part::Half { place, .. } = part(space, machine.frames(), slot) else {
+    let Part::Half { place, .. } = part(stack_of(machine, space), machine.frames(), slot) else {
         // A debugger that writes back what it read changes nothing, and may.
         let mut old = vec![0; bytes.len()];
         let count = read(machine, space, slot + wide(offset), &mut old);

@@ -11,11 +11,11 @@ mod rewrite;
 mod validate;
 
 pub(crate) use rewrite::supported_features;
-pub(crate) use validate::Thread;
+pub(crate) use validate::{Thread, has_feature, thread};
 
 use crate::hex;
 use crate::packet::{PACKET_SIZE, unescape};
-use validate::{Fields, thread};
+use validate::Fields;
 
 /// What to do with a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub(crate) enum Own {
     Read { document: Document, offset: u64, length: u64 },
     /// `qC`: the current thread.
     CurrentThread,
+    /// `Hc`: the thread that the old spellings of `vCont` are about. gdbstub keeps it, and we rewrite those.
+    SelectResumed(Thread),
     /// `k`: end the guest; there is no reply.
     Kill,
 }
@@ -69,6 +71,8 @@ pub(crate) struct Dialect {
     pub(crate) is_extended: bool,
     /// Bytes in a `G` packet's registers.
     pub(crate) register_bytes: usize,
+    /// The thread that `c`, `s`, `C` and `S` are about.
+    pub(crate) thread: u32,
 }
 
 /// Judges one packet.
@@ -90,9 +94,9 @@ pub(crate) fn judge(body: &[u8], dialect: Dialect) -> Verdict {
             let fits = hex::bytes(rest).is_some_and(|bytes| bytes.len() == dialect.register_bytes);
             parsed(fits.then(|| forward(body)))
         }
-        b'H' => parsed(set_thread(rest).then(|| forward(body))),
+        b'H' => parsed(set_thread(body, rest)),
         b'T' => parsed(thread(rest).filter(|thread| thread.is_one()).map(|_| forward(body))),
-        b'c' | b'C' | b's' | b'S' => resume(first, rest),
+        b'c' | b'C' | b's' | b'S' => resume(first, rest, dialect.thread),
         b'z' | b'Z' => breakpoint(first, rest),
         b'R' if dialect.is_extended => parsed(hex::number(rest).map(|_| forward(body))),
         _ => Verdict::Unsupported,
@@ -158,23 +162,23 @@ fn write_register(rest: &[u8]) -> bool {
 }
 
 /// `Hg thread` and `Hc thread`. "All threads" is no thread to read from, and ends gdbstub's session.
-fn set_thread(rest: &[u8]) -> bool {
-    match rest.split_first() {
-        Some((b'g', id)) => thread(id).is_some_and(|thread| thread != Thread::All),
-        Some((b'c', id)) => thread(id).is_some(),
-        _ => false,
+fn set_thread(body: &[u8], rest: &[u8]) -> Option<Verdict> {
+    match rest.split_first()? {
+        (b'g', id) => thread(id).filter(|&thread| thread != Thread::All).map(|_| forward(body)),
+        (b'c', id) => thread(id).map(|thread| Verdict::Own(Own::SelectResumed(thread))),
+        _ => None,
     }
 }
 
 /// `c`, `s`, `C sig`, `S sig`: the old spellings of `vCont`. Going on elsewhere (`c address`) is not possible.
-fn resume(kind: u8, rest: &[u8]) -> Verdict {
+fn resume(kind: u8, rest: &[u8], thread: u32) -> Verdict {
     match (kind, rest) {
         (b'c', []) => Verdict::Forward(b"vCont;c".to_vec()),
-        (b's', []) => Verdict::Forward(b"vCont;s:1;c".to_vec()),
+        (b's', []) => Verdict::Forward(format!("vCont;s:{thread:x};c").into_bytes()),
         (b'C' | b'S', signal) => parsed(
             hex::number(signal).and_then(|signal| u8::try_from(signal).ok()).map(|signal| match kind {
-                b'C' => Verdict::Forward(format!("vCont;C{signal:02x}:1;c").into_bytes()),
-                _ => Verdict::Forward(format!("vCont;S{signal:02x}:1;c").into_bytes()),
+                b'C' => Verdict::Forward(format!("vCont;C{signal:02x}:{thread:x};c").into_bytes()),
+                _ => Verdict::Forward(format!("vCont;S{signal:02x}:{thread:x};c").into_bytes()),
             }),
         ),
         _ => Verdict::Malformed,

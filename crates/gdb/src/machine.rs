@@ -45,8 +45,11 @@ pub(crate) struct ReturnedCall {
     pub(crate) shape: Option<FunctionReturn>,
 }
 
-/// A stopped guest.
+/// A stopped thread of a guest.
 pub(crate) trait Machine {
+    /// A number for the thread, as small as possible; 0 is the main thread.
+    fn thread_ordinal(&self) -> u32;
+
     /// All frames, innermost first. At a breakpoint, the innermost frame's PC is the one that was asked for.
     fn frames(&self) -> &[Frame];
 

@@ -14,7 +14,8 @@ use crate::value_bytes;
 /// on real code. The symbol image is filled with the same.
 pub(crate) const CODE_FILLER: u8 = 0xcf;
 
-/// Reads at `address`; returns how many bytes could be read, at least one.
+/// Reads at `address`; returns how many bytes could be read, at least one. Of the frame images, those of the machine's
+/// own thread are there.
 ///
 /// # Errors
 /// When not even the first byte can be read.
@@ -46,7 +47,7 @@ pub(crate) fn read(
             let code = machine.code(module).filter(|code| code.contains(&pc)).ok_or(Fault::Unmapped)?;
             fill(into, u64::from(code.end.0 - pc.0))
         }
-        Place::Stack => frame_image::read(machine, space, address, into),
+        Place::Stack { .. } => frame_image::read(machine, space, address, into),
     };
     if count == 0 && !into.is_empty() { Err(Fault::Unmapped) } else { Ok(count) }
 }
@@ -111,7 +112,7 @@ pub(crate) fn write(
             let old = machine.value(place)?;
             machine.set_value(place, patched(machine, space, old, byte, bytes)?)
         }
-        Place::Stack => frame_image::write(machine, space, address, bytes),
+        Place::Stack { .. } => frame_image::write(machine, space, address, bytes),
         Place::Table { .. }
         | Place::Bytecode { .. }
         | Place::Host

@@ -11,15 +11,16 @@ use crate::symbols::Symbols;
 
 /// The stopped guest, with the debug info's facts about its functions.
 pub(crate) struct View<'a, 'p> {
+    thread_ordinal: u32,
     paused: &'a mut Paused<'p>,
     symbols: &'a Symbols,
     modules: Vec<LoadedModule>,
 }
 
 impl<'a, 'p> View<'a, 'p> {
-    pub(crate) fn new(paused: &'a mut Paused<'p>, symbols: &'a Symbols) -> Self {
+    pub(crate) fn new(thread_ordinal: u32, paused: &'a mut Paused<'p>, symbols: &'a Symbols) -> Self {
         let modules = paused.modules();
-        Self { paused, symbols, modules }
+        Self { thread_ordinal, paused, symbols, modules }
     }
 
     fn module(&self, module: u32) -> Option<&LoadedModule> {
@@ -33,6 +34,10 @@ impl<'a, 'p> View<'a, 'p> {
 }
 
 impl Machine for View<'_, '_> {
+    fn thread_ordinal(&self) -> u32 {
+        self.thread_ordinal
+    }
+
     fn frames(&self) -> &[Frame] {
         self.paused.frames()
     }

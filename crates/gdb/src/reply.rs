@@ -1,18 +1,18 @@
 //! The replies that the interposer writes itself.
 
+use debugger::ThreadId;
 use std::fmt::Write as _;
-use std::num::NonZeroUsize;
 
 use crate::hex;
 use crate::interposer::Document;
 use crate::machine::{Fault, Machine};
 use crate::packet::escape;
 use crate::stop::Reason;
-use crate::target::{MAIN_THREAD, Target};
+use crate::target::Target;
 use crate::xfer::transfer;
 
 /// A thread id as the client wants it.
-fn thread_id(thread: NonZeroUsize, is_multiprocess: bool) -> String {
+fn thread_id(ThreadId(thread): ThreadId, is_multiprocess: bool) -> String {
     if is_multiprocess { format!("p01.{thread:02x}") } else { format!("{thread:02x}") }
 }
 
@@ -20,16 +20,18 @@ fn thread_id(thread: NonZeroUsize, is_multiprocess: bool) -> String {
 /// has to ask and none keeps old ones.
 pub(crate) fn stop(target: &Target<'_>, reason: Reason, is_multiprocess: bool) -> Vec<u8> {
     let (signal, is_breakpoint) = match reason {
+        Reason::NoneRuns => return b"N".to_vec(),
         Reason::Exited(code) => return format!("W{code:02x}").into_bytes(),
         Reason::Terminated(signal) => return format!("X{signal:02x}").into_bytes(),
         Reason::Stopped { signal, is_breakpoint } => (signal, is_breakpoint),
     };
-    let mut reply = format!("T{signal:02x}thread:{};", thread_id(MAIN_THREAD, is_multiprocess));
+    let thread = target.debuggee.stopped_thread();
+    let mut reply = format!("T{signal:02x}thread:{};", thread_id(thread, is_multiprocess));
     if is_breakpoint {
         reply.push_str("swbreak:;");
     }
     let persona = target.persona;
-    let registers = target.look(move |machine| {
+    let registers = target.look_at(thread, move |machine| {
         let value = |&number| Some((number, persona.register(machine, number)?));
         Ok(persona.expedited().iter().filter_map(value).collect::<Vec<_>>())
     });
@@ -41,16 +43,17 @@ pub(crate) fn stop(target: &Target<'_>, reason: Reason, is_multiprocess: bool) -
 }
 
 /// `qC`.
-pub(crate) fn current_thread(is_multiprocess: bool) -> Vec<u8> {
-    format!("QC{}", thread_id(MAIN_THREAD, is_multiprocess)).into_bytes()
+pub(crate) fn current_thread(thread: ThreadId, is_multiprocess: bool) -> Vec<u8> {
+    format!("QC{}", thread_id(thread, is_multiprocess)).into_bytes()
 }
 
-/// `p`: the register, or as many `xx` as it has bytes.
+/// `p`: the register, or as many `xx` as it has bytes. A thread that could not be stopped has none.
 pub(crate) fn register(target: &Target<'_>, number: u64) -> Result<Vec<u8>, Fault> {
     let number = usize::try_from(number).map_err(|_| Fault::Unmapped)?;
     let persona = target.persona;
     let size = *persona.register_sizes().get(number).ok_or(Fault::Unmapped)?;
-    let value = target.look(move |machine: &mut dyn Machine| Ok(persona.register(machine, number)))?;
+    let read = move |machine: &mut dyn Machine| Ok(persona.register(machine, number));
+    let value = if target.is_stopped(target.thread()) { target.look(read)? } else { None };
     Ok(value.map_or_else(|| b"xx".repeat(usize::from(size)), |bytes| hex::text(&bytes)))
 }
 
@@ -89,17 +92,21 @@ pub(crate) fn read(
     }
 }
 
-/// All threads, with the program's name on each.
+/// All threads, with the program's name on each, and a word on those that could not be stopped.
 fn threads(target: &Target<'_>, is_multiprocess: bool) -> String {
     let name = xml_text(&target.debuggee.symbols.name());
     let mut document = "<?xml version=\"1.0\"?>\n<threads>\n".to_owned();
-    for &thread in target.threads() {
-        let id = thread_id(thread, is_multiprocess);
-        document.push_str(&format!("<thread id=\"{id}\" name=\"{name}\"/>\n"));
+    for thread in target.living() {
+        let id = thread_id(thread.id, is_multiprocess);
+        let rest = if thread.is_stopped { "/>".to_owned() } else { format!(">{NOT_STOPPED}</thread>") };
+        document.push_str(&format!("<thread id=\"{id}\" name=\"{name}\"{rest}\n"));
     }
     document.push_str("</threads>\n");
     document
 }
+
+/// What is said of a thread that did not stop with the others.
+pub(crate) const NOT_STOPPED: &str = "not stopped: in a call of the host";
 
 /// Text for an attribute; characters that XML has no way to write become `?`.
 fn xml_text(text: &str) -> String {
@@ -127,7 +134,7 @@ mod tests {
 
     #[test]
     fn thread_ids_name_the_process_if_the_client_knows_processes() {
-        assert_eq!(thread_id(MAIN_THREAD, true), "p01.01");
-        assert_eq!(thread_id(MAIN_THREAD, false), "01");
+        assert_eq!(thread_id(ThreadId(1), true), "p01.01");
+        assert_eq!(thread_id(ThreadId(26), false), "1a");
     }
 }

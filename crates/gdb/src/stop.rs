@@ -10,6 +10,7 @@
 //! | an exception that is caught | SIGTRAP |
 //! | an exception that is not, as `std::terminate` does | SIGABRT |
 //! | an error of the host | SIGABRT |
+//! | the last resumed thread ended, others are held | none (`N`), or SIGTRAP for clients that do not know it |
 //!
 //! Why is a conversion of NaN a SIGFPE? C calls it undefined and x86 gives a number, but the guest ends either way, and
 //! "arithmetic exception" is what gdb prints for it.
@@ -42,14 +43,22 @@ pub(crate) enum Reason {
         /// It stands at a breakpoint of the client, whose address the instruction pointer is.
         is_breakpoint: bool,
     },
+    /// Every thread that was resumed has ended; the others are held.
+    NoneRuns,
     /// The guest ended with this exit code.
     Exited(u8),
     /// The guest ended by this signal.
     Terminated(u8),
 }
 
+/// A stop of which nothing else is to be said.
+pub(crate) const STOPPED: Reason = Reason::Stopped { signal: signal::TRAP, is_breakpoint: false };
+
 /// Why the guest stopped.
 pub(crate) fn of_stop(stop: &Stop) -> Reason {
+    if matches!(stop, Stop::NoneRuns) {
+        return Reason::NoneRuns;
+    }
     let is_breakpoint = matches!(stop, Stop::Breakpoint { .. });
     let signal = match stop {
         Stop::Start | Stop::Breakpoint { .. } | Stop::Step => signal::TRAP,

@@ -13,7 +13,7 @@ use gdbstub::stub::{DisconnectReason, GdbStubBuilder, MultiThreadStopReason};
 
 use crate::Error;
 use crate::packet::{PACKET_SIZE, frame};
-use crate::target::{MAIN_THREAD, Target};
+use crate::target::{Target, tid};
 
 /// The most bytes of replies that one packet may cause.
 const LONGEST_REPLY: usize = 16 * PACKET_SIZE;
@@ -112,8 +112,10 @@ impl<'b, 'd> Stub<'b, 'd> {
     pub(crate) fn stopped(&mut self, target: &mut Target<'d>) -> Result<(), Error> {
         self.0 = match self.0.take() {
             Some(GdbStubStateMachine::Running(inner)) => {
-                let reason =
-                    MultiThreadStopReason::SignalWithThread { tid: MAIN_THREAD, signal: Signal::SIGTRAP };
+                let reason = MultiThreadStopReason::SignalWithThread {
+                    tid: tid(target.thread()),
+                    signal: Signal::SIGTRAP,
+                };
                 let next = inner.report_stop(target, reason);
                 Some(next.map_err(|error: Failure| Error::Core(error.to_string()))?)
             }

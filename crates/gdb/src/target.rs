@@ -17,7 +17,7 @@ use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use debugger::Paused;
+use debugger::{Paused, Thread, ThreadId};
 use gdbstub::target::TargetError;
 use gdbstub::target::ext::base::BaseOps;
 use gdbstub::target::ext::breakpoints::BreakpointsOps;
@@ -27,7 +27,9 @@ use gdbstub::target::ext::monitor_cmd::MonitorCmdOps;
 use gdbstub::target::ext::section_offsets::{Offsets, SectionOffsets, SectionOffsetsOps};
 use tokio::runtime::Handle;
 
+use crate::address_space::Place;
 use crate::debuggee::Debuggee;
+use crate::interposer as packet;
 use crate::machine::{Fault, Machine};
 use crate::paused::View;
 use crate::persona::Persona;
@@ -39,8 +41,23 @@ pub(crate) use resume::Action;
 const EPERM: u8 = 1;
 const EFAULT: u8 = 14;
 
-/// The id of the guest's only thread.
-pub(crate) const MAIN_THREAD: NonZeroUsize = NonZeroUsize::MIN;
+/// A thread's number in gdbstub's form.
+pub(crate) fn tid(ThreadId(number): ThreadId) -> NonZeroUsize {
+    usize::try_from(number).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// A thread's number from gdbstub's form. 0, which no thread has, stands for numbers that are too large for one.
+pub(crate) fn thread_of(tid: NonZeroUsize) -> ThreadId {
+    ThreadId(u32::try_from(tid.get()).unwrap_or(0))
+}
+
+/// The one thread that a packet names.
+pub(crate) fn chosen(thread: packet::Thread) -> Option<ThreadId> {
+    match thread {
+        packet::Thread::One(number) => Some(ThreadId(u32::try_from(number).unwrap_or(0))),
+        packet::Thread::Any | packet::Thread::All => None,
+    }
+}
 
 /// The debuggee as gdbstub and the interposer see it, for as long as one client is served.
 pub(crate) struct Target<'d> {
@@ -48,7 +65,11 @@ pub(crate) struct Target<'d> {
     pub(crate) persona: &'static dyn Persona,
     /// Where waiting for the guest's events is done.
     pub(crate) runtime: Handle,
-    /// What the packet in work asked the guest's thread to do.
+    /// The thread that packets are about which name none (`Hg`): the one that stopped, or the client's choice since.
+    thread: ThreadId,
+    /// The thread that the old packets for resuming are about (`Hc`), if the client has said.
+    pub(crate) resumes: Option<ThreadId>,
+    /// What the packet in work asked the guest's threads to do.
     action: Action,
     /// The packet in work wanted to resume the guest, and it could not be.
     pub(crate) has_failed_to_resume: bool,
@@ -61,6 +82,8 @@ pub(crate) struct Target<'d> {
 impl<'d> Target<'d> {
     pub(crate) fn new(debuggee: &'d mut Debuggee, persona: &'static dyn Persona, runtime: Handle) -> Self {
         Self {
+            thread: debuggee.stopped_thread(),
+            resumes: None,
             debuggee,
             persona,
             runtime,
@@ -71,29 +94,87 @@ impl<'d> Target<'d> {
         }
     }
 
-    /// Asks the stopped guest something in the debugger's terms.
+    /// Makes a thread the one that packets are about.
+    pub(crate) fn select(&mut self, thread: ThreadId) {
+        self.thread = thread;
+    }
+
+    /// The thread that packets are about.
+    pub(crate) fn thread(&self) -> ThreadId {
+        self.thread
+    }
+
+    /// Asks the selected thread of the stopped guest something in the debugger's terms.
     pub(crate) fn inspect<R: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Paused<'_>) -> R + Send + 'static,
     ) -> Result<R, Fault> {
-        self.debuggee.session.inspect(question).map_err(|error| {
+        self.inspect_thread(self.thread, question)
+    }
+
+    fn inspect_thread<R: Send + 'static>(
+        &self,
+        thread: ThreadId,
+        question: impl FnOnce(&mut Paused<'_>) -> R + Send + 'static,
+    ) -> Result<R, Fault> {
+        self.debuggee.session.inspect_thread(thread, question).map_err(|error| {
             tracing::debug!(%error, "the guest cannot be asked");
             Fault::Unavailable
         })
     }
 
-    /// Asks the stopped guest something in a persona's terms.
+    /// Asks the selected thread something in a persona's terms.
     pub(crate) fn look<R: Send + 'static>(
         &self,
         question: impl FnOnce(&mut dyn Machine) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
+        self.look_at(self.thread, question)
+    }
+
+    /// Asks a thread of the stopped guest something in a persona's terms.
+    pub(crate) fn look_at<R: Send + 'static>(
+        &self,
+        thread: ThreadId,
+        question: impl FnOnce(&mut dyn Machine) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
         let symbols = Arc::clone(&self.debuggee.symbols);
-        self.inspect(move |paused| question(&mut View::new(paused, &symbols)))?
+        let ordinal =
+            self.living().iter().find(|living| living.id == thread).map_or(0, |living| living.ordinal);
+        self.inspect_thread(thread, move |paused| question(&mut View::new(ordinal, paused, &symbols)))?
     }
 
     /// The threads of the guest that are alive.
-    pub(crate) fn threads(&self) -> &'static [NonZeroUsize] {
-        if self.debuggee.exit().is_some() { &[] } else { &[MAIN_THREAD] }
+    pub(crate) fn living(&self) -> Vec<Thread> {
+        if self.debuggee.exit().is_some() { Vec::new() } else { self.debuggee.session.threads() }
+    }
+
+    /// Whether a thread is alive.
+    pub(crate) fn lives(&self, thread: ThreadId) -> bool {
+        self.living().iter().any(|living| living.id == thread)
+    }
+
+    /// Whether a thread stopped with the others, or is gone.
+    pub(crate) fn is_stopped(&self, thread: ThreadId) -> bool {
+        self.living().iter().all(|living| living.id != thread || living.is_stopped)
+    }
+
+    /// The thread to ask for what is at an address: the owner of a frame; for what all threads share, one that can be
+    /// asked.
+    pub(crate) fn thread_for(&self, address: u64) -> ThreadId {
+        let space = self.persona.space();
+        match space.place(address) {
+            Some(Place::Stack { region }) => {
+                let living = self.living();
+                let mut owners =
+                    living.iter().filter(|thread| space.stacks.region_of(thread.ordinal) == region);
+                let first = owners.clone().next();
+                let owner = owners.find(|thread| thread.id == self.thread).or(first);
+                owner.map_or(self.thread, |thread| thread.id)
+            }
+            Some(Place::Global { .. }) | None => self.thread,
+            Some(_) if self.is_stopped(self.thread) => self.thread,
+            Some(_) => self.debuggee.stopped_thread(),
+        }
     }
 
     /// Waits until the guest has stopped or ended. Returns at once if it has.

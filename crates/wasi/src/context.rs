@@ -12,7 +12,7 @@ use wiggle::error::Error as CallError;
 /// What the functions of one run share.
 pub(crate) struct Context {
     /// Locked for one attempt at a time. Not while a debugger has the guest: it may call functions of the guest that
-    /// call functions of ours.
+    /// call functions of ours. And not while a thread waits: others go on meanwhile.
     wasi: Mutex<WasiCtx>,
     began: Began,
 }
@@ -37,7 +37,10 @@ impl Context {
             let memory = memory_of(caller, name)?;
             match outcome(name, self.attempt(began, memory, &function))? {
                 Outcome::Done(errno) => return Ok(vec![Value::I32(errno)]),
-                Outcome::StillWaiting => caller.stop_if_interrupted()?,
+                Outcome::StillWaiting(waiting) => {
+                    waiting.wait_a_slice();
+                    caller.stop_if_interrupted()?;
+                }
             }
         }
     }
@@ -57,7 +60,10 @@ impl Context {
         loop {
             match outcome(name, self.attempt(began, GuestMemory::Unshared(memory), &function))? {
                 Outcome::Done(errno) => return Ok(errno),
-                Outcome::StillWaiting => caller.stop_if_interrupted()?,
+                Outcome::StillWaiting(waiting) => {
+                    waiting.wait_a_slice();
+                    caller.stop_if_interrupted()?;
+                }
             }
         }
     }

@@ -44,6 +44,14 @@ pub enum Error {
     /// A variable's name is empty or has a `=` in it.
     #[error("not the name of an environment variable: {0:?}")]
     VariableName(String),
+    /// There is no space for a memory that the program's threads share.
+    #[error(transparent)]
+    Memory(runtime::Error),
+    /// The program starts threads, which have nothing to run.
+    #[error(
+        "the module imports `wasi.thread-spawn` and exports no function `wasi_thread_start` of type [i32 i32] -> []"
+    )]
+    NoThreadEntry,
     /// Arguments or variables are too many or too long.
     #[error("arguments or environment are too large")]
     TooLarge(#[from] wasi_common::StringArrayError),

@@ -12,8 +12,8 @@ use wiggle::error::Error as CallError;
 pub(crate) enum Outcome {
     /// It returned this error number; 0 is success.
     Done(i32),
-    /// It has to be tried again.
-    StillWaiting,
+    /// It has to be tried again, after a while.
+    StillWaiting(StillWaiting),
 }
 
 /// What a function's result is for the guest.
@@ -25,9 +25,10 @@ pub(crate) fn outcome(name: &str, result: Result<i32, CallError>) -> Result<Outc
         Ok(errno) => return Ok(Outcome::Done(errno)),
         Err(error) => error,
     };
-    if error.is::<StillWaiting>() {
-        return Ok(Outcome::StillWaiting);
-    }
+    let error = match error.downcast::<StillWaiting>() {
+        Ok(waiting) => return Ok(Outcome::StillWaiting(waiting)),
+        Err(error) => error,
+    };
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return Ok(Outcome::Done(number(errno_of(error))));
     }

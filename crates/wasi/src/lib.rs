@@ -1,4 +1,5 @@
-//! WASI preview 1 for the runtime: arguments, environment, files, clocks, random bytes, polling, `proc_exit`.
+//! WASI preview 1 for the runtime: arguments, environment, files, clocks, random bytes, polling, `proc_exit`; and
+//! wasi-threads.
 //!
 //! The functions themselves are wasi-common's. What this crate adds is the door to the [`runtime`], and patience: a
 //! guest that sleeps, or waits for input or for room to write, can be stopped by a debugger, and goes on as if nothing
@@ -26,7 +27,9 @@ mod functions;
 mod poll;
 mod socket;
 mod stream;
+mod threads;
 mod wait;
 
 pub use builder::{Wasi, WasiBuilder};
 pub use error::Error;
+pub use threads::{ThreadBody, add_threads};

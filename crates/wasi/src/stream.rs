@@ -193,7 +193,7 @@ impl Context {
             Ok(result) => Ok(result),
             Err(error) => match outcome(writer.name(), Err(error))? {
                 Outcome::Done(errno) => Ok(Err(errno)),
-                Outcome::StillWaiting => Ok(Ok(0)),
+                Outcome::StillWaiting(_) => Ok(Ok(0)),
             },
         }
     }
@@ -242,7 +242,13 @@ impl Context {
                 Err(error) => error.downcast().map(drop),
             }
         });
-        !polled.is_err_and(|error| error.is::<StillWaiting>())
+        match polled.map_err(|error| error.downcast::<StillWaiting>()) {
+            Err(Ok(waiting)) => {
+                waiting.wait_a_slice();
+                false
+            }
+            Ok(()) | Err(Err(_)) => true,
+        }
     }
 }
 

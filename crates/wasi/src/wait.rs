@@ -1,7 +1,7 @@
-//! How a function waits: one slice of time, then it gives up with [`StillWaiting`], before it has changed anything.
+//! How a function waits: it does not, but gives up with [`StillWaiting`], before it has changed anything.
 //!
-//! Its caller lets a debugger stop the guest there, and runs the function again with the same arguments, until it has
-//! waited long enough. The guest does not notice:
+//! Its caller waits for a slice of time, lets a debugger stop the guest there, and runs the function again with the same
+//! arguments, until it has waited long enough. The guest does not notice:
 //!
 //! ```text
 //! began                     interrupt          resumed            deadline
@@ -18,6 +18,7 @@ use cap_std::ambient_authority;
 use cap_std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 use wasi_common::clocks::{WasiClocks, WasiMonotonicClock};
@@ -32,7 +33,24 @@ const SLICE: Duration = Duration::from_millis(10);
 /// The function needs another attempt. Never reaches the guest.
 #[derive(Debug, Error)]
 #[error("the function still waits")]
-pub(crate) struct StillWaiting;
+pub(crate) struct StillWaiting {
+    /// What it waits for. Duplicates: another thread may close the guest's own meanwhile.
+    fds: Vec<(OwnedFd, PollFlags)>,
+    deadline: Option<Instant>,
+}
+
+impl StillWaiting {
+    /// Waits until a descriptor is ready or the deadline is past, for a slice at most.
+    pub(crate) fn wait_a_slice(&self) {
+        let left =
+            self.deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(now()).min(SLICE));
+        let mut fds: Vec<_> = self.fds.iter().map(|(fd, flags)| PollFd::new(fd, *flags)).collect();
+        let timeout = Timespec::try_from(left).ok();
+        if let Err(error) = rustix::event::poll(&mut fds, timeout.as_ref()) {
+            tracing::debug!(%error, "the next attempt will tell");
+        }
+    }
+}
 
 /// When the function that runs now began, if the clock is to say so. The clock and the scheduler share it.
 #[derive(Clone, Default)]
@@ -79,7 +97,7 @@ impl WasiMonotonicClock for Clock {
     }
 }
 
-/// Sleeps and polls, for a slice at most.
+/// Sleeps and polls, in attempts.
 pub(crate) struct Scheduler {
     began: Began,
 }
@@ -89,12 +107,11 @@ impl WasiSched for Scheduler {
     async fn poll_oneoff<'a>(&self, poll: &mut Poll<'a>) -> Result<(), Error> {
         self.began.set(None);
         let deadline = poll.earliest_clock_deadline().map(|clock| clock.deadline);
-        let mut fds = poll
+        let fds = poll
             .rw_subscriptions()
-            .map(|subscription| poll_fd(subscription))
+            .map(|subscription| wanted(subscription))
             .collect::<Result<Vec<_>, _>>()?;
-        wait(&mut fds, deadline)?;
-        let states: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
+        let states = wait(&fds, deadline)?;
         for (subscription, state) in poll.rw_subscriptions().zip(states) {
             complete(subscription, state);
         }
@@ -109,33 +126,34 @@ impl WasiSched for Scheduler {
     async fn sleep(&self, duration: Duration) -> Result<(), Error> {
         // A deadline beyond the clock's range never comes: the guest sleeps on.
         let deadline = self.began.get().unwrap_or_else(now).checked_add(duration);
-        wait(&mut [], deadline)
+        wait(&[], deadline).map(drop)
     }
 }
 
-/// Waits until a descriptor is ready or the deadline is past, for a slice at most.
-fn wait(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<(), Error> {
-    let left = deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(now()).min(SLICE));
-    let timeout = Timespec::try_from(left).map_err(|_| Error::overflow())?;
-    let ready = match rustix::event::poll(fds, Some(&timeout)) {
+/// What poll(2) says of each descriptor, if one is ready or the deadline is past; if not, what is to be waited for.
+fn wait(fds: &[(BorrowedFd<'_>, PollFlags)], deadline: Option<Instant>) -> Result<Vec<PollFlags>, Error> {
+    let mut polled: Vec<_> = fds.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+    let ready = match rustix::event::poll(&mut polled, Some(&Timespec::default())) {
         Ok(ready) => ready,
         Err(rustix::io::Errno::INTR) => 0,
         Err(errno) => return Err(io::Error::from(errno).into()),
     };
     if ready > 0 || deadline.is_some_and(|deadline| deadline <= now()) {
-        return Ok(());
+        return Ok(polled.iter().map(PollFd::revents).collect());
     }
-    Err(Error::trap(wiggle::error::Error::new(StillWaiting)))
+    let duplicate = |(fd, flags): &(BorrowedFd<'_>, PollFlags)| Ok((fd.try_clone_to_owned()?, *flags));
+    let fds = fds.iter().map(duplicate).collect::<io::Result<Vec<_>>>()?;
+    Err(Error::trap(wiggle::error::Error::new(StillWaiting { fds, deadline })))
 }
 
-fn poll_fd<'a>(subscription: &Subscription<'a>) -> Result<PollFd<'a>, Error> {
+fn wanted<'a>(subscription: &Subscription<'a>) -> Result<(BorrowedFd<'a>, PollFlags), Error> {
     let (file, flags) = match subscription {
         Subscription::Read(read) => (read.file, PollFlags::IN),
         Subscription::Write(write) => (write.file, PollFlags::OUT),
         Subscription::MonotonicClock(_) => return Err(Error::invalid_argument()),
     };
     let fd = file.pollable().ok_or_else(Error::invalid_argument)?;
-    Ok(PollFd::from_borrowed_fd(fd, flags))
+    Ok((fd, flags))
 }
 
 /// Tells a subscription what poll(2) says of its descriptor, if anything.

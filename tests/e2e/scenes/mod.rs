@@ -4,6 +4,7 @@ mod input;
 mod interrupt;
 mod lifetime;
 mod rerun;
+mod threads;
 
 use anyhow::Result;
 use tests::fixture::{Build, Fixture};
@@ -22,7 +23,8 @@ pub(crate) struct Scene {
 }
 
 /// Every scene.
-pub(crate) const ALL: &[&[Scene]] = &[interrupt::SCENES, lifetime::SCENES, rerun::SCENES, input::SCENES];
+pub(crate) const ALL: &[&[Scene]] =
+    &[interrupt::SCENES, lifetime::SCENES, rerun::SCENES, input::SCENES, threads::SCENES];
 
 /// A fixture, a server that serves it, and a gdb that knows where.
 fn stage(program: &str, build: Build, options: &[&str], args: &[&str]) -> Result<(Server, Gdb)> {

@@ -8,6 +8,7 @@ mod optimised;
 mod returns;
 mod start;
 mod steps;
+mod threads;
 mod traps;
 mod values;
 mod wide;
@@ -21,6 +22,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     frames::SESSIONS,
     values::SESSIONS,
     steps::SESSIONS,
+    threads::SESSIONS,
     returns::SESSIONS,
     traps::SESSIONS,
     exceptions::SESSIONS,

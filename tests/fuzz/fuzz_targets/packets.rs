@@ -1,7 +1,7 @@
 //! Any bytes from a client: the session answers or ends, and the guest stays what it was.
 #![no_main]
 
-use debugger::{Entry, Guest, Session};
+use debugger::{Entry, Guest, Session, Spawner};
 use gdb::{Debuggee, Outcome, Program};
 use libfuzzer_sys::fuzz_target;
 use runtime::{Engine, EngineConfig, Linker, Module};
@@ -27,7 +27,7 @@ async fn serve(bytes: &[u8]) {
         imported_functions: Vec::new(),
     };
     let entry = Entry::Invoke { export: "run".into(), arguments: vec![debugger::Value::I32(41)] };
-    let guest = Guest { engine, module, linker: Linker::new(), entry, run_at_once: false };
+    let guest = Guest { engine, module, linker: Linker::new(), entry, run_at_once: false, spawner: Spawner::new() };
     let (session, events) = Session::launch(guest).expect("a thread");
     let debuggee = Debuggee::new(session, events, program, None);
     let (mut client, server) = tokio::io::duplex(1 << 16);

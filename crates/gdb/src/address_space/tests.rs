@@ -43,8 +43,12 @@ fn places_and_addresses_map_both_ways() {
 fn the_middle_of_a_thing_belongs_to_it() {
     assert_eq!(WIDE.place(0x7000_0000_0024), Some(Place::Global { instance: 0, global: 2, byte: 4 }));
     assert_eq!(WIDE.place(0x7d00_0000_0000 + HOST_RETURN), Some(Place::Host), "a return address into <host>");
-    assert_eq!(WIDE.place(0x7f7f_ffff_fff0), Some(Place::Stack));
-    assert_eq!(WIDE.place(0x7f80_0000_000f), Some(Place::Stack), "the return address at depth 0");
+    assert_eq!(WIDE.place(0x7f7f_ffff_fff0), Some(Place::Stack { region: 0 }));
+    assert_eq!(
+        WIDE.place(0x7f80_0000_000f),
+        Some(Place::Stack { region: 0 }),
+        "the return address at depth 0"
+    );
 }
 
 #[test]
@@ -68,12 +72,28 @@ fn gaps_are_nothing() {
 
 #[test]
 fn regions_do_not_overlap_and_stay_canonical() {
-    let AddressSpace { memories, globals, tables, bytecode, host, code, stack_end, stack_base, .. } = WIDE;
+    let AddressSpace { memories, globals, tables, bytecode, host, code, stacks, .. } = WIDE;
     let mut end = WIDE.main_memory_end;
     for regions in [memories, globals, tables, bytecode, host, code] {
         assert!(regions.base >= end, "{regions:x?} starts before {end:#x}");
         end = regions.base + regions.stride * regions.count;
     }
-    assert!(stack_end >= end, "the stack region starts before {end:#x}");
-    assert!(stack_base < 1 << 47, "{stack_base:#x} is no user-space address");
+    let lowest = stacks.base - stacks.stride * stacks.count;
+    assert!(lowest >= end, "the stack regions start before {end:#x}");
+    assert!(stacks.base < 1 << 47, "{:#x} is no user-space address", stacks.base);
+}
+
+#[test]
+fn every_thread_has_a_stack_region_of_its_own() {
+    for space in [NARROW, WIDE] {
+        let stacks = space.stacks;
+        for ordinal in 0..u32::try_from(stacks.count).unwrap() {
+            let stack = stacks.of(ordinal);
+            let here = Some(Place::Stack { region: u64::from(ordinal) });
+            assert_eq!(space.place(stack.base + SLOT - 1), here, "the top of {ordinal}");
+            assert_eq!(space.place(stack.end), here, "the bottom of {ordinal}");
+            assert_ne!(space.place(stack.end - 1), here, "below {ordinal}");
+        }
+        assert_eq!(stacks.of(u32::try_from(stacks.count).unwrap()), stacks.of(0));
+    }
 }

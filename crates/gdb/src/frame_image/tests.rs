@@ -8,9 +8,14 @@ use crate::address_space::WIDE;
 use crate::machine::fake::{Fake, host_frame, wasm_frame};
 
 /// The frame pointer of the fake's innermost frame: depth 0x100.
-const INNER: u64 = 0x7f80_0000_0000 - 0x400;
+const INNER: u64 = 0x7f80_0000_0000 - 0x200;
 /// And of its caller: depth 0x40.
-const OUTER: u64 = 0x7f80_0000_0000 - 0x100;
+const OUTER: u64 = 0x7f80_0000_0000 - 0x80;
+
+/// The main thread's region.
+fn main_stack() -> Stack {
+    WIDE.stacks.of(0)
+}
 
 fn word_at(machine: &Fake, address: u64) -> u64 {
     let mut bytes = [0; 8];
@@ -21,8 +26,8 @@ fn word_at(machine: &Fake, address: u64) -> u64 {
 #[test]
 fn frames_are_linked_from_the_innermost_to_the_host() {
     let machine = Fake::new();
-    assert_eq!(frame_pointer(&WIDE, &machine.frames[0]), INNER);
-    assert_eq!(stack_pointer(&WIDE, &machine.frames[0]), INNER - 4 * 16);
+    assert_eq!(frame_pointer(main_stack(), &machine.frames[0]), INNER);
+    assert_eq!(stack_pointer(main_stack(), &machine.frames[0]), INNER - 4 * 16);
     assert_eq!(word_at(&machine, INNER), OUTER);
     assert_eq!(word_at(&machine, INNER + 8), 0x7e00_0000_0050);
     assert_eq!(word_at(&machine, OUTER), 0);
@@ -33,11 +38,23 @@ fn frames_are_linked_from_the_innermost_to_the_host() {
 fn a_host_function_between_two_activations_has_a_frame() {
     let mut machine = Fake::new();
     machine.frames.insert(1, host_frame(3, 0x80));
-    let host = frame_pointer(&WIDE, &machine.frames[1]);
+    let host = frame_pointer(main_stack(), &machine.frames[1]);
     assert_eq!(word_at(&machine, INNER), host);
     assert_eq!(word_at(&machine, INNER + 8), 0x7d00_0000_0048, "in the middle of the function's range");
     assert_eq!(word_at(&machine, host), OUTER);
     assert_eq!(word_at(&machine, host + 8), 0x7e00_0000_0050);
+}
+
+#[test]
+fn the_same_frames_of_another_thread_lie_in_its_own_region() {
+    let mut machine = Fake::new();
+    machine.thread_ordinal = 3;
+    let stack = WIDE.stacks.of(3);
+    assert_eq!(
+        word_at(&machine, frame_pointer(stack, &machine.frames[0])),
+        frame_pointer(stack, &machine.frames[1])
+    );
+    assert_eq!(read(&machine, &WIDE, INNER, &mut [0; 8]), 0, "that is the main thread's");
 }
 
 #[test]
@@ -74,8 +91,8 @@ fn padding_is_zero_and_beyond_it_is_nothing() {
     assert_eq!(word_at(&machine, INNER + 16), 0, "between two images");
     assert_eq!(word_at(&machine, INNER - 64 - 0x1000), 0, "the red zone");
     assert_eq!(read(&machine, &WIDE, INNER - 0x3000, &mut [0; 8]), 0);
-    assert_eq!(read(&machine, &WIDE, WIDE.stack_base + 16, &mut [0; 8]), 0);
-    assert_eq!(read(&machine, &WIDE, WIDE.stack_base + 12, &mut [0; 8]), 4);
+    assert_eq!(read(&machine, &WIDE, WIDE.stacks.base + 16, &mut [0; 8]), 0);
+    assert_eq!(read(&machine, &WIDE, WIDE.stacks.base + 12, &mut [0; 8]), 4);
 }
 
 #[test]
@@ -118,8 +135,8 @@ fn images_fit_below_each_other_if_depths_keep_their_promise() {
         for padding in 0..40 {
             let outer = wasm_frame(1, 0, &types[..values], &[], 0x33);
             let inner = wasm_frame(2, 0, &[], &[], 0x33 + 8 * values as u64 + 16 + padding);
-            let lowest = stack_pointer(&WIDE, &outer);
-            assert!(frame_pointer(&WIDE, &inner) + 16 <= lowest, "{values} values, {padding} more");
+            let lowest = stack_pointer(main_stack(), &outer);
+            assert!(frame_pointer(main_stack(), &inner) + 16 <= lowest, "{values} values, {padding} more");
         }
     }
 }
@@ -127,5 +144,5 @@ fn images_fit_below_each_other_if_depths_keep_their_promise() {
 #[test]
 fn endless_depths_stay_in_the_region() {
     let deep = wasm_frame(1, 0, &[], &[], u64::MAX);
-    assert_eq!(frame_pointer(&WIDE, &deep), WIDE.stack_end);
+    assert_eq!(frame_pointer(main_stack(), &deep), main_stack().end);
 }

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
-const DIALECT: Dialect = Dialect { is_extended: true, register_bytes: 4 };
+const DIALECT: Dialect = Dialect { is_extended: true, register_bytes: 4, thread: 1 };
 
 /// One line per packet: what it becomes.
 #[track_caller]

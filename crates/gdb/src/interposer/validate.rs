@@ -102,6 +102,11 @@ pub(super) fn clean_features(arguments: &[u8]) -> Vec<u8> {
     body
 }
 
+/// Whether the client of a `qSupported` has a feature, such as `multiprocess+`.
+pub(crate) fn has_feature(body: &[u8], feature: &[u8]) -> bool {
+    body.split(|&byte| matches!(byte, b':' | b';')).any(|named| named == feature)
+}
+
 /// `;action[:thread]...` of `vCont`, each action one that gdbstub takes. Stepping needs one thread.
 pub(super) fn resume_actions(arguments: &[u8]) -> bool {
     let Some(actions) = arguments.strip_prefix(b";") else { return false };

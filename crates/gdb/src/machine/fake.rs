@@ -13,6 +13,7 @@ use super::{Fault, Machine, Referenced, ReturnedCall, ValuePlace};
 /// The machine. Fields may be set at will.
 #[derive(Clone, Debug)]
 pub(crate) struct Fake {
+    pub(crate) thread_ordinal: u32,
     pub(crate) frames: Vec<Frame>,
     /// Locals and operands by frame; a missing one is unavailable.
     pub(crate) values: HashMap<(usize, bool, u32), Value>,
@@ -70,6 +71,7 @@ impl Fake {
             wasm_frame(2, 0x60, &[ValueType::I32, ValueType::I64], &[ValueType::F32, ValueType::I32], 0x100);
         let outer = wasm_frame(1, 0x50, &[ValueType::F64], &[], 0x40);
         Self {
+            thread_ordinal: 0,
             frames: vec![inner, outer],
             values: HashMap::from([
                 ((0, false, 0), Value::I32(-2)),
@@ -87,6 +89,10 @@ impl Fake {
 }
 
 impl Machine for Fake {
+    fn thread_ordinal(&self) -> u32 {
+        self.thread_ordinal
+    }
+
     fn frames(&self) -> &[Frame] {
         &self.frames
     }

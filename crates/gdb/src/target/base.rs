@@ -11,12 +11,19 @@ use gdbstub::target::ext::thread_extra_info::{ThreadExtraInfo, ThreadExtraInfoOp
 use super::arch::{Number, RegisterBytes};
 use gdbstub::target::TargetResult;
 
-use super::{Target, refuse};
+use super::{Target, refuse, thread_of, tid};
 use crate::machine::{Fault, Machine};
+use crate::reply::NOT_STOPPED;
 
 impl Target<'_> {
     fn check_thread(&self, thread: Tid) -> Result<(), TargetError<Infallible>> {
-        if self.threads().contains(&thread) { Ok(()) } else { Err(refuse(Fault::Unmapped)) }
+        if self.lives(thread_of(thread)) { Ok(()) } else { Err(refuse(Fault::Unmapped)) }
+    }
+
+    /// What a thread shows that could not be stopped.
+    fn unavailable_registers(&self) -> Vec<Option<u8>> {
+        let bytes = self.persona.register_sizes().iter().map(|&size| usize::from(size)).sum();
+        vec![None; bytes]
     }
 }
 
@@ -24,8 +31,13 @@ impl MultiThreadBase for Target<'_> {
     fn read_registers(&mut self, registers: &mut RegisterBytes, thread: Tid) -> TargetResult<(), Self> {
         self.check_thread(thread)?;
         let persona = self.persona;
+        let thread = thread_of(thread);
+        if !self.is_stopped(thread) {
+            registers.0 = self.unavailable_registers();
+            return Ok(());
+        }
         registers.0 = self
-            .look(move |machine| {
+            .look_at(thread, move |machine| {
                 let mut bytes = Vec::new();
                 for (number, &size) in persona.register_sizes().iter().enumerate() {
                     match persona.register(machine, number) {
@@ -44,7 +56,7 @@ impl MultiThreadBase for Target<'_> {
         self.check_thread(thread)?;
         let persona = self.persona;
         let bytes: Vec<u8> = registers.0.iter().map(|byte| byte.unwrap_or(0)).collect();
-        self.look(move |machine| {
+        self.look_at(thread_of(thread), move |machine| {
             let mut rest = &*bytes;
             for (number, &size) in persona.register_sizes().iter().enumerate() {
                 let (value, later) = rest.split_at_checked(usize::from(size)).ok_or(Fault::Fixed)?;
@@ -74,7 +86,7 @@ impl MultiThreadBase for Target<'_> {
     }
 
     fn list_active_threads(&mut self, each: &mut dyn FnMut(Tid)) -> Result<(), Self::Error> {
-        self.threads().iter().copied().for_each(each);
+        self.living().iter().for_each(|thread| each(tid(thread.id)));
         Ok(())
     }
 
@@ -98,7 +110,7 @@ impl SingleRegisterAccess<Tid> for Target<'_> {
         let persona = self.persona;
         let read =
             move |machine: &mut dyn Machine| persona.register(machine, register.0).ok_or(Fault::Unavailable);
-        let value = self.look(read).map_err(refuse)?;
+        let value = self.look_at(thread_of(thread), read).map_err(refuse)?;
         let target = buffer.get_mut(..value.len()).ok_or(TargetError::NonFatal)?;
         target.copy_from_slice(&value);
         Ok(value.len())
@@ -108,14 +120,18 @@ impl SingleRegisterAccess<Tid> for Target<'_> {
         self.check_thread(thread)?;
         let persona = self.persona;
         let value = value.to_vec();
-        self.look(move |machine| persona.set_register(machine, register.0, &value)).map_err(refuse)
+        self.look_at(thread_of(thread), move |machine| persona.set_register(machine, register.0, &value))
+            .map_err(refuse)
     }
 }
 
 impl ThreadExtraInfo for Target<'_> {
     /// The text that `info threads` shows behind a thread's name.
-    fn thread_extra_info(&self, _thread: Tid, buffer: &mut [u8]) -> Result<usize, Self::Error> {
-        let name = self.debuggee.symbols.name();
+    fn thread_extra_info(&self, thread: Tid, buffer: &mut [u8]) -> Result<usize, Self::Error> {
+        let mut name = self.debuggee.symbols.name();
+        if !self.is_stopped(thread_of(thread)) {
+            name = format!("{name}, {NOT_STOPPED}");
+        }
         Ok(buffer.iter_mut().zip(name.as_bytes()).map(|(to, from)| *to = *from).count())
     }
 }

@@ -1,4 +1,4 @@
-//! `Z0`/`z0` and `Z1`/`z1`: breakpoints at code addresses. Hardware breakpoints are the same thing here.
+//! `Z0`/`z0` and `Z1`/`z1`: breakpoints at code addresses, of all threads. Hardware breakpoints are the same thing here.
 
 use debugger::ModuleId;
 use frame_table::ModulePc;
@@ -25,10 +25,11 @@ impl Target<'_> {
         if self.debuggee.breakpoints.contains(&(module, pc)) {
             return Ok(());
         }
-        self.inspect(move |paused| paused.add_breakpoint(module, pc))?.map_err(|error| {
-            tracing::debug!(%error, %pc, "no breakpoint");
-            Fault::Unmapped
-        })?;
+        self.inspect_thread(self.debuggee.stopped_thread(), move |paused| paused.add_breakpoint(module, pc))?
+            .map_err(|error| {
+                tracing::debug!(%error, %pc, "no breakpoint");
+                Fault::Unmapped
+            })?;
         self.debuggee.breakpoints.insert((module, pc));
         Ok(())
     }
@@ -39,7 +40,9 @@ impl Target<'_> {
             return Ok(());
         }
         let (module, pc) = place;
-        self.inspect(move |paused| paused.remove_breakpoint(module, pc))
+        self.inspect_thread(self.debuggee.stopped_thread(), move |paused| {
+            paused.remove_breakpoint(module, pc)
+        })
     }
 }
 

@@ -23,6 +23,8 @@ impl Target<'_> {
         })?;
         self.debuggee.replace(session, events);
         self.wait_for_stop();
+        self.resumes = None;
+        self.select(self.debuggee.stopped_thread());
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ impl Target<'_> {
     /// Reads up to `length` bytes; fewer where something ends.
     pub(crate) fn read_memory(&self, address: u64, length: usize) -> Result<Vec<u8>, Fault> {
         let space = self.persona.space();
-        self.look(move |machine| {
+        self.look_at(self.thread_for(address), move |machine| {
             let mut bytes = vec![0; length];
             let count = memory::read(machine, space, address, &mut bytes)?;
             bytes.truncate(count);
@@ -24,7 +24,7 @@ impl Target<'_> {
             return Ok(());
         }
         let bytes = bytes.to_vec();
-        self.look(move |machine| memory::write(machine, space, address, &bytes))
+        self.look_at(self.thread_for(address), move |machine| memory::write(machine, space, address, &bytes))
     }
 
     /// Finds a pattern.
@@ -35,6 +35,8 @@ impl Target<'_> {
         pattern: Vec<u8>,
     ) -> Result<Option<u64>, Fault> {
         let space = self.persona.space();
-        self.look(move |machine| memory::search(machine, space, address, length, &pattern))
+        self.look_at(self.thread_for(address), move |machine| {
+            memory::search(machine, space, address, length, &pattern)
+        })
     }
 }

@@ -1,9 +1,9 @@
 //! `vCont`: continue, step, step in a range, each with or without a signal for the guest.
 //!
-//! There is one thread, so locking the scheduler changes nothing; it is supported because gdb locks it whenever it
-//! steps off a breakpoint.
+//! A thread without an action of its own runs if the packet has an action for all, and stays where it is if not: that is
+//! how gdb locks the scheduler, for the user or to step off a breakpoint.
 
-use debugger::{Resume, Stop};
+use debugger::{Others, Resume, Stop, ThreadId};
 use frame_table::ModulePc;
 use gdbstub::common::{Signal, Tid};
 use gdbstub::target::ext::base::multithread::{
@@ -11,20 +11,33 @@ use gdbstub::target::ext::base::multithread::{
     MultiThreadSchedulerLockingOps, MultiThreadSingleStep, MultiThreadSingleStepOps,
 };
 
-use super::Target;
+use super::{Target, thread_of};
 use crate::address_space::Place;
 use crate::stop::signal;
 
-/// What one `vCont` packet asks of the guest's thread.
+/// What one `vCont` packet asks of the guest's threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Action {
-    how: Resume,
+    /// The first action that names a thread is the one that counts.
+    each: Vec<(ThreadId, Resume)>,
+    others: Others,
+    /// For the whole guest; 0 is none.
     signal: u8,
 }
 
 impl Default for Action {
     fn default() -> Self {
-        Self { how: Resume::Continue, signal: 0 }
+        Self { each: Vec::new(), others: Others::Run, signal: 0 }
+    }
+}
+
+impl Action {
+    fn add(&mut self, thread: Tid, how: Resume, signal: Option<Signal>) {
+        let thread = thread_of(thread);
+        if self.each.iter().all(|(other, _)| *other != thread) {
+            self.each.push((thread, how));
+        }
+        self.signal = signal.map_or(self.signal, |signal| signal.0);
     }
 }
 
@@ -53,13 +66,13 @@ impl Target<'_> {
 
 impl MultiThreadResume for Target<'_> {
     fn resume(&mut self) -> Result<(), Self::Error> {
-        let Action { how, signal } = std::mem::take(&mut self.action);
+        let Action { each, others, signal } = std::mem::take(&mut self.action);
         if self.is_ended_by(signal) && self.debuggee.exit().is_none() {
             self.debuggee.signal_sent = Some(signal);
             self.debuggee.session.kill();
             return Ok(());
         }
-        if let Err(error) = self.debuggee.resume(how) {
+        if let Err(error) = self.debuggee.resume(&each, others) {
             tracing::debug!(%error, "the guest cannot go on");
             self.has_failed_to_resume = true;
         }
@@ -71,12 +84,8 @@ impl MultiThreadResume for Target<'_> {
         Ok(())
     }
 
-    fn set_resume_action_continue(
-        &mut self,
-        _thread: Tid,
-        signal: Option<Signal>,
-    ) -> Result<(), Self::Error> {
-        self.action = Action { how: Resume::Continue, signal: signal.map_or(0, |signal| signal.0) };
+    fn set_resume_action_continue(&mut self, thread: Tid, signal: Option<Signal>) -> Result<(), Self::Error> {
+        self.action.add(thread, Resume::Continue, signal);
         Ok(())
     }
 
@@ -94,26 +103,23 @@ impl MultiThreadResume for Target<'_> {
 }
 
 impl MultiThreadSingleStep for Target<'_> {
-    fn set_resume_action_step(&mut self, _thread: Tid, signal: Option<Signal>) -> Result<(), Self::Error> {
-        self.action = Action { how: Resume::StepInstruction, signal: signal.map_or(0, |signal| signal.0) };
+    fn set_resume_action_step(&mut self, thread: Tid, signal: Option<Signal>) -> Result<(), Self::Error> {
+        self.action.add(thread, Resume::StepInstruction, signal);
         Ok(())
     }
 }
 
 impl MultiThreadRangeStepping for Target<'_> {
-    fn set_resume_action_range_step(
-        &mut self,
-        _thread: Tid,
-        start: u64,
-        end: u64,
-    ) -> Result<(), Self::Error> {
-        self.action = Action { how: self.range_step(start, end), signal: 0 };
+    fn set_resume_action_range_step(&mut self, thread: Tid, start: u64, end: u64) -> Result<(), Self::Error> {
+        let step = self.range_step(start, end);
+        self.action.add(thread, step, None);
         Ok(())
     }
 }
 
 impl MultiThreadSchedulerLocking for Target<'_> {
     fn set_resume_action_scheduler_lock(&mut self) -> Result<(), Self::Error> {
+        self.action.others = Others::Hold;
         Ok(())
     }
 }

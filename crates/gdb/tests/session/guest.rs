@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use debugger::{Entry, Events, Guest, Session};
+use debugger::{Entry, Events, Guest, Session, Spawner};
 use gdb::{Debuggee, Launcher, Program};
 use runtime::{Engine, EngineConfig, FuncType, Linker, Module, Value, ValueType};
 
@@ -59,7 +59,8 @@ fn launch_entry(export: &str, arguments: Vec<Value>) -> (Session, Events) {
     let mut linker = Linker::new();
     linker.define_func("env", "host", FuncType::new([ValueType::I32], []), |_, _| Ok(Vec::new()));
     let entry = Entry::Invoke { export: export.to_owned(), arguments };
-    Session::launch(Guest { engine, module, linker, entry, run_at_once: false }).expect("a thread")
+    Session::launch(Guest { engine, module, linker, entry, run_at_once: false, spawner: Spawner::new() })
+        .expect("a thread")
 }
 
 fn program() -> Program {

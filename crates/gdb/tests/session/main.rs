@@ -13,3 +13,4 @@ mod frames;
 mod guest;
 mod handshake;
 mod running;
+mod threads;

@@ -23,7 +23,7 @@ use frame_table::ModulePc;
 
 use crate::address_space::{AddressSpace, HOST_FUNCTION, NARROW, WIDE};
 use crate::frame_image::{
-    frame_pointer, host_address, instance_index, module_index, resume_address, stack_pointer,
+    frame_pointer, host_address, instance_index, module_index, resume_address, stack_of, stack_pointer,
 };
 use crate::int::narrow;
 use crate::machine::{Fault, Machine, ValuePlace};
@@ -82,14 +82,13 @@ impl Persona for X86_64 {
             Register::InstructionPointer => instruction_pointer(self.space, machine).to_le_bytes().to_vec(),
             Register::FramePointer => {
                 let innermost = machine.frames().first();
-                innermost.map_or(0, |frame| frame_pointer(self.space, frame)).to_le_bytes().to_vec()
+                let stack = stack_of(machine, self.space);
+                innermost.map_or(0, |frame| frame_pointer(stack, frame)).to_le_bytes().to_vec()
             }
             Register::StackPointer => {
                 let innermost = machine.frames().first();
-                innermost
-                    .map_or(self.space.stack_base, |frame| stack_pointer(self.space, frame))
-                    .to_le_bytes()
-                    .to_vec()
+                let stack = stack_of(machine, self.space);
+                innermost.map_or(stack.base, |frame| stack_pointer(stack, frame)).to_le_bytes().to_vec()
             }
             Register::Result(result) => Returned::at(machine, self.space)?.register(result)?,
             Register::Wasm(fact) => wasm_fact(machine, fact)?.to_le_bytes().to_vec(),
