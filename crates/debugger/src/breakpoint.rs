@@ -1,6 +1,7 @@
 //! Breakpoints as they were asked for, and the program points that they slipped to.
 
 use crate::catch::Catch;
+use crate::watch::WatchRequests;
 use frame_table::ModulePc;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Requests {
     /// (module, PC).
     all: BTreeSet<(usize, ModulePc)>,
+    pub(crate) watch: WatchRequests,
     /// Counts changes of these.
     version: u64,
     /// Which exceptions stop.
@@ -32,6 +34,11 @@ impl Requests {
 
     pub(crate) fn contains(&self, module: usize, pc: ModulePc) -> bool {
         self.all.contains(&(module, pc))
+    }
+
+    /// Something else than a breakpoint was changed.
+    pub(crate) fn changed(&mut self) {
+        self.version += 1;
     }
 
     pub(crate) fn version(&self) -> u64 {

@@ -1,8 +1,8 @@
 //! What a debuggee tells its debugger, and what it is told to do.
 
-use crate::{ModuleId, ThreadId};
+use crate::{ModuleId, ThreadId, Watched};
 use frame_table::ModulePc;
-use runtime::{TrapCode, Value};
+use runtime::{Instance, TrapCode, Value};
 use std::ops::Range;
 
 /// Something that a session reports.
@@ -38,6 +38,20 @@ pub enum Stop {
     },
     /// It took the step it was asked for.
     Step,
+    /// The operator before the one it is at accessed what is watched. Whatever else would have stopped it there is not
+    /// reported again.
+    Watchpoint {
+        /// What was accessed, one or more.
+        watched: Vec<Watched>,
+    },
+    /// A module was instantiated; its segments and its start function have not run. Only if it was asked for: see
+    /// [`crate::Paused::stop_at_modules`].
+    ModuleLoaded {
+        /// The module.
+        module: ModuleId,
+        /// The instance.
+        instance: Instance,
+    },
     /// Somebody interrupted it.
     Interrupt {
         /// It waits in a host function, and will go on waiting.

@@ -63,3 +63,12 @@ impl Frame {
         }
     }
 }
+
+/// What is between frames and is no Wasm code of this store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Index of the next outer frame.
+    pub before: usize,
+    /// An activation of another store; else frames of the host that entered the inner activation.
+    pub of_another_store: bool,
+}

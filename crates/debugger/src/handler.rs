@@ -6,6 +6,7 @@ use crate::breakpoint::{Breakpoints, Requests};
 use crate::event::{Resume, Stop};
 use crate::inspect::Paused;
 use crate::step::Plan;
+use crate::watch::Watchpoints;
 use runtime::{DebugEvent, DebugHook, Resumption, Store};
 use std::future::Future;
 use std::pin::pin;
@@ -41,7 +42,10 @@ pub struct Debugger {
 
 pub(crate) struct State {
     pub(crate) breakpoints: Breakpoints,
-    /// The version of the requests that `breakpoints` agrees with, and how many modules there were then.
+    pub(crate) watchpoints: Watchpoints,
+    /// Whether modules that are loaded stop the guest.
+    pub(crate) stops_at_modules: bool,
+    /// The version of the requests that these agree with, and how many modules there were then.
     agrees_with: (u64, usize),
     plan: Plan,
     /// Native address from which [`crate::WasmFrame::depth`] counts.
@@ -66,6 +70,8 @@ impl Debugger {
         let plan = if stop_first { Plan::First } else { Plan::Run };
         let state = State {
             breakpoints: Breakpoints::default(),
+            watchpoints: Watchpoints::default(),
+            stops_at_modules: false,
             agrees_with: (0, 0),
             plan,
             // Everything that the guest pushes is below; nothing depends on the exact value.
@@ -75,6 +81,11 @@ impl Debugger {
         store.set_debug_hook(Some(Arc::new(Hook { debugger: debugger.clone(), handler })));
         store.set_stepping(stop_first);
         debugger
+    }
+
+    /// Whether the guest stops when a module was instantiated.
+    pub fn stop_at_modules(&self, stops: bool) {
+        self.state().stops_at_modules = stops;
     }
 
     /// For a call that the debugger makes: the step under way, which the called function is no part of.
@@ -122,6 +133,8 @@ impl Debugger {
         for (module, point, set) in changes {
             edit.set(module, point, set);
         }
+        drop(edit);
+        state.watchpoints.agree(&requests.watch, store);
     }
 }
 
@@ -162,8 +175,12 @@ impl<H> Hook<H> {
     /// Whether an event stops the guest, and as what.
     fn stop_for(&self, store: &Store, event: DebugEvent) -> Option<Stop> {
         match event {
-            DebugEvent::Point { module, pc, breakpoint, interrupted, .. } => {
+            DebugEvent::Point { module, pc, breakpoint, interrupted, watched } => {
                 let state = self.debugger.state();
+                let watched = state.watchpoints.reported(watched);
+                if !watched.is_empty() {
+                    return Some(Stop::Watchpoint { watched });
+                }
                 if breakpoint {
                     let pc = state.breakpoints.reported(module, pc).unwrap_or(pc);
                     return Some(Stop::Breakpoint { module: ModuleId::of(module), pc });
@@ -182,6 +199,10 @@ impl<H> Hook<H> {
             }
             DebugEvent::HostError(message) => Some(Stop::HostError { message }),
             DebugEvent::InterruptedInHost => Some(Stop::Interrupt { in_host_call: true }),
+            DebugEvent::ModuleLoaded(instance) if self.debugger.state().stops_at_modules => {
+                let module = ModuleId::of(store.module_of(instance)?);
+                Some(Stop::ModuleLoaded { module, instance })
+            }
             _ => None,
         }
     }

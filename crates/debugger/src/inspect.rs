@@ -4,10 +4,12 @@ use crate::ModuleId;
 use crate::catch::Catch;
 use crate::error::Error;
 use crate::event::Stop;
-use crate::frame::{Frame, HostFrame, WasmFrame};
+use crate::frame::{Frame, Gap};
 use crate::handler::Debugger;
+use crate::stack::Stack;
 use frame_table::ModulePc;
 use runtime::{Callee, FuncHandle, GcRef, Instance, Module, Object, Store, Value};
+use std::cell::OnceCell;
 
 /// A module of the debuggee.
 #[derive(Clone)]
@@ -38,15 +40,15 @@ pub struct Paused<'a> {
     store: &'a mut Store,
     debugger: Debugger,
     stop: Stop,
-    raw: Vec<Option<runtime::WasmFrame>>,
-    frames: Vec<Frame>,
+    /// All frames, once somebody asked for them.
+    stack: OnceCell<Stack>,
+    /// The innermost frame, once somebody asked for it.
+    innermost: OnceCell<Stack>,
 }
 
 impl<'a> Paused<'a> {
     pub(crate) fn new(store: &'a mut Store, debugger: Debugger, stop: Stop) -> Self {
-        let mut paused = Self { store, debugger, stop, raw: Vec::new(), frames: Vec::new() };
-        paused.find_frames();
-        paused
+        Self { store, debugger, stop, stack: OnceCell::new(), innermost: OnceCell::new() }
     }
 
     /// Why the guest stopped.
@@ -55,57 +57,47 @@ impl<'a> Paused<'a> {
         &self.stop
     }
 
-    /// All frames of all activations, innermost first.
+    /// All frames of all activations, innermost first. Those of a deep stack take time to find: who needs few of them
+    /// asks for [`Paused::innermost`] or [`Paused::frames_within`].
     #[must_use]
     pub fn frames(&self) -> &[Frame] {
-        &self.frames
+        &self.stack().frames
     }
 
-    fn find_frames(&mut self) {
+    /// The innermost frame.
+    #[must_use]
+    pub fn innermost(&self) -> Option<&Frame> {
+        let stack = self.stack.get().unwrap_or_else(|| self.innermost.get_or_init(|| self.find(1)));
+        stack.frames.first()
+    }
+
+    /// The innermost frames, `limit` of them or a few more.
+    #[must_use]
+    pub fn frames_within(&self, limit: usize) -> Vec<Frame> {
+        self.stack.get().map_or_else(|| self.find(limit).frames, |stack| stack.frames.clone())
+    }
+
+    /// Where frames of the host, or of other stores, are between the frames.
+    #[must_use]
+    pub fn gaps(&self) -> &[Gap] {
+        &self.stack().gaps
+    }
+
+    fn stack(&self) -> &Stack {
+        self.stack.get_or_init(|| self.find(usize::MAX))
+    }
+
+    fn find(&self, limit: usize) -> Stack {
         let base = self.debugger.state().stack_base;
-        let found: Vec<_> = self.store.frames().collect();
-        (self.raw, self.frames) = (Vec::new(), Vec::new());
-        for (index, frame) in found.iter().enumerate() {
-            match frame {
-                runtime::Frame::Wasm(frame) => {
-                    let Some(seen) = wasm_frame(frame, base) else { continue };
-                    self.raw.push(Some(frame.clone()));
-                    self.frames.push(Frame::Wasm(seen));
-                }
-                runtime::Frame::Host(name) => {
-                    let Some(runtime::Frame::Wasm(caller)) = found.get(index + 1) else { continue };
-                    let module = self.store.module(caller.module);
-                    let function =
-                        module.zip(caller.call).and_then(|(module, call)| match module.callee(call) {
-                            Some(Callee::Function(function)) => Some(function),
-                            _ => None,
-                        });
-                    let depth =
-                        depth(base, caller.address()) + u64::from(caller.extent()).next_multiple_of(16) + 16;
-                    let module = ModuleId::of(caller.module);
-                    self.raw.push(None);
-                    self.frames.push(Frame::Host(HostFrame { name: name.clone(), module, function, depth }));
-                }
-                runtime::Frame::Gap | runtime::Frame::Foreign => {}
-            }
-        }
-        self.correct_innermost();
+        Stack::find(self.store, &self.stop, base, limit)
     }
 
-    /// Debug info knows a function by the start of its body, which is before its first operator; a breakpoint may have
-    /// slipped. So the innermost frame's PC is where a debugger believes that it stopped.
-    fn correct_innermost(&mut self) {
-        let Some(Frame::Wasm(first)) = self.frames.first_mut() else { return };
-        match self.stop {
-            Stop::Breakpoint { pc, .. } => first.pc = pc,
-            Stop::Trap { .. } | Stop::HostError { .. } | Stop::Exception { .. } => {}
-            Stop::Start | Stop::Step | Stop::Interrupt { .. } | Stop::NoneRuns => {
-                let module = self.store.module(first.module.index());
-                let entry = module.and_then(|module| module.entry(first.function));
-                let entry = entry.filter(|(_, operator)| *operator == first.pc);
-                first.pc = entry.map_or(first.pc, |(start, _)| start);
-            }
-        }
+    pub(crate) fn store(&self) -> &Store {
+        self.store
+    }
+
+    pub(crate) fn debugger(&self) -> &Debugger {
+        &self.debugger
     }
 
     /// The modules, in the order of their numbers.
@@ -123,7 +115,11 @@ impl<'a> Paused<'a> {
     }
 
     fn frame(&self, frame: usize) -> Result<&runtime::WasmFrame, Error> {
-        let found = self.raw.get(frame).ok_or(Error::NoFrame(frame))?;
+        let raw = match self.innermost.get() {
+            Some(innermost) if frame < innermost.raw.len() => &innermost.raw,
+            _ => &self.stack().raw,
+        };
+        let found = raw.get(frame).ok_or(Error::NoFrame(frame))?;
         found.as_ref().ok_or(Error::HostFrame(frame))
     }
 
@@ -277,6 +273,20 @@ impl<'a> Paused<'a> {
         Ok(self.store.set_field(reference, index, value)?)
     }
 
+    /// Changes an element of a table. The program uses the new value when it goes on.
+    ///
+    /// # Errors
+    /// When there is none, or it has another type.
+    pub fn set_table_element(
+        &mut self,
+        instance: Instance,
+        table: u32,
+        index: u64,
+        value: Value,
+    ) -> Result<(), Error> {
+        Ok(self.store.set_table_element(instance, table, index, value)?)
+    }
+
     /// Which function a reference names; none if it is the host's.
     #[must_use]
     pub fn function_of(&self, handle: FuncHandle) -> Option<(Instance, u32)> {
@@ -312,6 +322,11 @@ impl<'a> Paused<'a> {
         self.debugger.requests().clear();
     }
 
+    /// Whether the guest stops when a module was instantiated: see [`Stop::ModuleLoaded`].
+    pub fn stop_at_modules(&mut self, stops: bool) {
+        self.debugger.stop_at_modules(stops);
+    }
+
     /// Takes back an interrupt that nothing has stopped for.
     pub(crate) fn take_interrupt(&mut self) {
         self.store.take_interrupt();
@@ -327,7 +342,7 @@ impl<'a> Paused<'a> {
         let results = function.call(self.store, arguments);
         self.debugger.resume_step(self.store, step);
         // Frames that were found before are stale now, though they are still there.
-        self.find_frames();
+        (self.stack, self.innermost) = (OnceCell::new(), OnceCell::new());
         Ok(results?)
     }
 
@@ -336,22 +351,4 @@ impl<'a> Paused<'a> {
     pub fn export(&self, instance: Instance, name: &str) -> Option<FuncHandle> {
         instance.get_func(self.store, name)
     }
-}
-
-fn depth(base: usize, address: usize) -> u64 {
-    base.saturating_sub(address) as u64
-}
-
-fn wasm_frame(frame: &runtime::WasmFrame, base: usize) -> Option<WasmFrame> {
-    Some(WasmFrame {
-        module: ModuleId::of(frame.module),
-        instance: frame.instance?,
-        function: frame.function,
-        pc: frame.pc,
-        call: frame.call,
-        locals: frame.locals().into(),
-        operands: frame.operands().collect(),
-        depth: depth(base, frame.address()),
-        activation: frame.activation,
-    })
 }

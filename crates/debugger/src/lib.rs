@@ -16,13 +16,15 @@ mod handler;
 mod inspect;
 mod session;
 mod spawn;
+mod stack;
 mod step;
 mod thread;
+mod watch;
 
 pub use catch::Catch;
 pub use error::Error;
 pub use event::{Event, Exit, Others, Resume, Stop};
-pub use frame::{Frame, HostFrame, WasmFrame};
+pub use frame::{Frame, Gap, HostFrame, WasmFrame};
 pub use guest::{Entry, Guest};
 pub use handler::{DebugHandler, Debugger, Outcome};
 pub use inspect::{LastCall, LoadedModule, Paused};
@@ -30,9 +32,11 @@ pub use runtime::{
     FuncHandle, GcRef, Instance as InstanceId, Object, ObjectError, ObjectKind, Reference, TrapCode, Value,
     ValueType,
 };
+pub use runtime::{WatchAccess, WatchHit, WatchTarget, WatchedValue};
 pub use session::{Events, Session};
 pub use spawn::Spawner;
 pub use thread::{Thread, ThreadId};
+pub use watch::{Watched, WatchpointId};
 
 /// A module of the debuggee, numbered in the order in which modules were instantiated first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

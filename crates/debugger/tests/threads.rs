@@ -3,7 +3,10 @@
 #[path = "threads/fixture.rs"]
 mod fixture;
 
-use debugger::{Error, Event, Exit, Frame, Others, Resume, Stop, ThreadId, TrapCode, Value};
+use debugger::{
+    Error, Event, Exit, Frame, Others, Resume, Stop, ThreadId, TrapCode, Value, WatchAccess, WatchTarget,
+    WatchedValue,
+};
 use fixture::{Fixture, MAIN, breakpoint, stopped, thread};
 
 /// `run` starts `count` threads and waits until all have called `add`; each runs `thread`.
@@ -364,4 +367,27 @@ fn a_call_that_the_debugger_makes_runs_its_thread_alone() {
     assert_eq!(fixture.local(caller, 0), if caller == thread(2) { Value::I32(0) } else { Value::I32(10) });
     fixture.session.kill();
     assert_eq!(fixture.exit(), Exit::Killed);
+}
+
+#[test]
+fn what_is_watched_is_watched_in_every_thread() {
+    let wat = WORKERS
+        .replace("(func (export \"run\")", "(memory 1) (func (export \"run\")")
+        .replace("\n    nop)", "\n    (i32.store (i32.const 8) (i32.const 5)) nop)");
+    let mut fixture = Fixture::new(&wat, "run", &[Value::I32(1)]);
+    assert_eq!(fixture.event(), stopped(MAIN, Stop::Start));
+    let watch = |paused: &mut debugger::Paused<'_>| {
+        let instance = paused.modules()[0].instance.expect("instantiated");
+        let target = WatchTarget::Memory { instance, memory: 0, start: 8, length: 1 };
+        paused.add_watchpoint(target, WatchAccess::Write).expect("it is there")
+    };
+    let id = fixture.session.inspect(watch).expect("stopped");
+    fixture.session.resume(Resume::Continue).expect("stopped");
+    let (thread_of_stop, stop) = fixture.stop();
+    let Stop::Watchpoint { watched } = stop else { panic!("{stop:?}") };
+    assert_eq!((thread_of_stop, watched.len(), watched[0].watchpoint), (thread(2), 1, id));
+    assert_eq!(watched[0].access.new, WatchedValue::Bytes(vec![5]));
+    assert_eq!(fixture.functions(thread(2)), [WORK, THREAD]);
+    fixture.session.resume(Resume::Continue).expect("stopped");
+    assert_eq!(fixture.exit(), Exit::Values(Vec::new()));
 }

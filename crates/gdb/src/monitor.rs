@@ -127,6 +127,8 @@ fn why(paused: &Paused<'_>) -> String {
         Stop::Start => "not started yet: before the first operator".to_owned(),
         Stop::Breakpoint { pc, .. } => format!("breakpoint at module PC {pc}"),
         Stop::Step => "step done".to_owned(),
+        Stop::Watchpoint { watched } => format!("{} watched accesses by the operator before", watched.len()),
+        Stop::ModuleLoaded { module, .. } => format!("module {} was loaded", module.0),
         Stop::Interrupt { in_host_call: false } => "interrupted".to_owned(),
         Stop::Interrupt { in_host_call: true } => "interrupted in a call of the host".to_owned(),
         Stop::Trap { code, message } if message.contains(&code.to_string()) => message.clone(),
