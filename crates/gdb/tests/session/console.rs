@@ -77,6 +77,7 @@ async fn a_stopped_guest_explains_itself() {
           locals [FRAME]        the Wasm locals of a frame
           disassemble [FRAME]   the code around a frame's PC as WAT
           modules               the modules that are loaded, and where they are
+          catch WHICH           which exceptions stop the program: uncaught, throw, all (thrown again too), off
           exit                  end the program and the session
     "#]]
     .assert_eq(&client.monitor("help").await);
