@@ -30,7 +30,7 @@ e2e *words:
 spec *words:
     SKIP_LINT=1 sh scripts/test.sh -p tests --test spec -- {{words}}
 
-# Fuzzes one target of tests/fuzz (dwarf, packets) for some seconds; needs cargo-fuzz. Its nightly flags work with the
+# Fuzzes one target of tests/fuzz (dwarf, packets, differential) for some seconds; needs cargo-fuzz. Its nightly flags work with the
 # toolchain at hand this way.
 fuzz target seconds="60":
     cd tests/fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --sanitizer none {{target}} -- -max_total_time={{seconds}}
@@ -38,6 +38,10 @@ fuzz target seconds="60":
 # How fast programs run and compile, compared with Wasmtime. `just bench quick` takes two rounds instead of seven.
 bench *args:
     sh scripts/bench.sh {{args}}
+
+# Modules by chance, run in all ways and by wasmi, for some seconds, from a seed on. The tests run the first ones.
+differential seconds="60" from="0":
+    DIFFERENTIAL_SECONDS={{seconds}} DIFFERENTIAL_FROM={{from}} SKIP_LINT=1 sh scripts/test.sh -p tests --test differential -- --nocapture
 
 doc:
     cargo doc --workspace --no-deps
