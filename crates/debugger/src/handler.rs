@@ -49,7 +49,7 @@ pub(crate) struct State {
     agrees_with: (u64, usize),
     plan: Plan,
     /// Native address from which [`crate::WasmFrame::depth`] counts.
-    pub(crate) stack_base: usize,
+    stack_base: Option<usize>,
 }
 
 impl Debugger {
@@ -66,7 +66,6 @@ impl Debugger {
         stop_first: bool,
         requests: Arc<Mutex<Requests>>,
     ) -> Self {
-        let here = 0u8;
         let plan = if stop_first { Plan::First } else { Plan::Run };
         let state = State {
             breakpoints: Breakpoints::default(),
@@ -74,8 +73,7 @@ impl Debugger {
             stops_at_modules: false,
             agrees_with: (0, 0),
             plan,
-            // Everything that the guest pushes is below; nothing depends on the exact value.
-            stack_base: (&raw const here).addr() & !15,
+            stack_base: None,
         };
         let debugger = Self { state: Arc::new(Mutex::new(state)), requests };
         store.set_debug_hook(Some(Arc::new(Hook { debugger: debugger.clone(), handler })));
@@ -102,6 +100,22 @@ impl Debugger {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The native address from which [`crate::WasmFrame::depth`] counts. Chosen at the first stop, above the outermost
+    /// frame, so that depths do not depend on how the guest was entered.
+    pub(crate) fn stack_base(&self, store: &Store) -> usize {
+        /// Bytes by which a later entry of the guest may lie above the first one.
+        const HEADROOM: usize = 1 << 16;
+        let mut state = self.state();
+        if state.stack_base.is_none() {
+            let addresses = store.frames().filter_map(|frame| match frame {
+                runtime::Frame::Wasm(frame) => Some(frame.address()),
+                _ => None,
+            });
+            state.stack_base = addresses.last().map(|outermost| (outermost & !15).saturating_add(HEADROOM));
+        }
+        state.stack_base.unwrap_or_default()
     }
 
     pub(crate) fn requests(&self) -> MutexGuard<'_, Requests> {

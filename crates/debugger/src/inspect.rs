@@ -88,7 +88,7 @@ impl<'a> Paused<'a> {
     }
 
     fn find(&self, limit: usize) -> Stack {
-        let base = self.debugger.state().stack_base;
+        let base = self.debugger.stack_base(self.store);
         Stack::find(self.store, &self.stop, base, limit)
     }
 
