@@ -142,7 +142,7 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// When the guest is to end. The function returns the error at once.
     pub fn stop_if_interrupted(&mut self) -> Result<(), HostError> {
-        self.store.stop_in_host().map_err(|_killed| HostError::Killed)
+        self.store.stop_in_host().map(drop).map_err(|_killed| HostError::Killed)
     }
 }
 

@@ -141,13 +141,13 @@ impl Store {
         }
     }
 
-    /// In a host function: lets the debugger stop here if an interrupt is wanted.
-    pub(crate) fn stop_in_host(&mut self) -> Result<(), Failure> {
+    /// In a host function: lets the debugger stop here if an interrupt is wanted; returns whether it did.
+    pub(crate) fn stop_in_host(&mut self) -> Result<bool, Failure> {
         if self.debug.hook.is_none() || self.limits().clear(Limits::INTERRUPT) == 0 {
-            return Ok(());
+            return Ok(false);
         }
         match self.report(DebugEvent::InterruptedInHost) {
-            Resumption::Continue => Ok(()),
+            Resumption::Continue => Ok(true),
             Resumption::Kill => Err(Failure::Killed),
         }
     }

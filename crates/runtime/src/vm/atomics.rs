@@ -116,7 +116,10 @@ fn wait(
 fn until_notified(store: &mut Store, waiter: &Waiter, deadline: Option<Instant>) -> Result<(), Failure> {
     while !waiter.notified() {
         store.limits().will_park();
-        store.stop_in_host()?;
+        if store.stop_in_host()? {
+            // Whoever had the guest may have parked this thread as well, and so taken what would wake it here.
+            continue;
+        }
         match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
             None => std::thread::park(),
             Some(Duration::ZERO) => break,
