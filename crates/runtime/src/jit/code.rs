@@ -216,6 +216,9 @@ impl CodeMemory {
         imported: u32,
         functions: Vec<(u32, Compiled)>,
     ) -> Result<Vec<Arc<FunctionCode>>, Error> {
+        if functions.is_empty() {
+            return Ok(Vec::new());
+        }
         let blob = self.declare()?;
         let mut stubs = Vec::new();
         let alignment =
