@@ -207,8 +207,8 @@ fn ordinary_packets_pass() {
             Hg0: forward
             Hgp1.1: forward
             Hgp0.0: forward
-            Hc-1: forward
-            Hc1: forward
+            Hc-1: Own(SelectResumed(All))
+            Hc1: Own(SelectResumed(One(1)))
             Tp1.1: forward
             D: forward
             D;1: forward D

@@ -59,8 +59,8 @@ fn an_ordinary_stop() {
         &Fake::new(),
         expect![[r#"
         rax 4443424100000000
-        rbp 00fcffff7f7f0000
-        rsp c0fbffff7f7f0000
+        rbp 00feffff7f7f0000
+        rsp c0fdffff7f7f0000
         rip 60000000007e0000
         wasm_module 00000000
         wasm_instance 00000000
@@ -79,8 +79,8 @@ fn inside_a_host_function() {
     check(
         &machine,
         expect![[r#"
-        rbp 00fbffff7f7f0000
-        rsp 00fbffff7f7f0000
+        rbp 80fdffff7f7f0000
+        rsp 80fdffff7f7f0000
         rip 10000000007d0000
     "#]],
     );
