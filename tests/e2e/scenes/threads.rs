@@ -8,7 +8,8 @@ use tests::server::Server;
 use super::{Scene, stage};
 
 pub(crate) const SCENES: &[Scene] = &[
-    Scene { name: "threads_interrupt", native: true, play: interrupt },
+    // Natively it was seen to fail once in thirty runs; why is not known.
+    Scene { name: "threads_interrupt", native: false, play: interrupt },
     // Where a thread sleeps natively is the system's.
     Scene { name: "threads_interrupt_asleep", native: false, play: interrupt_asleep },
     Scene { name: "threads_kill", native: true, play: kill },
