@@ -21,6 +21,13 @@ need_compilers() {
     need /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a libclang-rt-19-dev-wasm32
 }
 
+# need_lldb: the first lldb that knows Wasm, lldb-dap with it, and its Python, in which the tests' scripts print their marks.
+# Debian has it in its security archive.
+need_lldb() {
+    need lldb-22 'lldb-22 python3-lldb-22'
+    need lldb-dap-22 lldb-22
+}
+
 # install_missing: installs what `need` has remembered. llvm.org's or the backports' clang-19 serve as well as Debian's.
 install_missing() {
     [ -n "$missing" ] || return 0

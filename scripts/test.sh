@@ -1,5 +1,5 @@
 #!/bin/sh
-# All tests: format, lints, unit, golden, API, packets, spec, and stock gdb end to end. Installs what they need.
+# All tests: format, lints, unit, golden, API, packets, spec, and stock gdb and lldb end to end. Installs what they need.
 # usage: sh scripts/test.sh [arguments of `cargo test`]
 set -eu
 cd "$(dirname "$0")/.."
@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 need gdb gdb
 need gdbserver gdbserver
+need_lldb
 need_compilers
 # Looks at what `crates/dwarf` writes.
 need llvm-dwarfdump-19 llvm-19

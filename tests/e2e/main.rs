@@ -1,13 +1,19 @@
-//! Sessions of stock gdb against the server, on C programs that are compiled here.
+//! Sessions of stock gdb and lldb against the server, on C programs that are compiled here.
 //!
-//! A session is a script of gdb commands with checks (`sessions/`). It makes up to three kinds of test:
+//! A session is a script of a debugger's commands with checks (`sessions/`, `lldb_sessions/`). It makes up to three
+//! kinds of test:
 //! - `wasm::NAME::BUILD` runs it against our server; the checks hold, and the transcript is the golden one;
-//! - `native::NAME` runs it against gdbserver on the same program for i386: so the checks are right;
+//! - `native::NAME` runs it on the same program for i386, served by gdbserver: so the checks are right;
 //! - `same_as_native::NAME` compares the two transcripts: where ours differs, ours is wrong.
+//!
+//! Those of lldb are `lldb::NAME::BUILD`, `native::lldb::NAME` (lldb itself starts the native program) and
+//! `same_as_native::lldb::NAME`. A session may be played in several ways of connecting; names of all but the first end
+//! in the way, as in `lldb::NAME.elf::BUILD`.
 //!
 //! Sessions that need more than one command after the other are scenes: functions of their own (`scenes/`).
 //! The last transcripts are in `target/tmp/transcripts`.
 
+mod lldb_sessions;
 mod scenes;
 mod session;
 mod sessions;
@@ -26,7 +32,7 @@ fn main() -> ExitCode {
     // A failed check says all in its message, which `session::caught` turns into the test's result.
     std::panic::set_hook(Box::new(|_| {}));
     let mut trials = Vec::new();
-    for session in sessions::ALL.iter().copied().flatten() {
+    for session in sessions::ALL.iter().chain(lldb_sessions::ALL).copied().flatten() {
         trials.extend(trials_of(session));
     }
     for scene in scenes::ALL.iter().copied().flatten() {
@@ -40,16 +46,21 @@ fn main() -> ExitCode {
 
 fn trials_of(session: &'static Session) -> Vec<Trial> {
     let mut trials = Vec::new();
-    for &build in session.builds {
-        trials.push(trial(format!("wasm::{}::{build}", session.name), move || {
-            session::compare_with_golden(session, build)
-        }));
+    let (kind, room) = if session.room() == "lldb" { ("lldb", "lldb::") } else { ("wasm", "") };
+    for way in session.ways() {
+        for &build in session.builds {
+            trials.push(trial(format!("{kind}::{}::{build}", session.played(way)), move || {
+                session::compare_with_golden(session, way, build)
+            }));
+        }
     }
     if session.native {
-        trials.push(trial(format!("native::{}", session.name), || {
-            session::run(session, Build::NATIVE).map(|_| ())
+        trials.push(trial(format!("native::{room}{}", session.name), || {
+            session::run(session, session.first_way(), Build::NATIVE).map(|_| ())
         }));
-        trials.push(trial(format!("same_as_native::{}", session.name), || {
+    }
+    if session.native && !session.builds.is_empty() {
+        trials.push(trial(format!("same_as_native::{room}{}", session.name), || {
             session::compare_with_native(session)
         }));
     }

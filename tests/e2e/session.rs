@@ -1,4 +1,4 @@
-//! Runs a session on one build, once, and compares its transcript with what it should be.
+//! Runs a session one way on one build, once, and compares its transcript with what it should be.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use anyhow::{Context as _, Result};
 use expect_test::expect_file;
 use libtest_mimic::Failed;
+use tests::console::{Step, golden, transcript};
 use tests::fixture::{Build, Fixture, Machine};
-use tests::gdb::{Gdb, Step, golden, transcript};
-use tests::normalise::{normalise, same_columns};
+use tests::gdb::Gdb;
+use tests::lldb::{Lldb, Way};
+use tests::normalise::same_columns;
 use tests::server::{Ended, Server};
 use tests::toolchain;
 
-/// A script of gdb commands with checks, and what it is run on.
+/// A script of a debugger's commands with checks, and what it is run on.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Name of the test and of the golden file.
+    /// Name of the test and of the golden file; sessions of different debuggers may have the same.
     pub(crate) name: &'static str,
     /// A source in `fixtures/`, without `.c`.
     pub(crate) program: &'static str,
@@ -27,9 +29,18 @@ pub(crate) struct Session {
     /// Whether the script holds for a native program too. Then the two transcripts are compared.
     pub(crate) native: bool,
     /// The script. It connects.
-    pub(crate) script: fn(&mut Gdb),
+    pub(crate) script: Script,
     /// How the program ends.
     pub(crate) end: End,
+}
+
+/// A script, and for whom it is.
+#[derive(Debug)]
+pub(crate) enum Script {
+    /// For gdb.
+    Gdb(fn(&mut Gdb)),
+    /// For lldb, connected in each of these ways.
+    Lldb(&'static [Way], fn(&mut Lldb)),
 }
 
 /// How a session's program ends.
@@ -37,24 +48,60 @@ pub(crate) struct Session {
 pub(crate) enum End {
     /// With this exit status, having printed a text that holds this one.
     Exit(i32, &'static str),
-    /// The script leaves it alive, and gdb ends it.
+    /// The script leaves it alive, and the debugger ends it.
     Killed,
+}
+
+impl Session {
+    /// The ways in which the session is played. gdb has one, without a name.
+    pub(crate) fn ways(&self) -> Vec<Option<Way>> {
+        match self.script {
+            Script::Gdb(_) => vec![None],
+            Script::Lldb(ways, _) => ways.iter().copied().map(Some).collect(),
+        }
+    }
+
+    /// The way that is compared with native programs.
+    pub(crate) fn first_way(&self) -> Option<Way> {
+        self.ways().first().copied().flatten()
+    }
+
+    /// The name of what is played in a way: the first is not named.
+    pub(crate) fn played(&self, way: Option<Way>) -> String {
+        match way.filter(|_| way != self.first_way()) {
+            None => self.name.to_owned(),
+            Some(way) => format!("{}.{}", self.name, way.name()),
+        }
+    }
+
+    /// The folder of an lldb session's goldens, and part of its tests' names.
+    pub(crate) fn room(&self) -> &'static str {
+        match self.script {
+            Script::Gdb(_) => "",
+            Script::Lldb(..) => "lldb",
+        }
+    }
 }
 
 type Run = Result<Arc<(Vec<Step>, Fixture)>, String>;
 
-/// Runs by session and build. A cell is empty until somebody asks, and then while the session runs.
-type Runs = HashMap<(&'static str, Build), Arc<OnceLock<Run>>>;
+/// Runs by debugger, what is played, and build. A cell is empty until somebody asks, and then while the session runs.
+type Runs = HashMap<(&'static str, String, Build), Arc<OnceLock<Run>>>;
 
-/// The run of a session on a build. It is made once, whoever asks.
-pub(crate) fn run(session: &Session, build: Build) -> Result<Arc<(Vec<Step>, Fixture)>, Failed> {
+/// The run of a session in a way on a build. It is made once, whoever asks.
+pub(crate) fn run(
+    session: &Session,
+    way: Option<Way>,
+    build: Build,
+) -> Result<Arc<(Vec<Step>, Fixture)>, Failed> {
     static RUNS: Mutex<Option<Runs>> = Mutex::new(None);
     let cell = {
         let mut runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(runs.get_or_insert_default().entry((session.name, build)).or_default())
+        let key = (session.room(), session.played(way), build);
+        Arc::clone(runs.get_or_insert_default().entry(key).or_default())
     };
     let run = cell.get_or_init(|| {
-        let done = caught(|| run_once(session, build))?;
+        let done = caught(|| run_once(session, way, build))?;
         done.map(Arc::new).map_err(|error| format!("{error:#}"))
     });
     run.clone().map_err(Failed::from)
@@ -72,16 +119,54 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-fn run_once(session: &Session, build: Build) -> Result<(Vec<Step>, Fixture)> {
+fn run_once(session: &Session, way: Option<Way>, build: Build) -> Result<(Vec<Step>, Fixture)> {
     let fixture = Fixture::build(session.program, build)?;
-    let server = Server::start(&fixture, build, &["--once"], session.args)?;
-    let mut gdb = Gdb::start(&fixture, build, server.port)?;
-    (session.script)(&mut gdb);
-    let steps = gdb.quit();
-    let name = format!("{}.{build}.txt", session.name);
+    let steps = match session.script {
+        Script::Gdb(script) => {
+            let server = Server::start(&fixture, build, &["--once"], session.args)?;
+            let mut gdb = Gdb::start(&fixture, build, server.port)?;
+            script(&mut gdb);
+            let steps = gdb.quit();
+            check_end(session, build, &server.finish()?);
+            steps
+        }
+        Script::Lldb(_, script) => {
+            let way = way.context("lldb is connected in some way")?;
+            run_lldb(session, script, way, &fixture, build)?
+        }
+    };
+    let name = format!("{}{}.{build}.txt", session.room(), session.played(way));
     keep_transcript(&name, &transcript(&steps))?;
-    check_end(session, build, &server.finish()?);
     Ok((steps, fixture))
+}
+
+fn run_lldb(
+    session: &Session,
+    script: fn(&mut Lldb),
+    way: Way,
+    fixture: &Fixture,
+    build: Build,
+) -> Result<Vec<Step>> {
+    let own = format!("lldb/{}.{build}", session.played(Some(way)));
+    let folder = toolchain::cache_folder()?.join(own);
+    let is_native = build.machine == Machine::Native;
+    if is_native || way == Way::Launch {
+        let mut lldb = Lldb::start(fixture, build, way, None, session.args, &folder)?;
+        script(&mut lldb);
+        let steps = lldb.quit();
+        if let (End::Exit(_, printed), true) = (&session.end, is_native) {
+            let out = Lldb::printed(&folder)?;
+            assert!(out.contains(printed), "the program printed {out:?}, not {printed:?}");
+        }
+        return Ok(steps);
+    }
+    let options = [&["--once"], way.options()].concat();
+    let server = Server::start(fixture, build, &options, session.args)?;
+    let mut lldb = Lldb::start(fixture, build, way, Some(server.port), session.args, &folder)?;
+    script(&mut lldb);
+    let steps = lldb.quit();
+    check_end(session, build, &server.finish()?);
+    Ok(steps)
 }
 
 fn check_end(session: &Session, build: Build, ended: &Ended) {
@@ -101,35 +186,35 @@ fn keep_transcript(name: &str, text: &str) -> Result<()> {
 }
 
 /// Builds that differ only in the version of DWARF have one golden transcript.
-fn golden_path(session: &Session, build: Build) -> PathBuf {
+fn golden_path(session: &Session, way: Option<Way>, build: Build) -> PathBuf {
     let level = if build.optimisation == 0 { String::new() } else { format!(".O{}", build.optimisation) };
-    toolchain::tests_folder().join(format!("e2e/golden/{}{level}.txt", session.name))
+    let folder = toolchain::tests_folder().join("e2e/golden").join(session.room());
+    folder.join(format!("{}{level}.txt", session.played(way)))
 }
 
-pub(crate) fn compare_with_golden(session: &Session, build: Build) -> Result<(), Failed> {
-    let run = run(session, build)?;
-    expect_file![golden_path(session, build)].assert_eq(&golden(&run.0, &run.1));
+pub(crate) fn compare_with_golden(session: &Session, way: Option<Way>, build: Build) -> Result<(), Failed> {
+    let run = run(session, way, build)?;
+    expect_file![golden_path(session, way, build)].assert_eq(&golden(&run.0, &run.1));
     Ok(())
 }
 
 /// Steps that may differ are left out, on both sides.
 pub(crate) fn compare_with_native(session: &Session) -> Result<(), Failed> {
     let build = session.builds.first().copied().ok_or("a session has a build")?;
-    let [ours, native] = [run(session, build)?, run(session, Build::NATIVE)?];
+    let way = session.first_way();
+    let [ours, native] = [run(session, way, build)?, run(session, way, Build::NATIVE)?];
     let text = |run: &(Vec<Step>, Fixture)| {
-        let kept: Vec<Step> = run.0.iter().filter(|step| step.differs.is_none()).cloned().collect();
-        same_columns(&normalise(&transcript(&kept), &run.1))
+        let kept = run.0.iter().filter(|step| step.differs.is_none());
+        kept.map(|step| same_columns(&golden(std::slice::from_ref(step), &run.1))).collect::<Vec<_>>()
     };
     similar(&text(&ours), &text(&native))
 }
 
-/// Compares by command, so that the message shows the first command that was answered differently.
-fn similar(ours: &str, native: &str) -> Result<(), Failed> {
-    let steps = |text: &str| text.split("\n(gdb) ").map(str::to_owned).collect::<Vec<_>>();
-    let (ours, native) = (steps(ours), steps(native));
+/// Compares by command, so that the message shows the commands that were answered differently.
+fn similar(ours: &[String], native: &[String]) -> Result<(), Failed> {
     let differing: Vec<String> = ours
         .iter()
-        .zip(&native)
+        .zip(native)
         .filter(|(ours, native)| ours != native)
         .map(|(ours, native)| format!("--- native\n{native}\n--- ours\n{ours}\n"))
         .collect();

@@ -143,17 +143,16 @@ impl Fixture {
         index + 1
     }
 
-    /// The source line itself, as gdb lists it after its number.
+    /// The source line itself.
     ///
     /// # Panics
     /// As [`Fixture::line`].
     #[must_use]
-    pub fn listed(&self, mark: &str) -> String {
-        let number = self.line(mark);
-        format!("{number}\t{}", self.text.lines().nth(number - 1).unwrap_or_default())
+    pub fn text_of(&self, mark: &str) -> &str {
+        self.text.lines().nth(self.line(mark) - 1).unwrap_or_default()
     }
 
-    /// `FILE.c:LINE` of a mark, as gdb takes and shows it.
+    /// `FILE.c:LINE` of a mark, as debuggers take and show it.
     ///
     /// # Panics
     /// As [`Fixture::line`].

@@ -10,6 +10,7 @@ use crate::toolchain;
 const NUMBERED: &[(&str, &str)] = &[
     ("with DWARF ", "VERSION"),
     ("process ", "PID"),
+    ("Process ", "PID"),
     ("Thread ", "TID"),
     ("Remote target ", "TID"),
     (":", "PORT"),

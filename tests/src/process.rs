@@ -63,6 +63,21 @@ impl Output {
         }
     }
 
+    /// Waits for this many bytes and takes them.
+    ///
+    /// # Errors
+    /// As [`Output::until`].
+    pub fn take(&mut self, length: usize) -> Result<Vec<u8>> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.pending.len() < length {
+            let what = format!("{length} bytes");
+            if !self.receive(deadline).with_context(|| self.silence(&what))? {
+                bail!("the output ended. {}", self.silence(&what));
+            }
+        }
+        Ok(self.pending.drain(..length).collect())
+    }
+
     /// Waits for the end of the output and returns what was not yet taken.
     ///
     /// # Errors

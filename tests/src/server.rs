@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::fixture::{Build, Fixture, Machine};
 use crate::process::{Output, Process};
@@ -32,6 +32,20 @@ pub struct Ended {
     pub stdout: String,
     /// What of its standard error was not read before.
     pub stderr: String,
+}
+
+/// `wasm-gdbserver symbols OPTIONS MODULE -o ELF`.
+///
+/// # Errors
+/// If the server is not there or refuses: with what it said.
+pub fn write_symbols(options: &[&str], module: &Path, elf: &Path) -> Result<()> {
+    let mut command = Command::new(toolchain::server_binary()?);
+    command.arg("symbols").args(options).arg(module).arg("-o").arg(elf);
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
 }
 
 impl Server {

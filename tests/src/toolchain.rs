@@ -9,6 +9,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("clang-19", "clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32"),
     ("gdb", "gdb"),
     ("gdbserver", "gdbserver gcc-multilib"),
+    ("lldb-22", "lldb-22 python3-lldb-22"),
+    ("lldb-dap-22", "lldb-22 python3-lldb-22"),
 ];
 
 /// The environment variable with which a developer opts out of the tests that need somebody's debugger.

@@ -1,5 +1,6 @@
 //! Scenes: sessions that are more than one command after the other. Time, signals and a second gdb play in them.
 
+mod editors;
 mod input;
 mod interrupt;
 mod lifetime;
@@ -24,7 +25,7 @@ pub(crate) struct Scene {
 
 /// Every scene.
 pub(crate) const ALL: &[&[Scene]] =
-    &[interrupt::SCENES, lifetime::SCENES, rerun::SCENES, input::SCENES, threads::SCENES];
+    &[interrupt::SCENES, lifetime::SCENES, rerun::SCENES, input::SCENES, threads::SCENES, editors::SCENES];
 
 /// A fixture, a server that serves it, and a gdb that knows where.
 fn stage(program: &str, build: Build, options: &[&str], args: &[&str]) -> Result<(Server, Gdb)> {

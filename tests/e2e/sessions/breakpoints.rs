@@ -2,7 +2,7 @@
 
 use tests::gdb::Gdb;
 
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 use crate::{O0, O0_BOTH};
 
 pub(crate) const SESSIONS: &[Session] = &[
@@ -23,7 +23,7 @@ const fn session(
     script: fn(&mut Gdb),
     end: End,
 ) -> Session {
-    Session { name, program: "steps", args: &["5"], builds, native: true, script, end }
+    Session { name, program: "steps", args: &["5"], builds, native: true, script: Script::Gdb(script), end }
 }
 
 fn forms(gdb: &mut Gdb) {

@@ -3,7 +3,7 @@
 use tests::gdb::Gdb;
 
 use crate::O0;
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 
 /// What the program prints when it catches.
 const CAUGHT: &str = "caught 43: too deep\ncleanups 6\n";
@@ -15,7 +15,7 @@ pub(crate) const SESSIONS: &[Session] = &[
         args: &[],
         builds: O0,
         native: false,
-        script: monitor_catch,
+        script: Script::Gdb(monitor_catch),
         end: End::Exit(0, CAUGHT),
     },
     Session {
@@ -24,7 +24,7 @@ pub(crate) const SESSIONS: &[Session] = &[
         args: &[],
         builds: O0,
         native: false,
-        script: catch_throw,
+        script: Script::Gdb(catch_throw),
         end: End::Exit(0, CAUGHT),
     },
     Session {
@@ -33,7 +33,7 @@ pub(crate) const SESSIONS: &[Session] = &[
         args: &["uncaught"],
         builds: O0,
         native: false,
-        script: uncaught,
+        script: Script::Gdb(uncaught),
         end: End::Exit(134, CAUGHT),
     },
 ];

@@ -3,7 +3,7 @@
 use tests::gdb::Gdb;
 
 use crate::O0_BOTH;
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 
 pub(crate) const SESSIONS: &[Session] = &[Session {
     name: "frames",
@@ -11,7 +11,7 @@ pub(crate) const SESSIONS: &[Session] = &[Session {
     args: &["4"],
     builds: O0_BOTH,
     native: true,
-    script: frames,
+    script: Script::Gdb(frames),
     end: End::Exit(0, "fib = 3\n"),
 }];
 

@@ -3,7 +3,7 @@
 use tests::gdb::Gdb;
 
 use crate::O0;
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 
 pub(crate) const SESSIONS: &[Session] = &[Session {
     name: "monitor",
@@ -11,7 +11,7 @@ pub(crate) const SESSIONS: &[Session] = &[Session {
     args: &["4"],
     builds: O0,
     native: false,
-    script: monitor,
+    script: Script::Gdb(monitor),
     end: End::Exit(0, "fib = 3\n"),
 }];
 

@@ -3,7 +3,7 @@
 use tests::fixture::Build;
 use tests::gdb::Gdb;
 
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 
 const O1_O2: &[Build] = &[Build::wasm(1, 4), Build::wasm(1, 5), Build::wasm(2, 4), Build::wasm(2, 5)];
 
@@ -30,7 +30,7 @@ const fn session(name: &'static str, script: fn(&mut Gdb), printed: &'static str
         args: &[],
         builds: O1_O2,
         native: false,
-        script,
+        script: Script::Gdb(script),
         end: End::Exit(0, printed),
     }
 }

@@ -3,7 +3,7 @@
 use tests::gdb::Gdb;
 
 use crate::O0_BOTH;
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 
 pub(crate) const SESSIONS: &[Session] = &[Session {
     name: "returns",
@@ -11,7 +11,7 @@ pub(crate) const SESSIONS: &[Session] = &[Session {
     args: &[],
     builds: O0_BOTH,
     native: true,
-    script: returns,
+    script: Script::Gdb(returns),
     end: End::Exit(0, "-2 4000000000 q -3 65535 1 -5000000000000 18364758544493064720 1.25 3 a text 43 5"),
 }];
 

@@ -2,7 +2,7 @@
 
 use tests::gdb::Gdb;
 
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 use crate::{O0, O0_BOTH};
 
 pub(crate) const SESSIONS: &[Session] = &[
@@ -12,7 +12,7 @@ pub(crate) const SESSIONS: &[Session] = &[
         args: &["3"],
         builds: O0_BOTH,
         native: true,
-        script: connect,
+        script: Script::Gdb(connect),
         end: End::Exit(0, "fib = 2\nsum = 15\nproduct = 105\nwalk = 8\n"),
     },
     Session {
@@ -21,7 +21,7 @@ pub(crate) const SESSIONS: &[Session] = &[
         args: &["3"],
         builds: O0,
         native: false,
-        script: machine,
+        script: Script::Gdb(machine),
         end: End::Killed,
     },
 ];

@@ -2,7 +2,7 @@
 
 use tests::gdb::Gdb;
 
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 use crate::{O0, O0_BOTH};
 
 pub(crate) const SESSIONS: &[Session] = &[
@@ -22,7 +22,7 @@ const fn session(
     script: fn(&mut Gdb),
 ) -> Session {
     let end = End::Exit(0, "fib = 3\nsum = 15\nproduct = 105\nwalk = 8\n");
-    Session { name, program: "steps", args: &["4"], builds, native: true, script, end }
+    Session { name, program: "steps", args: &["4"], builds, native: true, script: Script::Gdb(script), end }
 }
 
 fn next(gdb: &mut Gdb) {

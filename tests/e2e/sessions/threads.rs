@@ -6,7 +6,7 @@
 use tests::gdb::Gdb;
 
 use crate::O0;
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 
 const RESULTS: &str = "results 26 51\n";
 
@@ -25,7 +25,7 @@ const fn session(
     script: fn(&mut Gdb),
     end: End,
 ) -> Session {
-    Session { name, program: "threads", args, builds: O0, native: true, script, end }
+    Session { name, program: "threads", args, builds: O0, native: true, script: Script::Gdb(script), end }
 }
 
 /// Runs to the breakpoint in the first worker.

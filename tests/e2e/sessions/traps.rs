@@ -3,7 +3,7 @@
 use tests::gdb::Gdb;
 
 use crate::O0_BOTH;
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 
 /// A session on `traps.c`. Its last commands, which natively do not exist or end otherwise, are in [`dies`].
 macro_rules! trap {
@@ -14,7 +14,7 @@ macro_rules! trap {
             args: &[$mode],
             builds: O0_BOTH,
             native: $native,
-            script: $script,
+            script: Script::Gdb($script),
             end: End::Exit($status, concat!("mode ", $mode, "\n")),
         }
     };

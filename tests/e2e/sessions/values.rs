@@ -3,7 +3,7 @@
 use tests::gdb::Gdb;
 
 use crate::O0_BOTH;
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 
 pub(crate) const SESSIONS: &[Session] = &[
     session("values_print", print_values, End::Exit(0, "hello, wasm #42 sum=14 area=200 op=-1 all=")),
@@ -15,7 +15,15 @@ pub(crate) const SESSIONS: &[Session] = &[
 ];
 
 const fn session(name: &'static str, script: fn(&mut Gdb), end: End) -> Session {
-    Session { name, program: "values", args: &["one", "two"], builds: O0_BOTH, native: true, script, end }
+    Session {
+        name,
+        program: "values",
+        args: &["one", "two"],
+        builds: O0_BOTH,
+        native: true,
+        script: Script::Gdb(script),
+        end,
+    }
 }
 
 /// Why function pointers differ: they are indices into a table in Wasm, so what they point to is no code.

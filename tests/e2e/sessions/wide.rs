@@ -3,7 +3,7 @@
 use tests::fixture::Build;
 use tests::gdb::Gdb;
 
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 
 pub(crate) const SESSIONS: &[Session] = &[Session {
     name: "wide",
@@ -11,7 +11,7 @@ pub(crate) const SESSIONS: &[Session] = &[Session {
     args: &[],
     builds: &[Build::WASM64],
     native: false,
-    script: wide,
+    script: Script::Gdb(wide),
     end: End::Exit(134, ""),
 }];
 

@@ -1,0 +1,8 @@
+//! The sessions of lldb, by what the person at its prompt wants.
+
+mod steps;
+
+use crate::session::Session;
+
+/// Every session of lldb.
+pub(crate) const ALL: &[&[Session]] = &[steps::SESSIONS];

@@ -1,0 +1,268 @@
+//! A stock lldb at its prompt.
+//!
+//! lldb gets no option that helps it debug: only ones that keep it from asking and from reading the user's settings, and
+//! one that makes commands wait for the program to stop, as they do in a script (`lldb -b`, `lldb -s`). A test that
+//! needs the prompt while the program runs says [`Lldb::go_async`].
+
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::console::{Answer, Console, Dialect, Step};
+use crate::fixture::{Build, Fixture};
+use crate::server::write_symbols;
+use crate::toolchain;
+
+const LLDB: Dialect = Dialect {
+    name: "lldb",
+    prompt: "(lldb) ",
+    // The mark's command does not hold the mark, which lldb repeats.
+    mark: |number| (format!("script print(\"@@answered\", {number})"), format!("@@answered {number}\n")),
+    answer: |said, command, mark| {
+        // Before each answer lldb repeats the first line that it read; what it reads more of, the person sees as well.
+        let first = format!("(lldb) {}\n", command.lines().next().unwrap_or_default());
+        let said = said.strip_prefix(&first).unwrap_or(said);
+        said.strip_suffix(&format!("(lldb) {mark}\n")).unwrap_or(said)
+    },
+    symptoms: &[
+        "error:",
+        "warning:",
+        "note:",
+        "??",
+        "lost connection",
+        "Unhandled opcode",
+        "variable not available",
+        "___lldb_unnamed_symbol",
+        "timed out",
+        "PLEASE submit a bug report",
+    ],
+    excused: &[],
+    shows: |line, number, text| {
+        line.strip_prefix("-> ")
+            .and_then(|shown| shown.split_once('\t'))
+            .is_some_and(|(shown, rest)| shown.trim() == number.to_string() && rest == text)
+    },
+    place: |place| format!(" at {place}"),
+    value: |answer| Some(answer),
+    leave: "quit",
+};
+
+/// Settings that make lldb fit for a pipe.
+const SETTINGS: &[&str] = &["settings set auto-confirm true", "script lldb.debugger.SetAsync(False)"];
+
+/// How a person makes lldb debug a program that we run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// `process connect --plugin wasm connect://localhost:PORT`: everything comes from the server.
+    Plugin,
+    /// `target create app.wasm`, `process connect connect://localhost:PORT`.
+    Module,
+    /// `settings set platform.plugin.wasm...`, `target create app.wasm`, `process launch`: lldb starts our server.
+    Launch,
+    /// `gdb-remote localhost:PORT`.
+    Plain,
+    /// `target create app.elf`, `gdb-remote localhost:PORT`, on the server with `--persona elf`: any version of lldb.
+    Elf,
+}
+
+impl Way {
+    /// A word for names of tests.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plugin => "plugin",
+            Self::Module => "module",
+            Self::Launch => "launch",
+            Self::Plain => "plain",
+            Self::Elf => "elf",
+        }
+    }
+
+    /// Options of our server for it.
+    #[must_use]
+    pub fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Elf => &["--persona", "elf"],
+            Self::Plugin | Self::Module | Self::Launch | Self::Plain => &[],
+        }
+    }
+}
+
+/// A running lldb.
+#[derive(Debug)]
+pub struct Lldb {
+    console: Console,
+    way: Way,
+    /// Where the server listens, unless lldb starts it.
+    port: Option<u16>,
+    /// The program's arguments, if lldb starts it.
+    args: Vec<String>,
+    /// For files of this test alone.
+    folder: PathBuf,
+}
+
+impl Deref for Lldb {
+    type Target = Console;
+
+    fn deref(&self) -> &Console {
+        &self.console
+    }
+}
+
+impl DerefMut for Lldb {
+    fn deref_mut(&mut self) -> &mut Console {
+        &mut self.console
+    }
+}
+
+impl Lldb {
+    /// Starts lldb for a program. It is not connected yet. `port` is where it is served; without one lldb starts the
+    /// program with `args`. Nobody else may use `folder`.
+    ///
+    /// # Errors
+    /// If there is no lldb, or the folder cannot be made.
+    pub fn start(
+        fixture: &Fixture,
+        build: Build,
+        way: Way,
+        port: Option<u16>,
+        args: &[&str],
+        folder: &Path,
+    ) -> Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let lldb = toolchain::find("lldb-22")?;
+        let mut console =
+            Console::start(&LLDB, &lldb, &["--no-lldbinit", "--no-use-colors"], fixture, build)?;
+        for setting in SETTINGS {
+            console.hidden(setting);
+        }
+        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+        Ok(Self { console, way, port, args, folder: folder.to_path_buf() })
+    }
+
+    /// Connects to the server the session's way, or starts the program if there is none, natively as well. The program
+    /// stands at its beginning then.
+    ///
+    /// # Panics
+    /// As [`Console::go`], and if the server's binary is not there.
+    #[track_caller]
+    pub fn connect(&mut self) -> Answer<'_> {
+        self.create_target();
+        let why = "the start of a program is the system's";
+        match self.connection() {
+            Some(command) => self.ours(&command, why),
+            None => {
+                let launch = self.launch_command();
+                self.ours(&launch, why)
+            }
+        }
+    }
+
+    /// What makes lldb know the program before it is connected, for the ways that have it.
+    ///
+    /// # Panics
+    /// As [`Lldb::connect`].
+    #[track_caller]
+    pub fn create_target(&mut self) {
+        let why = "a path";
+        let program = self.fixture().program.clone();
+        if !self.is_ours() {
+            self.ours(&format!("target create {}", program.display()), why).has("Current executable set to");
+            return;
+        }
+        match self.way {
+            Way::Plugin | Way::Plain => return,
+            Way::Launch => {
+                for setting in launch_settings().unwrap_or_else(|error| panic!("{error:#}")) {
+                    self.ours(&setting, why);
+                }
+            }
+            Way::Module | Way::Elf => {}
+        }
+        let file = if self.way == Way::Elf {
+            symbols(&program, &self.folder).unwrap_or_else(|error| panic!("{error:#}"))
+        } else {
+            program
+        };
+        self.ours(&format!("target create {}", file.display()), why).has("Current executable set to");
+    }
+
+    /// The command that connects to the server. None if lldb starts the program.
+    #[must_use]
+    pub fn connection(&self) -> Option<String> {
+        let port = self.port?;
+        Some(match self.way {
+            Way::Plugin => format!("process connect --plugin wasm connect://localhost:{port}"),
+            Way::Module => format!("process connect connect://localhost:{port}"),
+            Way::Plain | Way::Elf => format!("gdb-remote localhost:{port}"),
+            Way::Launch => return None,
+        })
+    }
+
+    /// `process launch`, stopping at the program's beginning. Natively, what it prints goes to [`Lldb::printed`].
+    fn launch_command(&self) -> String {
+        let output = if self.is_ours() {
+            String::new()
+        } else {
+            let (out, err) = (self.folder.join("out"), self.folder.join("err"));
+            format!(" -i /dev/null -o {} -e {}", out.display(), err.display())
+        };
+        format!("process launch --stop-at-entry{output} -- {}", self.args.join(" "))
+    }
+
+    /// What the program printed, if lldb started a native one.
+    ///
+    /// # Errors
+    /// If it was not started.
+    pub fn printed(folder: &Path) -> Result<String> {
+        std::fs::read_to_string(folder.join("out")).context("the program has printed nothing")
+    }
+
+    /// From here on commands that let the program run do not wait for it to stop. lldb says where it stopped when it
+    /// does, [`Console::says`] waits for it.
+    ///
+    /// # Panics
+    /// If lldb goes away or goes silent.
+    #[track_caller]
+    pub fn go_async(&mut self) {
+        self.hidden("script lldb.debugger.SetAsync(True)");
+    }
+
+    /// As [`Console::kill`].
+    ///
+    /// # Panics
+    /// As [`Console::kill`].
+    #[track_caller]
+    pub fn kill(self) {
+        self.console.kill();
+    }
+
+    /// As [`Console::quit`].
+    ///
+    /// # Panics
+    /// As [`Console::quit`].
+    #[track_caller]
+    pub fn quit(self) -> Vec<Step> {
+        self.console.quit()
+    }
+}
+
+/// The settings with which lldb starts our server.
+///
+/// # Errors
+/// If it was not built.
+pub fn launch_settings() -> Result<[String; 2]> {
+    let server = toolchain::server_binary()?;
+    Ok([
+        format!("settings set platform.plugin.wasm.runtime-path {}", server.display()),
+        "settings set -- platform.plugin.wasm.port-arg --port=".to_owned(),
+    ])
+}
+
+/// The symbols of a module for an lldb without a Wasm plugin.
+fn symbols(module: &Path, folder: &Path) -> Result<PathBuf> {
+    let elf = folder.join(module.file_name().context("a module has a name")?).with_extension("elf");
+    write_symbols(&["--for", "lldb"], module, &elf)?;
+    Ok(elf)
+}
