@@ -2,7 +2,8 @@
 //! with the reference.
 //!
 //! The rule of what is looked at:
-//! - Stepped: every operator of the first [`STEPPED`] of each directive. After them it runs on as if instrumented.
+//! - Stepped: it stops at every operator. Each of the first [`WHOLE`] of a directive is compared, of those after them one
+//!   in [`SAMPLE`].
 //! - Instrumented: breakpoints are at one in [`SPARSE`] of a module's program points, at random, always the same. From
 //!   one that is hit on, [`AFTER_BREAKPOINT`] operators are looked at. A breakpoint that was hit [`HITS`] times is
 //!   taken back.
@@ -16,7 +17,9 @@ use crate::mode::Mode;
 use crate::reference::follow::Follower;
 use crate::reference::machine::Snapshot;
 
-const STEPPED: u64 = 20_000;
+const WHOLE: u64 = 20_000;
+/// Prime, so that loops have all their operators sampled.
+const SAMPLE: u64 = 127;
 const SPARSE: u64 = 4;
 const AFTER_BREAKPOINT: u64 = 2;
 const HITS: u32 = 16;
@@ -31,9 +34,11 @@ pub(crate) struct Watcher {
 struct State {
     follower: Follower,
     complaint: Option<String>,
-    /// Stops that are still looked at, this one included.
+    /// Operators that are still looked at.
     left: u64,
-    /// Stops that were looked at.
+    /// Stops in this directive.
+    here: u64,
+    /// All stops.
     stops: u64,
     /// How often a breakpoint was hit, by module and PC.
     hits: HashMap<(usize, u32), u32>,
@@ -55,7 +60,8 @@ impl Watcher {
         let mut state = self.state();
         state.follower.lose();
         let stepped = self.mode == Mode::Stepped;
-        state.left = if stepped { STEPPED } else { 0 };
+        state.left = if stepped { u64::MAX } else { 0 };
+        state.here = 0;
         store.set_stepping(stepped);
     }
 
@@ -103,6 +109,12 @@ impl State {
         }
         self.left -= 1;
         self.stops += 1;
+        self.here += 1;
+        // An operator is compared by two stops, the one before and the one after it.
+        let sampled = self.here.saturating_sub(WHOLE) % SAMPLE;
+        if self.here > WHOLE && sampled > 1 {
+            return;
+        }
         let snapshot = store.innermost_frame().ok_or("no frame at a point".to_owned());
         let snapshot = snapshot.and_then(|frame| read(store, &frame));
         let outcome = snapshot.and_then(|now| self.follower.point(store, store, now));
@@ -112,6 +124,8 @@ impl State {
         self.note(outcome);
         if self.left == 0 {
             store.set_stepping(false);
+        }
+        if self.left == 0 || (self.here > WHOLE && sampled == 1) {
             self.follower.lose();
         }
     }
@@ -182,7 +196,7 @@ impl DebugHook for Watcher {
             DebugEvent::Exception { exception, caught, .. } if state.left > 0 => {
                 let now = store.innermost_frame().ok_or("no frame at a throw".to_owned());
                 let now = now.and_then(|frame| read(store, &frame));
-                let whole = self.mode == Mode::Stepped;
+                let whole = self.mode == Mode::Stepped && state.here <= WHOLE;
                 let outcome =
                     now.and_then(|now| state.follower.exception(store, exception, caught, &now, whole));
                 state.note(outcome);
