@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::limits::LimitOptions;
+use gdb::PersonaChoice;
 
 /// What the user typed, checked and sorted.
 #[derive(Debug, PartialEq)]
@@ -89,6 +90,10 @@ pub struct ServeOptions {
     /// Let the guest run at once; a debugger may come at any time
     #[arg(long)]
     pub no_wait: bool,
+    /// What debuggers are shown: the machine that gdb knows, Wasm as lldb's plugin for it knows it, the machine of symbol
+    /// files for lldb, or what suits each debugger
+    #[arg(long, value_name = "auto|gdb|wasm|elf", value_parser = parse_persona, default_value = "auto", hide_default_value = true)]
+    pub persona: PersonaChoice,
 }
 
 /// How much to say, and where.
@@ -311,6 +316,16 @@ fn parse_dir(text: &str) -> Result<(PathBuf, String), String> {
         return Err("expected HOST or HOST::GUEST".to_owned());
     }
     Ok((PathBuf::from(host), guest.to_owned()))
+}
+
+fn parse_persona(text: &str) -> Result<PersonaChoice, String> {
+    match text {
+        "auto" => Ok(PersonaChoice::Auto),
+        "gdb" => Ok(PersonaChoice::Gdb),
+        "wasm" => Ok(PersonaChoice::Wasm),
+        "elf" => Ok(PersonaChoice::Elf),
+        _ => Err("expected auto, gdb, wasm or elf".to_owned()),
+    }
 }
 
 /// `K=V`.

@@ -2,13 +2,17 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::str::FromStr as _;
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{Directive, EnvFilter};
 
 use crate::args::LogOptions;
+
+/// The crates of the code generator.
+const GENERATOR: [&str; 4] = ["cranelift_codegen", "cranelift_frontend", "cranelift_jit", "regalloc2"];
 
 /// Starts logging, once for the process.
 ///
@@ -23,6 +27,11 @@ pub(crate) fn start(options: &LogOptions) -> Result<()> {
         (false, _) => LevelFilter::TRACE,
     };
     let filter = EnvFilter::default().add_directive(level.into());
+    // The code generator has much to say that is about nothing but itself.
+    let filter = GENERATOR.iter().fold(filter, |filter, target| {
+        let quiet = Directive::from_str(&format!("{target}=warn"));
+        quiet.map_or_else(|_| filter.clone(), |quiet| filter.clone().add_directive(quiet))
+    });
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     let Some(path) = &options.log else {
         builder.with_writer(std::io::stderr).without_time().with_target(false).init();

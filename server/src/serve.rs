@@ -74,7 +74,8 @@ pub(crate) fn serve(
         let file = program.file().clone();
         let symbols = file.for_symbols()?;
         let launcher = options.multi.then(|| Box::new(Again { program, relay }) as Box<dyn Launcher>);
-        let debuggee = Debuggee::new(session.clone(), events, symbols, launcher);
+        let mut debuggee = Debuggee::new(session.clone(), events, symbols, launcher);
+        debuggee.show(options.persona);
         if options.no_wait {
             session.resume(Resume::Continue)?;
         }

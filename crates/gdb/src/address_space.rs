@@ -15,7 +15,9 @@
 //! That is the wide one. [`NARROW`] has the same below 4 GiB, for machines with 32-bit addresses; there, bytes of the main
 //! memory from 2.75 GiB on cannot be seen, and other memories no further than 32 MiB.
 //!
-//! All of it is below 2^47, so that every address is a canonical user-space address on x86-64.
+//! All of those two is below 2^47, so that every address is a canonical user-space address on x86-64.
+//!
+//! [`TAGGED`] is the one that lldb's Wasm plugin defines: memories and modules' files in regions of 4 GiB, and nothing else.
 //!
 //! Why an address space as data? A persona for a 32-bit machine has the same things at other places, and only the
 //! numbers differ.
@@ -93,14 +95,14 @@ pub(crate) struct Stack {
 impl Stacks {
     /// The region of the thread with that ordinal.
     pub(crate) fn of(self, ordinal: u32) -> Stack {
-        let base = self.base - self.region_of(ordinal) * self.stride;
+        let base = self.base.saturating_sub(self.region_of(ordinal) * self.stride);
         // The uppermost slot of the next region is its frames' of depth 0.
-        Stack { base, end: base - self.stride + SLOT }
+        Stack { base, end: base.saturating_sub(self.stride) + SLOT }
     }
 
     /// The number of the region of the thread with that ordinal.
     pub(crate) fn region_of(self, ordinal: u32) -> u64 {
-        u64::from(ordinal) % self.count
+        u64::from(ordinal).checked_rem(self.count).unwrap_or_default()
     }
 
     /// The region that an address is in.
@@ -132,6 +134,23 @@ pub(crate) const NARROW: AddressSpace = AddressSpace {
     host: Regions { base: 0xd800_0000, stride: 0x10_0000, count: 64 },
     code: Regions { base: 0xe000_0000, stride: 0x800_0000, count: 2 },
     stacks: Stacks { base: 0xfff0_0000, stride: 0x110_0000, count: 15 },
+};
+
+/// The address space of lldb's Wasm plugin: memories and modules, 4 GiB each. An operator is where its byte in the file is.
+pub(crate) const TAGGED: AddressSpace = {
+    const NOTHING: Regions = Regions { base: u64::MAX, stride: 1, count: 0 };
+    const MODULES: Regions =
+        Regions { base: 0x4000_0000_0000_0000, stride: 0x1_0000_0000, count: 0x4000_0000 };
+    AddressSpace {
+        main_memory_end: 0x1_0000_0000,
+        memories: Regions { base: 0, stride: 0x1_0000_0000, count: 0x4000_0000 },
+        globals: NOTHING,
+        tables: NOTHING,
+        bytecode: MODULES,
+        host: NOTHING,
+        code: MODULES,
+        stacks: Stacks { base: 0, stride: 1, count: 0 },
+    }
 };
 
 /// What an address stands for. Instances, modules, memories, tables, globals and functions are indices.
@@ -208,6 +227,12 @@ impl AddressSpace {
             (_, 0) => None,
             (_, after) => Some(Place::HostFunction { module: number(region)?, function: number(after - 1)? }),
         }
+    }
+
+    /// The operator that an address can be a breakpoint's, by module and PC. Whether it exists is for others to say.
+    pub(crate) fn code_at(&self, address: u64) -> Option<(u32, ModulePc)> {
+        let (module, pc) = self.code.find(address)?;
+        Some((number(module)?, ModulePc(number(pc)?)))
     }
 
     /// Address of a byte of a linear memory.

@@ -11,16 +11,17 @@
 //! Why a thread? Every question to the guest blocks for as long as the guest's thread needs to answer. That is short,
 //! but it has no place on an async worker. `serve` moves bytes between this thread and the socket.
 
-use debugger::{Exit, Others};
+use debugger::{Exit, Others, ThreadId};
 
 use crate::Error;
 use crate::debuggee::Debuggee;
 use crate::framer::{Framer, Input};
-use crate::interposer::{self, Dialect, Own, Verdict};
+use crate::greeting::{Client, Greeting};
+use crate::interposer::{self, Dialect, Own, Request, Verdict};
 use crate::link::{Incoming, Link};
 use crate::machine::Fault;
 use crate::packet::{CANNOT, MALFORMED, PACKET_SIZE, PACKET_SLACK, frame};
-use crate::persona::Persona;
+use crate::persona;
 use crate::reply;
 use crate::stop::{self, Reason};
 use crate::stub::{Ended, Stub};
@@ -40,11 +41,21 @@ pub enum Outcome {
 }
 
 /// Serves one client until the session ends.
-pub(crate) fn converse(debuggee: &mut Debuggee, persona: &'static dyn Persona, link: Link) -> Outcome {
+pub(crate) fn converse(debuggee: &mut Debuggee, link: Link) -> Outcome {
     let runtime = link.runtime.clone();
     debuggee.catch_up();
+    let mut conversation = Conversation::new(link);
+    let client = match conversation.meet(debuggee) {
+        Ok(Some(client)) => client,
+        Ok(None) => return Outcome::Lost(None),
+        Err(error) => return Outcome::Lost(Some(error)),
+    };
+    let persona = persona::choose(debuggee.choice, client, debuggee.symbols.module());
+    conversation.dialect.is_lldb = client != Client::Gdb;
+    conversation.dialect.has_wasm_frames = persona.has_wasm_frames();
+    conversation.dialect.register_bytes =
+        persona.register_sizes().iter().map(|&size| usize::from(size)).sum();
     let mut target = Target::new(debuggee, persona, runtime);
-    let mut conversation = Conversation::new(link, persona);
     let outcome = conversation.run(&mut target).unwrap_or_else(|error| Outcome::Lost(Some(error)));
     if target.debuggee.session.is_stopped() {
         target.debuggee.clear_breakpoints();
@@ -64,6 +75,8 @@ struct Conversation {
     dialect: Dialect,
     /// Bytes that were received and not looked at yet.
     pending: std::vec::IntoIter<u8>,
+    /// The packet that told who the client is. It is still to be answered.
+    first: Option<Vec<u8>>,
     /// Both sides acknowledge packets.
     has_acks: bool,
     /// The last framed reply, for a client that missed it.
@@ -72,8 +85,10 @@ struct Conversation {
     is_multiprocess: bool,
     /// The client knows the stop reply for "nothing that was resumed is left".
     knows_none_runs: bool,
-    /// The client sent a packet, so it is one of ours and not a port scanner.
-    has_begun: bool,
+    /// lldb wants the list of threads in stop replies.
+    lists_threads: bool,
+    /// lldb wants words with errors.
+    explains_errors: bool,
     /// The client waits for a stop reply.
     is_running: bool,
     /// An interrupt came while the guest stood: it stops the guest when it next runs, as a pending signal would. gdb
@@ -82,20 +97,48 @@ struct Conversation {
 }
 
 impl Conversation {
-    fn new(link: Link, persona: &dyn Persona) -> Self {
-        let register_bytes = persona.register_sizes().iter().map(|&size| usize::from(size)).sum();
+    fn new(link: Link) -> Self {
         Self {
             link,
             framer: Framer::new(),
-            dialect: Dialect { is_extended: false, register_bytes, thread: 1 },
+            dialect: Dialect { thread: 1, ..Dialect::default() },
             pending: Vec::new().into_iter(),
+            first: None,
             has_acks: true,
             last_reply: Vec::new(),
             is_multiprocess: false,
             knows_none_runs: false,
-            has_begun: false,
+            lists_threads: false,
+            explains_errors: false,
             is_running: false,
             has_interrupt: false,
+        }
+    }
+
+    /// Waits for the packet that tells who the client is. None if it hung up before.
+    fn meet(&mut self, debuggee: &mut Debuggee) -> Result<Option<Client>, Error> {
+        let mut greeting = Greeting::default();
+        loop {
+            while let Some(byte) = self.pending.next() {
+                match self.framer.push(byte)? {
+                    Some(Input::Packet(body)) => {
+                        self.hear(&body)?;
+                        let Some(client) = greeting.hear(&body) else {
+                            self.stop_acknowledging()?;
+                            continue;
+                        };
+                        self.first = Some(body);
+                        return Ok(Some(client));
+                    }
+                    Some(other) => self.on_noise(other)?,
+                    None => {}
+                }
+            }
+            match self.link.next(debuggee) {
+                Incoming::Bytes(bytes) => self.pending = bytes.into_iter(),
+                Incoming::Closed => return Ok(None),
+                Incoming::Event(event) => debuggee.note(event),
+            }
         }
     }
 
@@ -121,6 +164,12 @@ impl Conversation {
 
     fn talk<'b, 'd>(&mut self, stub: &mut Stub<'b, 'd>, target: &mut Target<'d>) -> Result<Outcome, Error> {
         loop {
+            if let Some(body) = self.first.take() {
+                self.begin(target);
+                if let Some(outcome) = self.on_packet(stub, target, &body)? {
+                    return Ok(outcome);
+                }
+            }
             while let Some(byte) = self.pending.next() {
                 let Some(input) = self.framer.push(byte)? else { continue };
                 if let Some(outcome) = self.on_input(stub, target, input)? {
@@ -191,7 +240,14 @@ impl Conversation {
             Reason::NoneRuns if !self.knows_none_runs => stop::STOPPED,
             other => other,
         };
-        reply::stop(target, reason, self.is_multiprocess)
+        match (reason, debuggee.exit()) {
+            (Reason::Stopped { .. }, _) if self.dialect.is_lldb => {
+                reply::lldb::stop(target, debuggee.stopped_thread(), self.lists_threads)
+            }
+            (_, Some(exit)) if self.dialect.is_lldb => reply::lldb::end(reason, exit)
+                .unwrap_or_else(|| reply::stop(target, reason, self.is_multiprocess)),
+            _ => reply::stop(target, reason, self.is_multiprocess),
+        }
     }
 
     fn on_input<'d>(
@@ -202,36 +258,48 @@ impl Conversation {
     ) -> Result<Option<Outcome>, Error> {
         match input {
             Input::Packet(body) => {
-                tracing::trace!(packet = %body.escape_ascii(), "<--");
-                self.acknowledge(b"+")?;
-                if !self.has_begun {
-                    self.begin(target);
-                }
-                self.on_packet(stub, target, &body)
+                self.hear(&body)?;
+                return self.on_packet(stub, target, &body);
             }
-            // Without acknowledgements nobody would send the packet again, but somebody waits for its reply.
-            Input::Damaged if self.has_acks => self.acknowledge(b"-").map(|()| None),
-            Input::Damaged => self.send(frame(MALFORMED)).map(|()| None),
-            Input::Nack if self.has_acks && !self.last_reply.is_empty() => {
-                self.send(self.last_reply.clone()).map(|()| None)
-            }
-            Input::Ack | Input::Nack => Ok(None),
-            Input::Interrupt => {
-                if self.is_running {
-                    target.debuggee.session.interrupt();
-                } else {
-                    self.has_interrupt = true;
-                }
-                Ok(None)
-            }
+            Input::Interrupt if self.is_running => target.debuggee.session.interrupt(),
+            other => self.on_noise(other)?,
         }
+        Ok(None)
+    }
+
+    /// Notes that a packet came.
+    fn hear(&mut self, body: &[u8]) -> Result<(), Error> {
+        tracing::trace!(packet = %body.escape_ascii(), "<--");
+        self.acknowledge(b"+")
+    }
+
+    /// What is no packet, while the guest stands.
+    fn on_noise(&mut self, input: Input) -> Result<(), Error> {
+        match input {
+            // Without acknowledgements nobody would send the packet again, but somebody waits for its reply.
+            Input::Damaged if self.has_acks => self.acknowledge(b"-"),
+            Input::Damaged => self.send(frame(MALFORMED)),
+            Input::Nack if self.has_acks && !self.last_reply.is_empty() => self.send(self.last_reply.clone()),
+            Input::Interrupt => {
+                self.has_interrupt = true;
+                Ok(())
+            }
+            Input::Ack | Input::Nack | Input::Packet(_) => Ok(()),
+        }
+    }
+
+    fn stop_acknowledging(&mut self) -> Result<(), Error> {
+        self.send(frame(b"OK"))?;
+        self.has_acks = false;
+        Ok(())
     }
 
     /// A client is really there: it wants a stopped guest, and its symbols soon.
     fn begin(&mut self, target: &mut Target<'_>) {
-        self.has_begun = true;
-        tracing::debug!(persona = target.persona.name(), "a client has come");
-        target.debuggee.symbols.prepare(target.persona);
+        tracing::info!(persona = target.persona.name(), is_lldb = self.dialect.is_lldb, "a client begins");
+        if !self.dialect.is_lldb {
+            target.debuggee.symbols.prepare(target.persona);
+        }
         target.debuggee.catch_up();
         if target.debuggee.exit().is_none() && target.debuggee.stop().is_none() {
             if !target.debuggee.session.is_stopped() {
@@ -253,17 +321,27 @@ impl Conversation {
     ) -> Result<Option<Outcome>, Error> {
         self.dialect.is_extended = target.is_extended;
         self.dialect.thread = target.resumes.unwrap_or_else(|| target.debuggee.stopped_thread()).0;
+        let suffix = if self.dialect.is_lldb { interposer::without_suffix(body) } else { None };
+        let body = match suffix {
+            Some((packet, thread)) => {
+                if !self.is_running && !Self::select(stub, target, thread)? {
+                    return self.fail(CANNOT, "there is no such thread").map(|()| None);
+                }
+                packet
+            }
+            None => body,
+        };
         let verdict = interposer::judge(body, self.dialect);
         let ends_session = matches!(verdict, Verdict::Own(Own::Kill))
             || matches!(&verdict, Verdict::Forward(body) if body == b"D" || body.starts_with(b"vKill"));
         if self.is_running && !ends_session {
             // Nothing can be asked of a running guest; its stop reply is what the client waits for.
-            return self.send(frame(CANNOT)).map(|()| None);
+            return self.fail(CANNOT, "the program runs").map(|()| None);
         }
         match verdict {
             Verdict::Forward(body) => self.forward(stub, target, &body),
             Verdict::Unsupported => self.send(frame(b"")).map(|()| None),
-            Verdict::Malformed => self.send(frame(MALFORMED)).map(|()| None),
+            Verdict::Malformed => self.fail(MALFORMED, "malformed packet").map(|()| None),
             Verdict::Own(own) => self.answer(stub, target, own),
         }
     }
@@ -277,11 +355,12 @@ impl Conversation {
         let is_multiprocess = self.is_multiprocess;
         let reply = match own {
             Own::StopReason => Ok(self.stop_reply(target)),
-            Own::StartNoAckMode => {
+            Own::StartNoAckMode => return self.stop_acknowledging().map(|()| None),
+            Own::Lldb(Request::DetachStopped) => {
                 self.send(frame(b"OK"))?;
-                self.has_acks = false;
-                return Ok(None);
+                return Ok(Some(Outcome::Lost(None)));
             }
+            Own::Lldb(request) => self.answer_lldb(target, request),
             Own::ReadRegister(number) => reply::register(target, number),
             Own::ReadBinary { address, length } => reply::memory(target, address, length),
             Own::Search { address, length, pattern } => reply::search(target, address, length, pattern),
@@ -300,11 +379,72 @@ impl Conversation {
                 return Ok((!target.can_launch()).then_some(Outcome::Killed));
             }
         };
-        let body = reply.unwrap_or_else(|fault: Fault| {
-            tracing::debug!(?fault, "refused");
-            CANNOT.to_vec()
-        });
-        self.send(frame(&body)).map(|()| None)
+        match reply {
+            Ok(body) => self.send(frame(&body)),
+            Err(fault) => {
+                tracing::debug!(?fault, "refused");
+                self.fail(CANNOT, reply::lldb::words(fault))
+            }
+        }
+        .map(|()| None)
+    }
+
+    /// Answers with an error, and its words if the client wants those.
+    fn fail(&mut self, code: &[u8], words: &str) -> Result<(), Error> {
+        let reply = if self.explains_errors { reply::lldb::error(code, words) } else { code.to_vec() };
+        self.send(frame(&reply))
+    }
+
+    fn answer_lldb(&mut self, target: &mut Target<'_>, request: Request) -> Result<Vec<u8>, Fault> {
+        let ok = || b"OK".to_vec();
+        match request {
+            Request::SuffixThreads | Request::Yes => Ok(ok()),
+            Request::ListThreads => {
+                self.lists_threads = true;
+                Ok(ok())
+            }
+            Request::ExplainErrors => {
+                self.explains_errors = true;
+                Ok(ok())
+            }
+            Request::ServerVersion => Ok(reply::lldb::server_version()),
+            Request::HostInfo => Ok(reply::lldb::host_info(target)),
+            Request::ProcessInfo => Ok(reply::lldb::process_info(target)),
+            Request::RegisterInfo(number) => Ok(reply::lldb::register_info(target, number)),
+            Request::ThreadsInfo => Ok(reply::lldb::threads_info(target)),
+            Request::ThreadStopInfo(thread) => {
+                let thread = living(target, thread)?;
+                Ok(reply::lldb::stop(target, thread, self.lists_threads))
+            }
+            Request::ReadMemory { address, length, is_binary } => {
+                reply::lldb::memory(target, address, length, is_binary)
+            }
+            Request::CallStack(thread) => {
+                // The packets about variables that follow name no thread; they are about this one.
+                let thread = living(target, thread)?;
+                target.select(thread);
+                reply::lldb::call_stack(target)
+            }
+            Request::Value(variable) => reply::lldb::variable(target, variable),
+            Request::DetachStopped => Err(Fault::Unavailable),
+        }
+    }
+
+    /// Makes a thread the one that packets are about, here and in gdbstub. False if there is no such thread.
+    fn select<'d>(
+        stub: &mut Stub<'_, 'd>,
+        target: &mut Target<'d>,
+        thread: interposer::Thread,
+    ) -> Result<bool, Error> {
+        let thread = target::chosen(thread).unwrap_or(target.debuggee.stopped_thread());
+        // gdbstub would take any number. Of a guest that has ended nothing else is asked anyway.
+        if !target.lives(thread) && target.debuggee.exit().is_none() {
+            return Ok(false);
+        }
+        // "Any" is to gdbstub the first one, and to clients the one that stopped.
+        target.select(thread);
+        stub.feed(target, format!("Hg{:x}", thread.0).as_bytes())?;
+        Ok(true)
     }
 
     fn forward<'d>(
@@ -313,20 +453,15 @@ impl Conversation {
         target: &mut Target<'d>,
         body: &[u8],
     ) -> Result<Option<Outcome>, Error> {
-        let thread = body.strip_prefix(b"Hg").and_then(interposer::thread);
-        let thread = thread.map(|thread| target::chosen(thread).unwrap_or(target.debuggee.stopped_thread()));
-        let outcome = match thread {
-            // gdbstub would take any number. Of a guest that has ended nothing else is asked anyway.
-            Some(thread) if !target.lives(thread) && target.debuggee.exit().is_none() => {
-                return self.send(frame(CANNOT)).map(|()| None);
+        if let Some(thread) = body.strip_prefix(b"Hg").and_then(interposer::thread) {
+            return if Self::select(stub, target, thread)? {
+                self.send(frame(b"OK"))
+            } else {
+                self.fail(CANNOT, "there is no such thread")
             }
-            // "Any" is to gdbstub the first one, and to clients the one that stopped.
-            Some(thread) => {
-                target.select(thread);
-                stub.feed(target, format!("Hg{:x}", thread.0).as_bytes())?
-            }
-            None => stub.feed(target, body)?,
-        };
+            .map(|()| None);
+        }
+        let outcome = stub.feed(target, body)?;
         if std::mem::take(&mut target.has_failed_to_resume) {
             stub.stopped(target)?;
             target.debuggee.catch_up();
@@ -334,7 +469,7 @@ impl Conversation {
             return if target.debuggee.exit().is_some() {
                 self.report(target)
             } else {
-                self.send(frame(CANNOT)).map(|()| None)
+                self.fail(CANNOT, "the program cannot go on").map(|()| None)
             };
         }
         self.is_running = outcome.is_running;
@@ -346,12 +481,15 @@ impl Conversation {
             _ if body.starts_with(b"qSupported") => {
                 self.is_multiprocess = interposer::has_feature(body, b"multiprocess+");
                 self.knows_none_runs = interposer::has_feature(body, b"no-resumed+");
-                frame(&interposer::supported_features(unframed(&outcome.replies)))
+                frame(&interposer::supported_features(unframed(&outcome.replies), self.dialect))
             }
             _ if body.starts_with(b"vRun") && outcome.replies.starts_with(b"$T") => {
                 frame(&self.stop_reply(target))
             }
             b"qfThreadInfo" if target.living().is_empty() => frame(b"l"),
+            _ if self.explains_errors && is_error(unframed(&outcome.replies)) => {
+                frame(&reply::lldb::error(unframed(&outcome.replies), why_refused(body)))
+            }
             _ => outcome.replies,
         };
         if !replies.is_empty() {
@@ -365,6 +503,27 @@ impl Conversation {
             Ended::Detached => Outcome::Detached,
             Ended::Killed => Outcome::Killed,
         }))
+    }
+}
+
+/// The number of a thread that lives.
+fn living(target: &Target<'_>, thread: u64) -> Result<ThreadId, Fault> {
+    let thread = u32::try_from(thread).map(ThreadId).map_err(|_| Fault::Unmapped)?;
+    if target.lives(thread) { Ok(thread) } else { Err(Fault::Unmapped) }
+}
+
+/// `E` and two digits.
+fn is_error(reply: &[u8]) -> bool {
+    matches!(reply, [b'E', code @ ..] if code.len() == 2 && crate::hex::number(code).is_some())
+}
+
+/// Words for an error of gdbstub's, by the packet.
+fn why_refused(body: &[u8]) -> &'static str {
+    match body.first() {
+        Some(b'Z') => "there is no code at this address",
+        Some(b'M' | b'X') => "it cannot be written",
+        Some(b'P' | b'G') => "this register cannot be written",
+        _ => "it cannot be done",
     }
 }
 

@@ -8,6 +8,7 @@ use debugger::{Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId};
 use frame_table::ModulePc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::persona::PersonaChoice;
 use crate::symbols::{Program, Symbols};
 
 /// Starts the program again with other arguments, for clients in extended mode (`run ARGS`).
@@ -25,6 +26,8 @@ pub struct Debuggee {
     pub(crate) events: UnboundedReceiver<Event>,
     pub(crate) symbols: Arc<Symbols>,
     pub(crate) launcher: Option<Box<dyn Launcher>>,
+    /// Which machine clients are shown.
+    pub(crate) choice: PersonaChoice,
     /// Breakpoints in the guest. They outlive a client that is lost while the guest runs.
     pub(crate) breakpoints: BTreeSet<(ModuleId, ModulePc)>,
     /// A client found it running: it belongs to itself, and a client that quits leaves it alone.
@@ -55,12 +58,18 @@ impl Debuggee {
             events,
             symbols: Arc::new(Symbols::new(program)),
             launcher,
+            choice: PersonaChoice::Auto,
             breakpoints: BTreeSet::new(),
             was_running: false,
             signal_sent: None,
             stop: None,
             exit: None,
         }
+    }
+
+    /// Shows all clients one machine, instead of the one that suits each.
+    pub fn show(&mut self, choice: PersonaChoice) {
+        self.choice = choice;
     }
 
     /// The session with the debugger.

@@ -5,11 +5,13 @@
 //! reaches it only in a form that it takes; all others are answered here: with nothing if we do not support them (the
 //! protocol's "unknown packet"), with an error if they make no sense.
 //!
-//! `validate` has the parsers, `rewrite` changes replies on their way back. Neither knows the guest.
+//! `validate` has the parsers, `lldb` what only lldb sends, `rewrite` changes replies on their way back. Neither knows the guest.
 
+mod lldb;
 mod rewrite;
 mod validate;
 
+pub(crate) use lldb::{Request, without_suffix};
 pub(crate) use rewrite::supported_features;
 pub(crate) use validate::{Thread, has_feature, thread};
 
@@ -51,6 +53,8 @@ pub(crate) enum Own {
     SelectResumed(Thread),
     /// `k`: end the guest; there is no reply.
     Kill,
+    /// What only lldb asks.
+    Lldb(Request),
 }
 
 /// What can be read piece by piece.
@@ -62,6 +66,8 @@ pub(crate) enum Document {
     ExecFile,
     /// The list of threads.
     Threads,
+    /// The list of modules, for lldb's Wasm plugin.
+    Libraries,
 }
 
 /// What the client said about itself, as far as packets have to be judged by it.
@@ -73,13 +79,22 @@ pub(crate) struct Dialect {
     pub(crate) register_bytes: usize,
     /// The thread that `c`, `s`, `C` and `S` are about.
     pub(crate) thread: u32,
+    /// It is lldb.
+    pub(crate) is_lldb: bool,
+    /// It is shown a persona with frames and variables by index.
+    pub(crate) has_wasm_frames: bool,
 }
 
 /// Judges one packet.
 pub(crate) fn judge(body: &[u8], dialect: Dialect) -> Verdict {
     let Some((&first, rest)) = body.split_first() else { return Verdict::Unsupported };
+    if dialect.is_lldb
+        && let Some(verdict) = lldb::judge(body, dialect)
+    {
+        return verdict;
+    }
     match first {
-        b'q' | b'Q' => query(body),
+        b'q' | b'Q' => query(body, dialect),
         b'v' => verb(body, dialect),
         b'?' if rest.is_empty() => Verdict::Own(Own::StopReason),
         b'!' | b'g' if rest.is_empty() => forward(body),
@@ -200,11 +215,13 @@ fn breakpoint(kind: u8, rest: &[u8]) -> Verdict {
     parsed(fits.then_some(Verdict::Forward(body)))
 }
 
-fn query(body: &[u8]) -> Verdict {
+fn query(body: &[u8], dialect: Dialect) -> Verdict {
     let (name, arguments) = validate::name_and_arguments(body);
     match (name, arguments) {
-        (b"qSupported", features) => Verdict::Forward(validate::clean_features(features)),
+        (b"qSupported", features) => Verdict::Forward(validate::clean_features(features, dialect.is_lldb)),
         (b"QStartNoAckMode", b"") => Verdict::Own(Own::StartNoAckMode),
+        // The modules say where they are; lldb would move its executable to where this says.
+        (b"qOffsets", b"") if dialect.has_wasm_frames => Verdict::Unsupported,
         (b"qfThreadInfo" | b"qsThreadInfo" | b"qOffsets" | b"qAttached", b"") => forward(body),
         (b"qAttached", pid) => parsed(validate::process(pid).then(|| forward(body))),
         (b"qC", b"") => Verdict::Own(Own::CurrentThread),
@@ -213,7 +230,7 @@ fn query(body: &[u8]) -> Verdict {
         }
         (b"qRcmd", command) => parsed(command.strip_prefix(b",").and_then(hex::bytes).map(|_| forward(body))),
         (b"qSearch", rest) => search(rest),
-        (b"qXfer", rest) => transfer(rest),
+        (b"qXfer", rest) => transfer(rest, dialect),
         _ => Verdict::Unsupported,
     }
 }
@@ -229,7 +246,7 @@ fn search(rest: &[u8]) -> Verdict {
 }
 
 /// `qXfer:object:read:annex:offset,length`.
-fn transfer(rest: &[u8]) -> Verdict {
+fn transfer(rest: &[u8], dialect: Dialect) -> Verdict {
     let mut fields = Fields::new(rest);
     let (_, Some(object), Some(b"read")) = (fields.text(b':'), fields.text(b':'), fields.text(b':')) else {
         return Verdict::Unsupported;
@@ -242,6 +259,7 @@ fn transfer(rest: &[u8]) -> Verdict {
         (b"features", b"target.xml") => Document::Description,
         (b"exec-file", _) if is_process => Document::ExecFile,
         (b"threads", b"") => Document::Threads,
+        (b"libraries", b"") if dialect.has_wasm_frames => Document::Libraries,
         (b"features" | b"exec-file" | b"threads", _) => return Verdict::Malformed,
         _ => return Verdict::Unsupported,
     };

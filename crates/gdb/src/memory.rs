@@ -52,6 +52,36 @@ pub(crate) fn read(
     if count == 0 && !into.is_empty() { Err(Fault::Unmapped) } else { Ok(count) }
 }
 
+/// Bytes from the start of a module's file to where nothing is shown any more. Behind the file there is the rest of its
+/// last page, and another page: lldb looks for the header of a section in the KiB after the section before.
+pub(crate) fn shown_file_length(file: usize) -> u64 {
+    const PAGE: u64 = 0x1000;
+    wide(file).next_multiple_of(PAGE).saturating_add(PAGE)
+}
+
+/// Reads all of `into` at `address`. What is shown behind the end of a module's file reads as zero.
+///
+/// # Errors
+/// When something of it is not there.
+pub(crate) fn read_whole(
+    machine: &dyn Machine,
+    space: &AddressSpace,
+    address: u64,
+    into: &mut [u8],
+) -> Result<(), Fault> {
+    if let Some(Place::Bytecode { module, offset }) = space.place(address) {
+        let length = machine.bytecode(module).ok_or(Fault::Unmapped)?.len();
+        if u64::from(offset).saturating_add(wide(into.len())) > shown_file_length(length) {
+            return Err(Fault::Unmapped);
+        }
+        into.fill(0);
+        // Behind the end of the file there is nothing to be read.
+        let _count = read(machine, space, address, into);
+        return Ok(());
+    }
+    if read(machine, space, address, into)? == into.len() { Ok(()) } else { Err(Fault::Unmapped) }
+}
+
 /// Fills up to `available` bytes with the code filler.
 fn fill(into: &mut [u8], available: u64) -> usize {
     let count = into.len().min(index(available));

@@ -1,4 +1,6 @@
-//! The replies that the interposer writes itself.
+//! The replies that the interposer writes itself. `lldb` has those that only lldb gets.
+
+pub(crate) mod lldb;
 
 use debugger::ThreadId;
 use std::fmt::Write as _;
@@ -30,16 +32,21 @@ pub(crate) fn stop(target: &Target<'_>, reason: Reason, is_multiprocess: bool) -
     if is_breakpoint {
         reply.push_str("swbreak:;");
     }
+    for (number, value) in expedited(target, thread) {
+        let written = write!(reply, "{number:02x}:{};", String::from_utf8_lossy(&hex::text(&value)));
+        debug_assert!(written.is_ok(), "a string takes all text");
+    }
+    reply.into_bytes()
+}
+
+/// The registers of a thread that every client asks for next. None of a thread that could not be stopped.
+fn expedited(target: &Target<'_>, thread: ThreadId) -> Vec<(usize, Vec<u8>)> {
     let persona = target.persona;
     let registers = target.look_at(thread, move |machine| {
         let value = |&number| Some((number, persona.register(machine, number)?));
         Ok(persona.expedited().iter().filter_map(value).collect::<Vec<_>>())
     });
-    for (number, value) in registers.unwrap_or_default() {
-        let written = write!(reply, "{number:02x}:{};", String::from_utf8_lossy(&hex::text(&value)));
-        debug_assert!(written.is_ok(), "a string takes all text");
-    }
-    reply.into_bytes()
+    registers.unwrap_or_default()
 }
 
 /// `qC`.
@@ -88,6 +95,7 @@ pub(crate) fn read(
     match document {
         Document::Description => transfer(target.persona.target_xml().as_bytes(), offset, length),
         Document::ExecFile => transfer(target.debuggee.symbols.path().as_bytes(), offset, length),
+        Document::Libraries => transfer(lldb::libraries(target).as_bytes(), offset, length),
         Document::Threads => transfer(threads(target, is_multiprocess).as_bytes(), offset, length),
     }
 }

@@ -33,8 +33,7 @@ where
     let (output, output_receiver) = mpsc::channel(IN_FLIGHT);
     let link = Link { runtime: Handle::current(), input, output };
     let worker = tokio::task::spawn_blocking(move || {
-        let persona = debuggee.symbols.persona();
-        let conversation = AssertUnwindSafe(|| converse(&mut debuggee, persona, link));
+        let conversation = AssertUnwindSafe(|| converse(&mut debuggee, link));
         // A bug in serving one client must not cost the guest its life.
         let outcome = catch_unwind(conversation).unwrap_or_else(|_| {
             Outcome::Lost(Some(Error::Thread("a bug; see the message above".to_owned())))

@@ -1,8 +1,8 @@
-//! The symbol image that the client reads as the guest's executable file: made once, and only when somebody wants it.
+//! The symbol image that the client reads as the guest's executable file: made once for each persona, and only when somebody wants it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dwarf::FunctionReturn;
 
@@ -22,53 +22,52 @@ pub struct Program {
 }
 
 impl Program {
-    /// The symbol image that clients are served, to be kept as a file. Code of libraries whose sources are not on this
+    /// The symbol image that gdb is served, to be kept as a file. Code of libraries whose sources are not on this
     /// machine has no lines in it, if other sources are.
     ///
     /// # Errors
     /// If the module is malformed. Debug info that cannot be used is left out, and reported in the image.
     pub fn symbol_image(&self) -> Result<dwarf::SymbolImage, dwarf::Error> {
-        self.image_for(self.persona())
+        self.image(&persona::for_module(&self.module).layout(0, 0, &self.imported_functions))
     }
 
-    /// The machine that is shown for it.
-    pub(crate) fn persona(&self) -> &'static dyn Persona {
-        persona::for_module(&self.module)
-    }
-
-    fn image_for(&self, persona: &dyn Persona) -> Result<dwarf::SymbolImage, dwarf::Error> {
-        let layout = persona.symbol_layout(0, 0, &self.imported_functions);
+    fn image(&self, layout: &dwarf::Layout) -> Result<dwarf::SymbolImage, dwarf::Error> {
         // A debugger looks for relative paths in its current directory; next to the module is the closest to that.
         let directory = self.path.parent().unwrap_or(Path::new(""));
         let source_exists = |source: &Path| directory.join(source).is_file();
-        dwarf::symbol_image_of_sources(&self.module, self.debug_file.as_deref(), &layout, &source_exists)
+        dwarf::symbol_image_of_sources(&self.module, self.debug_file.as_deref(), layout, &source_exists)
     }
 }
 
-/// A program with its symbol image.
+/// A program with its symbol images, one for each persona that somebody asked for.
 #[derive(Debug)]
 pub(crate) struct Symbols {
     program: Program,
-    /// None inside when it could not be made.
-    image: OnceLock<Option<Image>>,
+    /// By the persona's name. None inside when it could not be made.
+    images: Mutex<BTreeMap<&'static str, Arc<OnceLock<Option<Image>>>>>,
 }
 
-/// The symbol image and what else was learned on the way.
+/// A symbol image and what else was learned on the way.
 #[derive(Debug)]
 struct Image {
     elf: Arc<[u8]>,
     /// By function index.
-    returns: BTreeMap<u32, FunctionReturn>,
+    returns: Arc<BTreeMap<u32, FunctionReturn>>,
 }
 
 impl Symbols {
     pub(crate) fn new(program: Program) -> Self {
-        Self { program, image: OnceLock::new() }
+        Self { program, images: Mutex::default() }
     }
 
-    /// The machine that is shown for the program.
-    pub(crate) fn persona(&self) -> &'static dyn Persona {
-        self.program.persona()
+    /// The module's file.
+    pub(crate) fn module(&self) -> &[u8] {
+        &self.program.module
+    }
+
+    /// Where the module lies.
+    pub(crate) fn module_path(&self) -> &Path {
+        &self.program.path
     }
 
     /// The path under which clients open the image.
@@ -84,15 +83,21 @@ impl Symbols {
             .map_or_else(|| "wasm".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
+    fn slot(&self, persona: &dyn Persona) -> Arc<OnceLock<Option<Image>>> {
+        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(images.entry(persona.name()).or_default())
+    }
+
     /// The image; makes it if nobody did, and waits if somebody is at it. None when it cannot be made, which is logged.
     pub(crate) fn image(&self, persona: &dyn Persona) -> Option<Arc<[u8]>> {
-        let image = self.image.get_or_init(|| self.make(persona));
+        let slot = self.slot(persona);
+        let image = slot.get_or_init(|| self.make(persona));
         image.as_ref().map(|image| Arc::clone(&image.elf))
     }
 
     /// Starts making the image on a thread of its own, so that it is there when the client asks.
     pub(crate) fn prepare(self: &Arc<Self>, persona: &'static dyn Persona) {
-        if self.image.get().is_some() {
+        if self.slot(persona).get().is_some() {
             return;
         }
         let symbols = Arc::clone(self);
@@ -104,8 +109,8 @@ impl Symbols {
     }
 
     fn make(&self, persona: &dyn Persona) -> Option<Image> {
-        match self.program.image_for(persona) {
-            Ok(image) => Some(Image { elf: Arc::from(image.elf), returns: image.returns }),
+        match self.program.image(&persona.symbol_layout(0, 0, &self.program.imported_functions)?) {
+            Ok(image) => Some(Image { elf: Arc::from(image.elf), returns: Arc::new(image.returns) }),
             Err(error) => {
                 tracing::warn!(%error, "no symbols for the debugger");
                 None
@@ -113,10 +118,15 @@ impl Symbols {
         }
     }
 
-    /// How a function of the main module returns what is not one scalar. Does not wait for the image: a client that
+    /// How a function of the main module returns what is not one scalar. Does not wait for an image: a client that
     /// finishes functions has read it.
     pub(crate) fn function_return(&self, module: u32, function: u32) -> Option<FunctionReturn> {
-        let image = self.image.get()?.as_ref().filter(|_| module == 0)?;
-        image.returns.get(&function).cloned()
+        if module != 0 {
+            return None;
+        }
+        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        let made =
+            images.values().find_map(|slot| slot.get()?.as_ref().map(|image| Arc::clone(&image.returns)));
+        made?.get(&function).cloned()
     }
 }

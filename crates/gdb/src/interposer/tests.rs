@@ -4,7 +4,8 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
-const DIALECT: Dialect = Dialect { is_extended: true, register_bytes: 4, thread: 1 };
+const DIALECT: Dialect =
+    Dialect { is_extended: true, register_bytes: 4, thread: 1, is_lldb: false, has_wasm_frames: false };
 
 /// One line per packet: what it becomes.
 #[track_caller]

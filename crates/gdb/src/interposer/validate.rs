@@ -84,13 +84,13 @@ pub(super) fn process(arguments: &[u8]) -> bool {
     pid.and_then(|(_, pid)| hex::number(pid)).is_some_and(|pid| pid != 0)
 }
 
-/// `qSupported` with the features that are not empty. gdbstub wants at least one.
-pub(super) fn clean_features(arguments: &[u8]) -> Vec<u8> {
+/// `qSupported` with the features that are not empty. gdbstub wants at least one. lldb says that it knows processes, and
+/// does not say it in its packets unless it has to: `;thread:1;` and the like are simpler without.
+pub(super) fn clean_features(arguments: &[u8], is_lldb: bool) -> Vec<u8> {
     let features = arguments.strip_prefix(b":").unwrap_or_default();
     let mut body = b"qSupported:".to_vec();
-    for (number, feature) in
-        features.split(|&byte| byte == b';').filter(|feature| !feature.is_empty()).enumerate()
-    {
+    let is_kept = |feature: &&[u8]| !feature.is_empty() && !(is_lldb && *feature == b"multiprocess+");
+    for (number, feature) in features.split(|&byte| byte == b';').filter(is_kept).enumerate() {
         if number > 0 {
             body.push(b';');
         }

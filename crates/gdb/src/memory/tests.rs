@@ -1,7 +1,7 @@
 //! One read and one write for every kind of place.
 
 use super::*;
-use crate::address_space::WIDE;
+use crate::address_space::{TAGGED, WIDE};
 use crate::machine::fake::Fake;
 
 #[track_caller]
@@ -96,4 +96,20 @@ fn search_finds_patterns_across_its_windows() {
     assert_eq!(find(u64::MAX, b"none"), Ok(None), "to the end of the memory");
     assert_eq!(find(2, b"find"), Ok(None));
     assert_eq!(search(&machine, &WIDE, 0x6000_0000_0000, 10, b"x"), Err(Fault::Unmapped));
+}
+
+#[test]
+fn a_file_reads_as_zeros_to_the_end_of_its_pages() {
+    let machine = Fake::new();
+    let file = 0x4000_0000_0000_0000;
+    let whole = |address, length| {
+        let mut into = vec![0xee; length];
+        read_whole(&machine, &TAGGED, address, &mut into).map(|()| into)
+    };
+    assert_eq!(whole(file + 4, 6), Ok(vec![1, 0, 0, 0, 0, 0]));
+    assert_eq!(whole(file + 0x1ffc, 4), Ok(vec![0; 4]), "another page behind its last one");
+    assert_eq!(whole(file + 0x1ffd, 4), Err(Fault::Unmapped));
+    assert_eq!(whole(file + 0x1_0000_0000, 1), Err(Fault::Unmapped), "no such module");
+    assert_eq!(whole(0xfffc, 4), Ok(vec![0xfc, 0xfd, 0xfe, 0xff]));
+    assert_eq!(whole(0xfffd, 4), Err(Fault::Unmapped), "memories end where they end");
 }

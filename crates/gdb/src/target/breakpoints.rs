@@ -9,18 +9,18 @@ use gdbstub::target::ext::breakpoints::{
 use gdbstub::target::TargetResult;
 
 use super::{Target, refuse};
-use crate::address_space::Place;
 use crate::machine::Fault;
 
 impl Target<'_> {
     fn code_at(&self, address: u64) -> Result<(ModuleId, ModulePc), Fault> {
-        match self.persona.space().place(address) {
-            Some(Place::Code { module, pc }) => Ok((ModuleId(module), pc)),
-            _ => Err(Fault::Unmapped),
-        }
+        let (module, pc) = self.persona.space().code_at(address).ok_or(Fault::Unmapped)?;
+        Ok((ModuleId(module), pc))
     }
 
     fn add(&mut self, address: u64) -> Result<(), Fault> {
+        if self.persona.is_dropped_code(address) {
+            return Ok(());
+        }
         let (module, pc) = self.code_at(address)?;
         if self.debuggee.breakpoints.contains(&(module, pc)) {
             return Ok(());
@@ -35,6 +35,9 @@ impl Target<'_> {
     }
 
     fn remove(&mut self, address: u64) -> Result<(), Fault> {
+        if self.persona.is_dropped_code(address) {
+            return Ok(());
+        }
         let place = self.code_at(address)?;
         if !self.debuggee.breakpoints.remove(&place) {
             return Ok(());

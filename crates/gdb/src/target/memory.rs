@@ -16,6 +16,16 @@ impl Target<'_> {
         })
     }
 
+    /// Reads `length` bytes, all or none.
+    pub(crate) fn read_whole_memory(&self, address: u64, length: usize) -> Result<Vec<u8>, Fault> {
+        let space = self.persona.space();
+        self.look_at(self.thread_for(address), move |machine| {
+            let mut bytes = vec![0; length];
+            memory::read_whole(machine, space, address, &mut bytes)?;
+            Ok(bytes)
+        })
+    }
+
     /// Writes.
     pub(crate) fn write_memory(&self, address: u64, bytes: &[u8]) -> Result<(), Fault> {
         let space = self.persona.space();

@@ -12,7 +12,6 @@ use gdbstub::target::ext::base::multithread::{
 };
 
 use super::{Target, thread_of};
-use crate::address_space::Place;
 use crate::stop::signal;
 
 /// What one `vCont` packet asks of the guest's threads.
@@ -46,10 +45,8 @@ impl Target<'_> {
     fn range_step(&self, start: u64, end: u64) -> Resume {
         let space = self.persona.space();
         // The end may be the first byte of nothing, so look at the last byte inside.
-        match (space.place(start), end.checked_sub(1).and_then(|last| space.place(last))) {
-            (Some(Place::Code { module, pc: start }), Some(Place::Code { module: same, pc: last }))
-                if module == same && start <= last =>
-            {
+        match (space.code_at(start), end.checked_sub(1).and_then(|last| space.code_at(last))) {
+            (Some((module, start)), Some((same, last))) if module == same && start <= last => {
                 let end = ModulePc(last.0.saturating_add(1));
                 Resume::StepRange { module: debugger::ModuleId(module), range: start..end }
             }

@@ -12,5 +12,6 @@ mod ends;
 mod frames;
 mod guest;
 mod handshake;
+mod lldb;
 mod running;
 mod threads;

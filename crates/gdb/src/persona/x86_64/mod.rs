@@ -59,6 +59,25 @@ pub(crate) static X64: X86_64 = X86_64 {
     target_xml: include_str!("target.xml"),
 };
 
+impl X86_64 {
+    /// Where the symbol image of a module has to put things.
+    pub(crate) fn layout(&self, module: u32, instance: u32, imports: &[String]) -> dwarf::Layout {
+        let symbol =
+            |name: &str, address| dwarf::Symbol { name: name.to_owned(), address, size: HOST_FUNCTION };
+        let host_functions = imports
+            .iter()
+            .enumerate()
+            .filter_map(|(index, name)| Some(symbol(name, self.space.host_function(module, narrow(index))?)));
+        dwarf::Layout {
+            machine: self.machine,
+            code_base: self.space.code(module, ModulePc(0)).unwrap_or_default(),
+            globals_base: self.space.global(instance, 0).unwrap_or_default(),
+            host_functions: host_functions.collect(),
+            host: symbol("<host>", self.space.host()),
+        }
+    }
+}
+
 impl Persona for X86_64 {
     fn name(&self) -> &'static str {
         self.name
@@ -115,20 +134,20 @@ impl Persona for X86_64 {
         &registers::EXPEDITED
     }
 
-    fn symbol_layout(&self, module: u32, instance: u32, imports: &[String]) -> dwarf::Layout {
-        let symbol =
-            |name: &str, address| dwarf::Symbol { name: name.to_owned(), address, size: HOST_FUNCTION };
-        let host_functions = imports
-            .iter()
-            .enumerate()
-            .filter_map(|(index, name)| Some(symbol(name, self.space.host_function(module, narrow(index))?)));
-        dwarf::Layout {
-            machine: self.machine,
-            code_base: self.space.code(module, ModulePc(0)).unwrap_or_default(),
-            globals_base: self.space.global(instance, 0).unwrap_or_default(),
-            host_functions: host_functions.collect(),
-            host: symbol("<host>", self.space.host()),
-        }
+    fn symbol_layout(&self, module: u32, instance: u32, imports: &[String]) -> Option<dwarf::Layout> {
+        Some(self.layout(module, instance, imports))
+    }
+
+    fn pc(&self) -> usize {
+        registers::RIP
+    }
+
+    fn triple(&self) -> &'static str {
+        "x86_64-unknown-unknown-elf"
+    }
+
+    fn pointer_size(&self) -> u8 {
+        8
     }
 }
 

@@ -165,7 +165,7 @@ fn register_writes_change_values_or_fail() {
 
 #[test]
 fn the_symbol_layout_is_the_address_space() {
-    let layout = X64.symbol_layout(1, 2, &["env.a".to_owned(), "env.b".to_owned()]);
+    let layout = X64.layout(1, 2, &["env.a".to_owned(), "env.b".to_owned()]);
     expect![[r#"
         Layout {
             machine: X86_64,
