@@ -55,7 +55,34 @@ fn what_lldb_sends_is_understood() {
             "D",
             "c",
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            qSupported:xmlRegisters=i386;multiprocess+;swbreak+: forward qSupported:xmlRegisters=i386;swbreak+
+            QThreadSuffixSupported: SuffixThreads
+            QListThreadsInStopReply: ListThreads
+            QEnableErrorStrings: ExplainErrors
+            qGDBServerVersion: ServerVersion
+            qHostInfo: HostInfo
+            qProcessInfo: ProcessInfo
+            qRegisterInfo1f: RegisterInfo(31)
+            jThreadsInfo: ThreadsInfo
+            qThreadStopInfo0002: ThreadStopInfo(2)
+            qVAttachOrWaitSupported: Yes
+            qSupportsDetachAndStayStopped:: Yes
+            x0,0: ReadMemory { address: 0, length: 0, is_binary: true }
+            x4000000000000000,200: ReadMemory { address: 4611686018427387904, length: 512, is_binary: true }
+            m0,1ffff: ReadMemory { address: 0, length: 131071, is_binary: false }
+            qWasmCallStack:1: CallStack(1)
+            qWasmLocal:0;2: Value(Local { frame: 0, index: 2 })
+            qWasmStackValue:1;0: Value(Operand { frame: 1, index: 0 })
+            qWasmGlobal:2;11: Value(Global { frame: 2, index: 11 })
+            qWasmGlobal:11;instance:3;: Value(GlobalOf { instance: 3, index: 11 })
+            qWasmGlobal:11;instance:3: Value(GlobalOf { instance: 3, index: 11 })
+            qXfer:libraries:read::0,fff: Own(Read { document: Libraries, offset: 0, length: 4095 })
+            qOffsets: Unsupported
+            D1: DetachStopped
+            D: forward D
+            c: forward vCont;c
+        "#]],
     );
 }
 
@@ -87,7 +114,30 @@ fn what_makes_no_sense_is_refused() {
             "qWasmGlobal:1;instance:;",
             "qWasmGlobal:1;instance:1;2;",
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            qRegisterInfo: Malformed
+            qRegisterInfozz: Malformed
+            qThreadStopInfo: Malformed
+            qThreadStopInfo0: Malformed
+            qProcessInfoPID:1: Unsupported
+            jThreadsInfo:1: Unsupported
+            m0: Malformed
+            mffffffffffffffff,2: Malformed
+            m0,20001: Malformed
+            x,1: Malformed
+            qWasmCallStack: Unsupported
+            qWasmCallStack:: Malformed
+            qWasmCallStack:0: Malformed
+            qWasmLocal:0: Malformed
+            qWasmLocal:0;: Malformed
+            qWasmLocal:0;a: Malformed
+            qWasmLocal:-1;0: Malformed
+            qWasmLocal:0;1;2: Malformed
+            qWasmLocal:99999999999;1: Malformed
+            qWasmGlobal:;instance:1;: Malformed
+            qWasmGlobal:1;instance:;: Malformed
+            qWasmGlobal:1;instance:1;2;: Malformed
+        "#]],
     );
 }
 
@@ -97,7 +147,12 @@ fn a_persona_of_another_machine_has_no_wasm_frames() {
     check(
         elf,
         &["qWasmCallStack:1", "qWasmLocal:0;0", "qXfer:libraries:read::0,fff", "qOffsets"],
-        expect![[r#""#]],
+        expect![[r#"
+            qWasmCallStack:1: Unsupported
+            qWasmLocal:0;0: Unsupported
+            qXfer:libraries:read::0,fff: Unsupported
+            qOffsets: forward qOffsets
+        "#]],
     );
 }
 
