@@ -23,10 +23,11 @@ pub(crate) fn supported_features(reply: &[u8], dialect: Dialect) -> Vec<u8> {
         (false, _) => &[FOR_GDB],
     };
     let mut features = vec![format!("PacketSize={PACKET_SIZE:x}").into_bytes()];
-    let is_kept = |feature: &&[u8]| {
-        !feature.starts_with(b"PacketSize=") && !(dialect.is_lldb && *feature == b"multiprocess+")
+    let is_dropped = |feature: &[u8]| {
+        feature.starts_with(b"PacketSize=") || (dialect.is_lldb && feature == b"multiprocess+")
     };
-    features.extend(reply.split(|&byte| byte == b';').filter(is_kept).map(<[u8]>::to_vec));
+    let kept = reply.split(|&byte| byte == b';').filter(|feature| !is_dropped(feature));
+    features.extend(kept.map(<[u8]>::to_vec));
     features.extend(added.iter().copied().flatten().map(|feature| feature.as_bytes().to_vec()));
     features.join(&b';')
 }

@@ -89,8 +89,9 @@ pub(super) fn process(arguments: &[u8]) -> bool {
 pub(super) fn clean_features(arguments: &[u8], is_lldb: bool) -> Vec<u8> {
     let features = arguments.strip_prefix(b":").unwrap_or_default();
     let mut body = b"qSupported:".to_vec();
-    let is_kept = |feature: &&[u8]| !feature.is_empty() && !(is_lldb && *feature == b"multiprocess+");
-    for (number, feature) in features.split(|&byte| byte == b';').filter(is_kept).enumerate() {
+    let is_dropped = |feature: &[u8]| feature.is_empty() || (is_lldb && feature == b"multiprocess+");
+    let kept = features.split(|&byte| byte == b';').filter(|feature| !is_dropped(feature));
+    for (number, feature) in kept.enumerate() {
         if number > 0 {
             body.push(b';');
         }

@@ -11,6 +11,36 @@ use crate::guest::guest;
 const FEATURES: &str =
     "qSupported:xmlRegisters=i386,arm,mips,arc;multiprocess+;fork-events+;vfork-events+;swbreak+;hwbreak+";
 
+/// From the first packet to the first question about a frame.
+const GREETING: &[&str] = &[
+    "QStartNoAckMode",
+    FEATURES,
+    "QThreadSuffixSupported",
+    "QListThreadsInStopReply",
+    "qHostInfo",
+    "vCont?",
+    "qVAttachOrWaitSupported",
+    "QEnableErrorStrings",
+    "qProcessInfo",
+    "?",
+    "qXfer:features:read:target.xml:0,1ffff",
+    "qStructuredDataPlugins",
+    "qXfer:libraries:read::0,1ffff",
+    "x0,0",
+    "x4000000000000000,8",
+    "qSymbol::",
+    "jThreadsInfo",
+    "qThreadStopInfo0001",
+    "qC",
+    "qfThreadInfo",
+    "qsThreadInfo",
+    "qRegisterInfo0",
+    "qRegisterInfo1",
+    "qOffsets",
+    "qWasmCallStack:1",
+    "qWasmCallStack:2",
+];
+
 /// Connects as lldb 22 does.
 async fn greeted(export: &str, arguments: Vec<Value>) -> Client {
     let mut client = Client::connect(guest(export, arguments).await);
@@ -24,34 +54,7 @@ async fn greeted(export: &str, arguments: Vec<Value>) -> Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn lldb_connects() {
     let mut client = Client::connect(guest("sum", Vec::new()).await);
-    for packet in [
-        "QStartNoAckMode",
-        FEATURES,
-        "QThreadSuffixSupported",
-        "QListThreadsInStopReply",
-        "qHostInfo",
-        "vCont?",
-        "qVAttachOrWaitSupported",
-        "QEnableErrorStrings",
-        "qProcessInfo",
-        "?",
-        "qXfer:features:read:target.xml:0,1ffff",
-        "qStructuredDataPlugins",
-        "qXfer:libraries:read::0,1ffff",
-        "x0,0",
-        "x4000000000000000,8",
-        "qSymbol::",
-        "jThreadsInfo",
-        "qThreadStopInfo0001",
-        "qC",
-        "qfThreadInfo",
-        "qsThreadInfo",
-        "qRegisterInfo0",
-        "qRegisterInfo1",
-        "qOffsets",
-        "qWasmCallStack:1",
-        "qWasmCallStack:2",
-    ] {
+    for packet in GREETING {
         client.ask(packet).await;
     }
     client.check(expect![[r#"
