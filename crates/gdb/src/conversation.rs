@@ -16,7 +16,7 @@ use debugger::{Exit, Others, ThreadId};
 use crate::Error;
 use crate::debuggee::Debuggee;
 use crate::framer::{Framer, Input};
-use crate::greeting::{Client, Greeting};
+use crate::greeting::{Client, Greeting, Plugin};
 use crate::interposer::{self, Dialect, Own, Request, Verdict};
 use crate::link::{Incoming, Link};
 use crate::machine::Fault;
@@ -89,6 +89,8 @@ struct Conversation {
     lists_threads: bool,
     /// lldb wants words with errors.
     explains_errors: bool,
+    /// What is known of lldb's plugin.
+    plugin: Plugin,
     /// The client waits for a stop reply.
     is_running: bool,
     /// An interrupt came while the guest stood: it stops the guest when it next runs, as a pending signal would. gdb
@@ -110,6 +112,7 @@ impl Conversation {
             knows_none_runs: false,
             lists_threads: false,
             explains_errors: false,
+            plugin: Plugin::default(),
             is_running: false,
             has_interrupt: false,
         }
@@ -376,6 +379,10 @@ impl Conversation {
                 target.kill();
                 self.is_running = false;
                 stub.stopped(target)?;
+                // gdb goes away without an answer; lldb waits for one.
+                if self.dialect.is_lldb {
+                    self.send(frame(&self.stop_reply(target)))?;
+                }
                 return Ok((!target.can_launch()).then_some(Outcome::Killed));
             }
         };
@@ -423,6 +430,7 @@ impl Conversation {
                 // The packets about variables that follow name no thread; they are about this one.
                 let thread = living(target, thread)?;
                 target.select(thread);
+                self.plugin.asks_for_frames();
                 reply::lldb::call_stack(target)
             }
             Request::Value(variable) => reply::lldb::variable(target, variable),
@@ -473,6 +481,9 @@ impl Conversation {
             };
         }
         self.is_running = outcome.is_running;
+        if self.is_running && self.dialect.has_wasm_frames && self.dialect.is_lldb {
+            self.plugin.resumes();
+        }
         if self.is_running && std::mem::take(&mut self.has_interrupt) {
             target.debuggee.session.interrupt();
         }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Of those lldbs that say `swbreak+`, 22 and newer have the Wasm plugin; nothing tells them from 20 and 21, nor the plugin
-//! from plain `gdb-remote`.
+//! from plain `gdb-remote`, until one asks for frames as only the Wasm plugin does.
 
 use crate::interposer::has_feature;
 
@@ -47,6 +47,41 @@ impl Greeting {
     }
 }
 
+/// What is known of the plugin with which an lldb that is shown Wasm talks to us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Plugin {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// It has resumed the guest once, and has not asked for frames.
+    Suspected,
+    /// All that there is to know was said.
+    Known,
+}
+
+impl Plugin {
+    /// It asked for the frames of a thread: it is the Wasm plugin.
+    pub(crate) fn asks_for_frames(&mut self) {
+        *self = Self::Known;
+    }
+
+    /// It resumes the guest. If it does so again without having looked at the frames, it cannot see them: the user is
+    /// told how to.
+    pub(crate) fn resumes(&mut self) {
+        *self = match self {
+            Self::Unknown => Self::Suspected,
+            Self::Suspected => {
+                tracing::warn!(
+                    "this lldb sees the innermost frame only, and no variables: for all of them connect with `process connect \
+                     --plugin wasm connect://HOST:PORT`"
+                );
+                Self::Known
+            }
+            Self::Known => Self::Known,
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +106,17 @@ mod tests {
     fn scripts_may_begin_with_anything() {
         assert_eq!(client(&["?"]), Some(Client::Gdb));
         assert_eq!(client(&["QStartNoAckMode", "?"]), Some(Client::Lldb { knows_wasm: true }));
+    }
+
+    #[test]
+    fn a_plugin_that_resumes_twice_without_looking_is_the_plain_one() {
+        let mut plain = Plugin::default();
+        plain.resumes();
+        assert_eq!(plain, Plugin::Suspected);
+        plain.resumes();
+        assert_eq!(plain, Plugin::Known);
+        let mut wasm = Plugin::Suspected;
+        wasm.asks_for_frames();
+        assert_eq!(wasm, Plugin::Known);
     }
 }

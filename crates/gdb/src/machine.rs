@@ -53,6 +53,10 @@ pub(crate) trait Machine {
     /// All frames, innermost first. At a breakpoint, the innermost frame's PC is the one that was asked for.
     fn frames(&self) -> &[Frame];
 
+    /// The first operator of the innermost frame's function, if the guest is there and [`Machine::frames`] has the start
+    /// of the function's body instead. None at a breakpoint.
+    fn first_operator(&self) -> Option<ModulePc>;
+
     /// Reads a value.
     fn value(&self, place: ValuePlace) -> Result<Value, Fault>;
 

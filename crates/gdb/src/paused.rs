@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use debugger::{Frame, InstanceId, LoadedModule, ModuleId, Paused, Value};
+use debugger::{Frame, InstanceId, LoadedModule, ModuleId, Paused, Stop, Value};
 use frame_table::ModulePc;
 
 use crate::frame_image::module_index;
@@ -40,6 +40,13 @@ impl Machine for View<'_, '_> {
 
     fn frames(&self) -> &[Frame] {
         self.paused.frames()
+    }
+
+    fn first_operator(&self) -> Option<ModulePc> {
+        let Some(Frame::Wasm(frame)) = self.paused.innermost() else { return None };
+        let (start, operator) = self.module(module_index(frame.module))?.module.entry(frame.function)?;
+        let is_at_breakpoint = matches!(self.paused.stop(), Stop::Breakpoint { .. });
+        (frame.pc == start && !is_at_breakpoint).then_some(operator)
     }
 
     fn value(&self, place: ValuePlace) -> Result<Value, Fault> {

@@ -21,6 +21,7 @@ pub(crate) struct Fake {
     pub(crate) table: Vec<Value>,
     pub(crate) memory: Vec<u8>,
     pub(crate) returned: Option<ReturnedCall>,
+    pub(crate) first_operator: Option<ModulePc>,
 }
 
 /// The first instance of a store. Only a store can make one.
@@ -84,6 +85,7 @@ impl Fake {
             table: vec![Value::FuncRef(None), Value::ExternRef(Some(debugger::Reference::Host(4)))],
             memory: (0..=255).cycle().take(0x1_0000).collect(),
             returned: None,
+            first_operator: None,
         }
     }
 }
@@ -95,6 +97,10 @@ impl Machine for Fake {
 
     fn frames(&self) -> &[Frame] {
         &self.frames
+    }
+
+    fn first_operator(&self) -> Option<ModulePc> {
+        self.first_operator
     }
 
     fn value(&self, place: ValuePlace) -> Result<Value, Fault> {

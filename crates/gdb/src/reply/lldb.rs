@@ -217,18 +217,22 @@ pub(crate) fn variable(target: &Target<'_>, variable: Variable) -> Result<Vec<u8
     target.look(move |machine| frames::read(space, machine, variable)).map(|bytes| hex::text(&bytes))
 }
 
-/// The list of modules: each at the address of its file's first byte, under the path that it was loaded from, since lldb
-/// saves itself the reading if it finds the file there.
+/// The list of modules: each at the address of its file's first byte, under the path that it was loaded from, which lldb
+/// compares with that of the module that it has. No two have the same name: lldb would take them for one.
 pub(crate) fn libraries(target: &Target<'_>) -> String {
     let space = target.persona.space();
-    let main = target.debuggee.symbols.module_path().to_path_buf();
+    let main = target.debuggee.symbols.module_path().to_string_lossy().into_owned();
     let listed = target.inspect(move |paused| {
+        let mut names: Vec<String> = Vec::new();
         let mut list = String::new();
         for loaded in paused.modules() {
-            let Some(address) = space.bytecode(loaded.id.0, 0) else { continue };
-            let name = if loaded.id.0 == 0 { main.to_string_lossy().into_owned() } else { loaded.name };
-            let name = super::xml_text(&name);
-            push!(list, "<library name=\"{name}\"><section address=\"{address:#x}\"/></library>\n");
+            let number = loaded.id.0;
+            let Some(address) = space.bytecode(number, 0) else { continue };
+            let name = if number == 0 { main.clone() } else { loaded.name };
+            let name = if names.contains(&name) { format!("{name}.{number}") } else { name };
+            let shown = super::xml_text(&name);
+            push!(list, "<library name=\"{shown}\"><section address=\"{address:#x}\"/></library>\n");
+            names.push(name);
         }
         list
     });

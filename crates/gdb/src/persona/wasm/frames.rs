@@ -25,10 +25,17 @@ pub(crate) enum Variable {
 
 /// The address of the operator at which a frame is: of the innermost one, the one about to run or the call of the
 /// host function that it waits in; of a caller, the one to which the call returns, as the client looks just before it.
+///
+/// At the start of a function that is the first operator and not the start of the body, where the client would
+/// disassemble the declarations of locals.
 fn address(space: &AddressSpace, machine: &dyn Machine, number: usize) -> Option<u64> {
     let Some(Frame::Wasm(frame)) = machine.frames().get(number) else { return None };
     let waits_in_host = number > 0 && super::shown(machine).next() == Some(number);
-    let pc = if waits_in_host { frame.call.unwrap_or(frame.pc) } else { frame.pc };
+    let pc = match number {
+        0 => machine.first_operator().unwrap_or(frame.pc),
+        _ if waits_in_host => frame.call.unwrap_or(frame.pc),
+        _ => frame.pc,
+    };
     space.code(module_index(frame.module), pc)
 }
 

@@ -24,6 +24,12 @@ fn a_frame_that_waits_in_a_host_function_is_at_the_call() {
 }
 
 #[test]
+fn at_the_start_of_a_function_the_pc_is_its_first_operator() {
+    let fake = Fake { first_operator: Some(frame_table::ModulePc(0x63)), ..Fake::new() };
+    assert_eq!(call_stack(&TAGGED, &fake), [0x4000_0000_0000_0063, 0x4000_0000_0000_0050]);
+}
+
+#[test]
 fn variables_are_those_of_the_frame_that_the_client_counts() {
     let mut fake = Fake::new();
     let value = |fake: &Fake, variable| read(&TAGGED, fake, variable);
