@@ -77,7 +77,7 @@ async fn lldb_connects() {
         > qProcessInfo
         < pid:1;triple:7761736d33322d756e6b6e6f776e2d776173692d7761736d;endian:little;ptrsize:4;
         > ?
-        < T05thread:1;threads:1;thread-pcs:400000000000008e;reason:signal;00:8e00000000000040;
+        < T05thread:1;threads:1;thread-pcs:4000000000000091;reason:signal;00:9100000000000040;
         > qXfer:features:read:target.xml:0,1ffff
         < l<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target version=\"1.0\">\n  <feature name=\"org.wasm.wasm32\">\n    <reg name=\"pc\" bitsize=\"64\" regnum=\"0\" generic=\"pc\" type=\"code_ptr\" encoding=\"uint\" format=\"hex\" group=\"general\"/>\n  </feature>\n</target>\n
         > qStructuredDataPlugins
@@ -91,9 +91,9 @@ async fn lldb_connects() {
         > qSymbol::
         < 
         > jThreadsInfo
-        < [{\"tid\":1,\"reason\":\"signal\",\"signal\":5,\"registers\":{\"0\":\"8e00000000000040\"}]}]]
+        < [{\"tid\":1,\"reason\":\"signal\",\"signal\":5,\"registers\":{\"0\":\"9100000000000040\"}]}]]
         > qThreadStopInfo0001
-        < T05thread:1;threads:1;thread-pcs:400000000000008e;reason:signal;00:8e00000000000040;
+        < T05thread:1;threads:1;thread-pcs:4000000000000091;reason:signal;00:9100000000000040;
         > qC
         < QC01
         > qfThreadInfo
@@ -107,7 +107,7 @@ async fn lldb_connects() {
         > qOffsets
         < 
         > qWasmCallStack:1
-        < 8e00000000000040
+        < 9100000000000040
         > qWasmCallStack:2
         < E01;7468657265206973206e6f7468696e67
     "#]]);
