@@ -97,6 +97,18 @@ impl Composite {
         }
     }
 
+    /// Whether a vector is among its parameters, results, fields or elements.
+    pub(crate) fn has_v128(&self) -> bool {
+        let vector = |field: &FieldType| field.storage == Storage::Value(ValueType::V128);
+        match self {
+            Self::Func(ty) => {
+                [ty.params(), ty.results()].iter().any(|types| types.contains(&ValueType::V128))
+            }
+            Self::Struct(fields) => fields.iter().any(vector),
+            Self::Array(element) => vector(element),
+        }
+    }
+
     /// The same with other numbers for types.
     fn map(&self, id: &impl Fn(TypeId) -> TypeId) -> Self {
         let value = |ty: &ValueType| map_value(*ty, id);

@@ -29,7 +29,7 @@ pub(crate) struct ModuleInfo {
     pub(crate) name: String,
     pub(crate) bytes: Arc<[u8]>,
     pub(crate) types: Vec<Arc<TypeDef>>,
-    /// Whether a signature or a global has a vector, so that one can be an operand of code without vector operators.
+    /// Whether a type or a global has a vector, so that one can be an operand of code without vector operators.
     pub(crate) has_v128: bool,
     pub(crate) imports: Vec<Import>,
     /// Type index of each function.

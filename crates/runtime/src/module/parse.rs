@@ -63,10 +63,8 @@ pub(super) fn parse(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Mod
         read_payload(engine, &mut info, payload)?;
     }
     read_hints(&mut info);
-    let vectors = |types: &[ValueType]| types.contains(&ValueType::V128);
-    let signatures = info.types.iter().filter_map(|ty| ty.func());
     info.has_v128 = info.globals.iter().any(|global| global.content == ValueType::V128)
-        || signatures.into_iter().any(|ty| vectors(ty.params()) || vectors(ty.results()));
+        || info.types.iter().any(|ty| ty.composite.has_v128());
     Ok(info)
 }
 

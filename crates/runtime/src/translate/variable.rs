@@ -36,17 +36,24 @@ impl FunctionTranslator<'_> {
             Operator::F32Const { value } => self.constant(ValueType::F32, u64::from(value.bits())),
             Operator::F64Const { value } => self.constant(ValueType::F64, value.bits()),
             Operator::Drop => self.state.drop_top(),
-            Operator::Select | Operator::TypedSelect { .. } => {
-                let condition = self.pop();
-                let ty = self.state.top_type();
-                let otherwise = self.pop();
-                let then = self.pop();
-                let value = self.builder.ins().select(condition, then, otherwise);
-                self.push(ty, value);
-            }
+            Operator::Select => self.select(None),
+            Operator::TypedSelect { ty } => match self.info.value_type(*ty) {
+                Ok(ty) => self.select(Some(ty)),
+                Err(_) => return false,
+            },
             _ => return false,
         }
         true
+    }
+
+    /// One of two operands, which are of one type, or of types that match `ty`.
+    fn select(&mut self, ty: Option<ValueType>) {
+        let condition = self.pop();
+        let ty = ty.unwrap_or(self.state.top_type());
+        let otherwise = self.pop();
+        let then = self.pop();
+        let value = self.builder.ins().select(condition, then, otherwise);
+        self.push(ty, value);
     }
 
     fn constant(&mut self, ty: ValueType, bits: u64) {

@@ -1,6 +1,6 @@
 //! What the program notices: bounded memory, the collector's barrier, limits, traps, casts.
 
-use crate::{MODES, Mode, Program, engine, i32s, with_prelude};
+use crate::{MODES, Mode, Program, engine, i32s, run, with_prelude};
 use runtime::{Failure, Instance, Linker, Module, Reference, Store, TrapCode, Value};
 
 #[test]
@@ -210,4 +210,41 @@ fn casts_see_an_objects_own_type() {
     for outcome in outcomes {
         assert_eq!(outcome, i32s(&[0b100_1001, 0b100_1011, 0b100_1100, 0b101_0000, 0b110_0000, 4, 0]));
     }
+}
+
+/// What a function without any vector operator does with vectors: they take two places on the operand stack.
+#[test]
+fn vectors_of_objects_are_operands_of_code_that_has_no_vector_operators() {
+    let wat = r#"(module (type $box (struct (field $value (mut v128)))) (type $row (array (mut v128)))
+        (func $seven (result i64) (i64.const 7))
+        (func $move (param $from (ref $box)) (param $to (ref $box))
+          local.get $to (struct.get $box $value (local.get $from)) (drop (call $seven)) struct.set $box $value)
+        (func $shift (param $row (ref $row))
+          local.get $row i32.const 1 (array.get $row (local.get $row) (i32.const 0)) (drop (call $seven))
+          array.set $row)
+        (func (export "run") (result i64 i64 i64) (local $box (ref null $box)) (local $row (ref null $row))
+          (local.set $box (struct.new_default $box))
+          (local.set $row (array.new $row (v128.const i64x2 5 6) (i32.const 2)))
+          (call $move (struct.new $box (v128.const i64x2 1 2)) (ref.as_non_null (local.get $box)))
+          (call $shift (ref.as_non_null (local.get $row)))
+          (i64x2.extract_lane 0 (struct.get $box $value (local.get $box)))
+          (i64x2.extract_lane 1 (struct.get $box $value (local.get $box)))
+          (i64x2.extract_lane 1 (array.get $row (local.get $row) (i32.const 1)))))"#;
+    assert_eq!(run(wat), Ok([1, 2, 6].map(Value::I64).to_vec()));
+}
+
+/// The operands may be of other types that match it: what is not an object is not to be read as one.
+#[test]
+fn what_a_select_gives_is_of_the_type_that_it_names() {
+    let wat = r#"(module (type $box (struct (field i32)))
+        (func $number (param i32) (result i32)
+          (ref.test (ref $box) (select (result (ref any))
+            (ref.i31 (i32.const 0x3fff_ffff)) (struct.new $box (i32.const 5)) (local.get 0))))
+        (func $null (param i32) (result i32)
+          (ref.test (ref $box) (select (result anyref)
+            (ref.null any) (struct.new $box (i32.const 5)) (local.get 0))))
+        (func (export "run") (result i32 i32 i32 i32)
+          (call $number (i32.const 0)) (call $number (i32.const 1))
+          (call $null (i32.const 0)) (call $null (i32.const 1))))"#;
+    assert_eq!(run(wat), i32s(&[1, 0, 1, 0]));
 }
