@@ -1,9 +1,10 @@
 //! What a guest may not exceed: limits of the engine, and of the machine. Each is a trap or an error.
 
 use runtime::{
-    Engine, EngineConfig, Error, Failure, Instance, Linker, MemoryType, Module, SharedMemory, Store, Tier,
-    TrapCode, Value,
+    DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, Frame, Instance, Linker, MemoryType, Module,
+    Resumption, SharedMemory, Store, Tier, TrapCode, Value,
 };
+use std::sync::{Arc, Mutex};
 
 fn configs() -> [EngineConfig; 2] {
     [Tier::Debug, Tier::Run].map(|tier| EngineConfig { tier, ..EngineConfig::default() })
@@ -132,5 +133,115 @@ fn the_stack_has_a_limit() {
     let (small, large) = (depth(64 << 10), depth(512 << 10));
     for (small, large) in small.into_iter().zip(large) {
         assert!(small > 100 && large > 6 * small, "{small} {large}");
+    }
+}
+
+/// Notes the functions of all frames when the guest traps.
+#[derive(Default)]
+struct FramesAtTrap(Mutex<Vec<u32>>);
+
+impl DebugHook for FramesAtTrap {
+    fn event(&self, store: &mut Store, event: DebugEvent) -> Resumption {
+        if let DebugEvent::Trap(_) = event {
+            store.collect_garbage();
+            let functions = store.frames().filter_map(|frame| match frame {
+                Frame::Wasm(frame) => Some(frame.function),
+                _ => None,
+            });
+            *self.0.lock().expect("nobody panics") = functions.collect();
+        }
+        Resumption::Continue
+    }
+}
+
+/// Runs a module whose function 0 calls function 1 on a thread with a stack of 1 MiB; returns the outcome, and the
+/// frames if it trapped.
+fn call_on_small_stack(config: EngineConfig, wat: &str) -> (Result<Vec<Value>, Failure>, Vec<u32>) {
+    let work = || {
+        let engine = engine(config);
+        let module = module(&engine, wat);
+        let mut store = Store::new(&engine).expect("memory for code");
+        let hook = Arc::new(FramesAtTrap::default());
+        store.set_debug_hook(Some(hook.clone()));
+        let instance = Instance::new(&mut store, &module, &Linker::new()).expect("instantiates");
+        let function = instance.get_func(&store, "run").expect("exported");
+        let outcome = function.call(&mut store, &[]);
+        let frames = hook.0.lock().expect("nobody panics").clone();
+        (outcome, frames)
+    };
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().stack_size(1 << 20);
+        builder.spawn_scoped(scope, work).expect("a thread").join().expect("it ends")
+    })
+}
+
+/// The stack limit is checked before a frame takes more than is kept free under the limit.
+#[test]
+fn a_frame_that_the_stack_has_no_room_for_is_a_trap() {
+    let overflow = || Err(Failure::Trap(TrapCode::StackOverflow));
+    // Instrumented code has all locals in its frame; plain code has what must be kept while others are called.
+    let locals = |body: &str| {
+        format!("(func $large (result i64) (local {}) {body} (local.get 0))", "i64 ".repeat(45_000))
+    };
+    let kept = |body: &str| {
+        let (calls, sums) = ("(call $zero) ".repeat(5_000), "i64x2.add ".repeat(4_999));
+        format!(
+            "(func $zero (result v128) (v128.const i64x2 0 0))
+            (func $large (result i64) {calls} {body} {sums} (i64x2.extract_lane 0))"
+        )
+    };
+    let again = "(drop (call $large))";
+    let [debug, run] = configs();
+    let cases = [
+        (debug.clone(), locals(""), Ok(vec![Value::I64(0)])),
+        (debug, locals(again), overflow()),
+        (run.clone(), kept(""), Ok(vec![Value::I64(0)])),
+        (run, kept(again), overflow()),
+    ];
+    for (config, large, expected) in cases {
+        let wat = format!("(module (func (export \"run\") (result i64) (call $large)) {large})");
+        let (outcome, frames) = call_on_small_stack(config, &wat);
+        assert_eq!(outcome, expected);
+        if outcome.is_err() {
+            // The frame that there was no room for is not shown.
+            assert!(frames.last() == Some(&0) && frames.len() < 14, "{frames:?}");
+        }
+    }
+}
+
+#[test]
+fn exception_handlers_that_a_function_may_have_are_limited() {
+    let count = 1 << 11;
+    let tags: String = (0..count).map(|tag| format!("(tag $t{tag}) ")).collect();
+    let tries: String = (0..count).map(|tag| format!("try_table (catch $t{tag} 0) ")).collect();
+    let wat = |calls: usize| {
+        let (calls, ends) = ("call $f ".repeat(calls), "end ".repeat(count));
+        format!("(module (func $f) {tags} (func (export \"run\") {tries} {calls} {ends}))")
+    };
+    assert_eq!(run(configs(), &wat(2)), Ok(vec![]));
+    assert_eq!(run(configs(), &wat(count)), Err("wasm trap: function cannot be compiled".into()));
+}
+
+/// Proposals that are not implemented are refused when a module is parsed, not when code that uses them is compiled.
+#[test]
+fn proposals_that_this_runtime_does_not_have_are_refused_when_a_module_is_parsed() {
+    let modules = [
+        "(type $f (func)) (type $c (cont $f))",
+        "(memory 1 (pagesize 1))",
+        "(func (param i64 i64) (result i64 i64) (i64.mul_wide_u (local.get 0) (local.get 1)))",
+        "(table shared 1 (ref null (shared func)))",
+        "(type $s (shared (struct)))",
+        "(global (shared mut i32) (i32.const 0))",
+        "(memory 1) (func (memory.discard (i32.const 0) (i32.const 0)))",
+    ];
+    let [config, _] = configs();
+    let engine = engine(config);
+    let texts = modules.iter().map(|fields| format!("(module {fields})"));
+    for text in texts.chain(["(component)".to_owned()]) {
+        let refused = Module::new(&engine, text.as_bytes(), "test").err();
+        assert!(
+            matches!(refused, Some(Error::Invalid { .. } | Error::Unsupported { .. })),
+            "{text}: {refused:?}"
+        );
     }
 }

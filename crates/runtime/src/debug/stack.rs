@@ -69,7 +69,7 @@ impl Store {
         let table = &code.frame;
         let (pc, call, shape) = match raw.position {
             Position::Point => table.by_site(code.offset(raw.pc)).map(|point| (point.pc, None, point.shape)),
-            Position::Trap => table.by_trap(code.offset(raw.pc)).map(|point| (point.pc, None, point.shape)),
+            Position::Trap => code.trapped_point(raw.pc).map(|point| (point.pc, None, point.shape)),
             Position::Builtin => {
                 table.by_trap(code.offset(raw.pc - 1)).map(|point| (point.pc, None, point.shape))
             }

@@ -18,7 +18,7 @@ use cranelift_codegen::ir::Signature;
 use cranelift_codegen::isa::CallConv;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module as _, ModuleReloc, ModuleRelocTarget, default_libcall_names};
-use frame_table::{FrameTable, ModulePc, TextOffset};
+use frame_table::{FrameTable, ModulePc, ProgramPoint, TextOffset};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
@@ -73,6 +73,12 @@ impl FunctionCode {
         let offset = self.offset(pc).0;
         let found = self.traps.binary_search_by_key(&offset, |trap| trap.0).ok()?;
         Some(self.traps[found].1)
+    }
+
+    /// The operator that trapped at `pc`. None where a large frame found no room: it has no state yet.
+    pub(crate) fn trapped_point(&self, pc: usize) -> Option<&ProgramPoint> {
+        let no_room = self.trap_at(pc) == Some(TrapCode::StackOverflow);
+        self.frame.by_trap(self.offset(pc)).filter(|_| !no_room)
     }
 
     /// Where the frame of a call that returns to `pc` holds references to objects, in bytes below its frame pointer.

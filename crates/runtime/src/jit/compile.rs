@@ -31,6 +31,8 @@ pub(crate) struct Compiled {
     pub(crate) frame: FrameTableParts,
     /// The calls with handlers, by ascending offset.
     pub(crate) tries: Vec<TrySite>,
+    /// Bytes of its frames.
+    frame_size: u32,
 }
 
 /// Where a frame holds references to objects while it waits for a call.
@@ -57,12 +59,20 @@ pub(crate) enum Target {
     LibCall(ir::LibCall),
 }
 
+/// A larger frame is checked before it takes any stack. Well below what is kept free under the stack limit.
+const LARGE_FRAME: u32 = 64 << 10;
+
 /// The names that a function's CLIF gives to what it calls.
 type Names = PrimaryMap<ir::UserExternalNameRef, ir::UserExternalName>;
 
 /// Translates and compiles a defined function; `index` counts imports.
 pub(crate) fn compile_function(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<Compiled, Error> {
-    let translated = translate::translate(engine, info, index)?;
+    let compiled = compile(engine, info, index, false)?;
+    if compiled.frame_size <= LARGE_FRAME { Ok(compiled) } else { compile(engine, info, index, true) }
+}
+
+fn compile(engine: &Engine, info: &ModuleInfo, index: u32, large: bool) -> Result<Compiled, Error> {
+    let translated = translate::translate(engine, info, index, large)?;
     let failed = |reason: String| Error::Compile { function: index, reason };
     let names = translated.clif.params.user_named_funcs().clone();
     let mut context = Context::for_function(translated.clif);
@@ -78,7 +88,7 @@ pub(crate) fn compile_function(engine: &Engine, info: &ModuleInfo, index: u32) -
 /// When the function cannot be compiled.
 pub(crate) fn explain(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<String, Error> {
     use std::fmt::Write as _;
-    let translated = translate::translate(engine, info, index)?;
+    let translated = translate::translate(engine, info, index, false)?;
     let failed = |reason: String| Error::Compile { function: index, reason };
     let mut text = format!("{}", translated.clif);
     let names = translated.clif.params.user_named_funcs().clone();
@@ -139,7 +149,8 @@ fn finish(code: &CompiledCode, names: &Names, points: Points) -> Result<Compiled
     let mut loops: Vec<u32> = headers.iter().filter_map(|point| Some(site(point)?.0)).collect();
     loops.sort_unstable();
     let alignment = code.buffer.alignment;
-    Ok(Compiled { bytes, relocs, alignment, traps, sites, loops, stack_maps, frame, tries })
+    let frame_size = code.buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
+    Ok(Compiled { bytes, relocs, alignment, traps, sites, loops, stack_maps, frame, tries, frame_size })
 }
 
 fn stack_maps(code: &CompiledCode) -> Result<Vec<StackMap>, String> {
@@ -210,8 +221,9 @@ fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, S
     for site in code.buffer.call_sites().filter(|site| !site.exception_handlers.is_empty()) {
         let after = spans.partition_point(|span| span.0.0 < site.ret_addr);
         let pc = spans[..after].last().map(|span| span.1);
-        let found = points.calls.iter().find(|call| Some(call.pc) == pc);
-        calls.extend(found.map(|call| CallSite {
+        // Calls were recorded in the order of their operators.
+        let found = pc.and_then(|pc| points.calls.binary_search_by_key(&pc, |call| call.pc).ok());
+        calls.extend(found.map(|found| points.calls[found]).map(|call| CallSite {
             returns_to: TextOffset(site.ret_addr),
             pc: call.pc,
             next_pc: call.next_pc,

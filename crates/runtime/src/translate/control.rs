@@ -12,6 +12,7 @@ use crate::trap::TrapCode;
 use crate::value::ValueType;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};
+use std::collections::BTreeMap;
 use wasmparser::{BlockType, BrTable, Catch, Operator, OperatorsReader};
 
 /// An open block, loop, if, or the function itself.
@@ -131,7 +132,7 @@ impl FunctionTranslator<'_> {
         Ok(())
     }
 
-    fn internal(&self, reason: &str) -> Error {
+    pub(super) fn internal(&self, reason: &str) -> Error {
         Error::Compile {
             function: self.builder.func.name.get_user().map_or(0, |name| name.index),
             reason: reason.into(),
@@ -368,7 +369,7 @@ impl FunctionTranslator<'_> {
 
     fn branch_table(&mut self, targets: &BrTable<'_>) {
         let index = self.pop();
-        let mut edges: Vec<(u32, Block)> = Vec::new();
+        let mut edges = BTreeMap::new();
         let default = self.edge(&mut edges, targets.default());
         let default = self.builder.func.dfg.block_call(default, &[]);
         let mut table = Vec::new();
@@ -386,13 +387,8 @@ impl FunctionTranslator<'_> {
     }
 
     /// The block from which a table's branch goes on to `depth`; one, however often the table names it.
-    fn edge(&mut self, edges: &mut Vec<(u32, Block)>, depth: u32) -> Block {
-        if let Some((_, block)) = edges.iter().find(|(known, _)| *known == depth) {
-            return *block;
-        }
-        let block = self.builder.create_block();
-        edges.push((depth, block));
-        block
+    fn edge(&mut self, edges: &mut BTreeMap<u32, Block>, depth: u32) -> Block {
+        *edges.entry(depth).or_insert_with(|| self.builder.create_block())
     }
 }
 

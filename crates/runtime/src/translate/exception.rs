@@ -12,6 +12,7 @@ use super::call::Code;
 use super::control::Kind;
 use super::function::{FunctionTranslator, user_trap};
 use super::gc::Extension;
+use crate::error::Error;
 use crate::module::narrow_offset;
 use crate::trap::TrapCode;
 use crate::value::{HeapType, RefType, ValueType};
@@ -47,10 +48,16 @@ struct Following {
     delegate: Option<u32>,
 }
 
-/// What follows each `try` of a function, by the operator's offset. Filled at the first one.
+/// The most entries that the exception tables of a function may have in all. Each call has one for each handler around it,
+/// so that a small function could have any number.
+const MOST_HANDLERS: usize = 1 << 20;
+
+/// What follows each `try` of a function, by the operator's offset, filled at the first one; and a count of handlers.
 #[derive(Default)]
 pub(super) struct Tries {
     known: Option<HashMap<u64, Following>>,
+    /// Handlers of all calls so far.
+    handlers: usize,
 }
 
 impl Tries {
@@ -257,10 +264,20 @@ impl FunctionTranslator<'_> {
         found
     }
 
+    /// # Errors
+    /// When the function has more handlers than it may.
+    pub(super) fn check_handlers(&self) -> Result<(), Error> {
+        if self.tries.handlers <= MOST_HANDLERS {
+            return Ok(());
+        }
+        Err(self.internal("its calls have too many exception handlers around them"))
+    }
+
     /// Calls, so that handlers around the operator at hand are found. Returns the call and its results, in a new block
     /// if there are handlers.
     pub(super) fn call_or_try(&mut self, code: Code, args: &[Value]) -> (Inst, Vec<Value>) {
         let handlers = self.handlers();
+        self.tries.handlers += handlers.len();
         if handlers.is_empty() {
             let call = match code {
                 Code::Known(function) => self.builder.ins().call(function, args),

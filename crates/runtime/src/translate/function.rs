@@ -13,8 +13,9 @@ use crate::trap::TrapCode;
 use crate::value::ValueType;
 use crate::vm::{Builtin, VmOffsets, offsets};
 use cranelift_codegen::ir::{
-    self, AbiParam, DebugTag, ExtFuncData, ExternalName, FuncRef, InstBuilder, SigRef, Signature, SourceLoc,
-    StackSlotData, StackSlotKind, UserExternalName, UserFuncName, Value, types,
+    self, AbiParam, ArgumentPurpose, DebugTag, ExtFuncData, ExternalName, FuncRef, GlobalValueData,
+    InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, StackSlotData, StackSlotKind, UserExternalName,
+    UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -142,6 +143,28 @@ pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Resul
     Ok(Translated { clif, points })
 }
 
+/// Has a function trap before its frame takes any stack, if that would pass the limit.
+///
+/// Why not every function? Small frames cannot go further than what is kept free below the limit; the check in the
+/// prologue of [`FunctionTranslator`] comes in time for them.
+pub(super) fn check_stack_first(clif: &mut ir::Function) {
+    if let Some(vmctx) = clif.signature.params.first_mut() {
+        vmctx.purpose = ArgumentPurpose::VMContext;
+    }
+    let load = |clif: &mut ir::Function, base, offset: i32| {
+        let flags = clif.dfg.mem_flags.insert_unchecked(MemFlagsData::trusted());
+        clif.create_global_value(GlobalValueData::Load {
+            base,
+            offset: offset.into(),
+            global_type: types::I64,
+            flags,
+        })
+    };
+    let vmctx = clif.create_global_value(GlobalValueData::VMContext);
+    let limits = load(clif, vmctx, offsets::LIMITS.cast_signed());
+    clif.stack_limit = Some(load(clif, limits, offsets::limits::REAL_STACK));
+}
+
 impl FunctionTranslator<'_> {
     fn body(&mut self, body: &FunctionBody<'_>, results: Vec<ValueType>) -> Result<(), Error> {
         let mut reader = body.get_operators_reader()?;
@@ -157,6 +180,7 @@ impl FunctionTranslator<'_> {
                 self.builder.set_srcloc(SourceLoc::new(self.pc.0));
                 self.point();
                 self.operator(&operator, &reader)?;
+                self.check_handlers()?;
             } else {
                 self.unreachable_operator(&operator, &reader)?;
             }

@@ -37,9 +37,18 @@ pub(crate) struct Translated {
     pub(crate) points: Points,
 }
 
-/// Translates a defined function; `index` counts imports.
-pub(crate) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<Translated, Error> {
-    function::translate(engine, info, index)
+/// Translates a defined function; `index` counts imports. A `large` one checks the stack limit before it has a frame.
+pub(crate) fn translate(
+    engine: &Engine,
+    info: &ModuleInfo,
+    index: u32,
+    large: bool,
+) -> Result<Translated, Error> {
+    let mut translated = function::translate(engine, info, index)?;
+    if large {
+        function::check_stack_first(&mut translated.clif);
+    }
+    Ok(translated)
 }
 
 /// How a Wasm type is kept in registers.
@@ -55,8 +64,9 @@ pub(crate) fn clif_type(ty: ValueType) -> ir::Type {
 
 /// The native signature of a Wasm function: the callee's vmctx, the caller's vmctx, then the Wasm parameters.
 ///
-/// Why the `tail` convention? It has no callee-saved registers, so a frame can be replaced on the stack, and Wasm
-/// tail calls need it.
+/// Why the `tail` convention? Wasm tail calls need it: the callee takes its stack arguments away, so a frame can be
+/// replaced by one with more of them. And a call that ends by an exception restores no register, so whoever throws
+/// need not look for any.
 pub(crate) fn native_signature(ty: &FuncType) -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
     signature.params.extend([AbiParam::new(types::I64); 2]);

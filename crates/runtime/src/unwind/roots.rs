@@ -26,6 +26,10 @@ pub(crate) fn frame_references(store: &Store) -> Option<Vec<u64>> {
 }
 
 fn in_state_slot(frame: &RawFrame, found: &mut Vec<u64>) -> Option<()> {
+    let Some(shape) = shape(frame) else {
+        // Such a frame has no state, and will have none.
+        return (frame.position == Position::Trap).then_some(());
+    };
     let table = &frame.code.frame;
     let mut add = |bits: Option<u128>| -> Option<()> {
         found.push(u64::try_from(bits?).ok()?);
@@ -36,7 +40,7 @@ fn in_state_slot(frame: &RawFrame, found: &mut Vec<u64>) -> Option<()> {
             add(read_place(frame, table.layout().local(index), *ty))?;
         }
     }
-    for (height, operand) in table.operands(shape(frame)?).into_iter().enumerate() {
+    for (height, operand) in table.operands(shape).into_iter().enumerate() {
         if operand.ty.holds_objects() {
             add(read_operand(frame, narrow(height), operand))?;
         }
@@ -49,7 +53,7 @@ fn shape(frame: &RawFrame) -> Option<ShapeId> {
     let (code, table) = (&frame.code, &frame.code.frame);
     Some(match frame.position {
         Position::Point => table.by_site(code.offset(frame.pc))?.shape,
-        Position::Trap => table.by_trap(code.offset(frame.pc))?.shape,
+        Position::Trap => code.trapped_point(frame.pc)?.shape,
         Position::Builtin => table.by_trap(code.offset(frame.pc - 1))?.shape,
         Position::Call => table.by_call(code.offset(frame.pc))?.shape,
     })

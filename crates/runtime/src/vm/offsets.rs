@@ -21,6 +21,8 @@ pub(crate) const POINTER: u32 = 8;
 pub(crate) mod limits {
     /// The address that the stack pointer may not go below; `usize::MAX` asks for a stop at the next entry.
     pub(crate) const STACK: i32 = 0;
+    /// The same, whatever is asked for.
+    pub(crate) const REAL_STACK: i32 = 16;
 }
 
 /// Offsets within a `HeapView`.

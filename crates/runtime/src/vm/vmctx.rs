@@ -55,6 +55,8 @@ pub(crate) struct Limits {
     sleeper: Mutex<Option<Thread>>,
 }
 
+const _: () = assert!(std::mem::offset_of!(Limits, real_stack) == offsets::limits::REAL_STACK as usize);
+
 impl Limits {
     /// Somebody wants the guest to stop.
     pub(crate) const INTERRUPT: u32 = 1;
