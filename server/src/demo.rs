@@ -92,8 +92,10 @@ async fn serve_gdb(program: Program, folder: &Path) -> Result<u8> {
     };
     let listener = serve::bind(&ListenAddress { host: String::new(), port: 0 }).await?;
     let port = listener.local_addr()?.port();
-    let events = relay.pass(&session, Some(first), events);
-    let debuggee = gdb::Debuggee::new(session, events, program.file().for_symbols()?, None);
+    relay.launched(&session);
+    let mut debuggee = gdb::Debuggee::new(session, events, program.file().for_symbols()?, None);
+    debuggee.observe(move |session, event| relay.note(session, event));
+    debuggee.note(first);
     let options = ServeOptions { once: true, ..ServeOptions::default() };
     let host = Host::new(listener, options, Interrupts::AreForTheDebugger, watcher, program.file().clone())?;
     let server = tokio::spawn(host.run(debuggee));

@@ -1,12 +1,11 @@
-//! Sees every event of a guest on its way to whoever debugs it, and says what a user should know of its end.
+//! Sees every event of a guest, and says what a user should know of its end.
 //!
 //! ```text
-//!   guest ── events ──> relay ── events ──> gdb::Debuggee
-//!                         └── latest ──> serve (a trap that nobody handles, Ctrl-C)
+//!   guest ── events ──> gdb::Debuggee ──> relay ── latest ──> serve (a trap that nobody handles, Ctrl-C)
 //! ```
 
 use debugger::{Event, Exit, Session};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::invoke;
 use crate::log::{print, say};
@@ -22,7 +21,7 @@ pub(crate) struct Latest {
 /// Where the latest event is told.
 pub(crate) type Watcher = watch::Receiver<Option<Latest>>;
 
-/// Passes events on.
+/// Tells the latest event.
 #[derive(Clone)]
 pub(crate) struct Relay {
     latest: watch::Sender<Option<Latest>>,
@@ -36,40 +35,20 @@ impl Relay {
         (Self { latest }, watcher)
     }
 
-    /// Passes on the events of a guest that was just launched. `first` were received already and go first.
-    ///
-    /// Must be called on a tokio runtime.
-    #[must_use]
-    pub(crate) fn pass(
-        &self,
-        session: &Session,
-        first: Option<Event>,
-        mut events: debugger::Events,
-    ) -> debugger::Events {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        self.latest.send_replace(Some(Latest { session: session.clone(), event: first.clone() }));
-        if let Some(first) = first {
-            // The receiver is here.
-            let _received = sender.send(first);
+    /// A guest was launched. It takes the place of the one before.
+    pub(crate) fn launched(&self, session: &Session) {
+        self.latest.send_replace(Some(Latest { session: session.clone(), event: None }));
+    }
+
+    /// Something happened to the guest.
+    pub(crate) fn note(&self, session: &Session, event: &Event) {
+        if let Event::Exited(exit) = event {
+            announce(exit);
         }
-        let (relay, session) = (self.clone(), session.clone());
-        tokio::spawn(async move {
-            while let Some(event) = events.recv().await {
-                if let Event::Exited(exit) = &event {
-                    announce(exit);
-                }
-                // Threads come and go while the guest runs, which is the latest of the whole guest.
-                if !matches!(event, Event::ThreadStarted(_) | Event::ThreadEnded(_)) {
-                    relay
-                        .latest
-                        .send_replace(Some(Latest { session: session.clone(), event: Some(event.clone()) }));
-                }
-                if sender.send(event).is_err() {
-                    return;
-                }
-            }
-        });
-        receiver
+        // Threads come and go while the guest runs, which is the latest of the whole guest.
+        if !matches!(event, Event::ThreadStarted(_) | Event::ThreadEnded(_)) {
+            self.latest.send_replace(Some(Latest { session: session.clone(), event: Some(event.clone()) }));
+        }
     }
 }
 

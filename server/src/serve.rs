@@ -68,16 +68,18 @@ pub(crate) fn serve(
         // Not before: the line above is promised to be the first.
         log::start(logs)?;
         warn_if_reachable(local);
-        // A guest that runs is not told to have stopped.
-        let first = (!options.no_wait).then_some(first);
-        let events = relay.pass(&session, first, events);
+        relay.launched(&session);
         let file = program.file().clone();
         let symbols = file.for_symbols()?;
-        let launcher = options.multi.then(|| Box::new(Again { program, relay }) as Box<dyn Launcher>);
+        let again = Again { program, relay: relay.clone() };
+        let launcher = options.multi.then(|| Box::new(again) as Box<dyn Launcher>);
         let mut debuggee = Debuggee::new(session.clone(), events, symbols, launcher);
         debuggee.show(options.persona);
+        debuggee.observe(move |session, event| relay.note(session, event));
         if options.no_wait {
             session.resume(Resume::Continue)?;
+        } else {
+            debuggee.note(first);
         }
         let host = Host::new(listener, options, Interrupts::AreForUs, watcher, file)?;
         host.run(debuggee).await
@@ -155,7 +157,7 @@ impl Launcher for Again {
     fn launch(&mut self, arguments: Vec<String>) -> Result<(Session, debugger::Events), String> {
         let (session, events) =
             self.program.launch_with(&arguments, false).map_err(|error| format!("{error:#}"))?;
-        let events = self.relay.pass(&session, None, events);
+        self.relay.launched(&session);
         Ok((session, events))
     }
 }
@@ -263,7 +265,8 @@ impl Host {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "packets may be delayed");
         }
-        let session = gdb::serve(stream, debuggee);
+        let stream = stream.into_std()?;
+        let session = gdb::serve(move || TcpStream::from_std(stream), debuggee);
         tokio::pin!(session);
         let refusal = tokio::time::sleep(SUCCESSION);
         tokio::pin!(refusal);
@@ -279,19 +282,14 @@ impl Host {
                     self.successor.take().map(|other| tokio::spawn(refuse(other)));
                 }
                 () = interrupt(&mut self.interrupted, self.interrupts) => {
-                    let guest = self.watcher.borrow().as_ref().map(|latest| latest.session.clone());
+                    // The guest has heeded the last interrupt if anything has happened since.
+                    was_interrupted &= !self.watcher.has_changed().unwrap_or(false);
+                    let guest = self.watcher.borrow_and_update().as_ref().map(|latest| latest.session.clone());
                     match guest.filter(|guest| !guest.is_stopped() && !was_interrupted) {
                         Some(guest) => guest.interrupt(),
                         None => return Ok(None),
                     }
                     was_interrupted = true;
-                }
-                changed = self.watcher.changed() => {
-                    // The guest has heeded the interrupt, if there was one. The sender lives in the relay's tasks.
-                    was_interrupted = false;
-                    if changed.is_err() {
-                        return Ok(Some(session.await?));
-                    }
                 }
             }
         }

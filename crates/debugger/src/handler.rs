@@ -10,9 +10,11 @@ use crate::watch::Watchpoints;
 use runtime::{DebugEvent, DebugHook, Resumption, Store};
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 /// What a handler wants done with the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,11 +224,34 @@ impl<H> Hook<H> {
     }
 }
 
-struct Unpark(Thread);
+/// How long a stopped guest's thread looks for the next request before it sleeps. A debugger's requests come in bursts,
+/// and to wake a thread takes longer than to answer most of them.
+const ALERT: Duration = Duration::from_micros(30);
 
-impl Wake for Unpark {
+/// Wakes a thread that looks, or sleeps.
+struct Alarm {
+    thread: Thread,
+    has_rung: AtomicBool,
+}
+
+impl Alarm {
+    /// Returns when it has rung, or now and then without.
+    fn wait(&self) {
+        let began = Instant::now();
+        while began.elapsed() < ALERT {
+            if self.has_rung.swap(false, Ordering::Acquire) {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        std::thread::park();
+    }
+}
+
+impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.has_rung.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 
@@ -234,12 +259,13 @@ impl Wake for Unpark {
 /// same thread, which runtimes forbid.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let alarm = Arc::new(Alarm { thread: std::thread::current(), has_rung: AtomicBool::new(false) });
+    let waker = Waker::from(Arc::clone(&alarm));
     let mut context = Context::from_waker(&waker);
     loop {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park(),
+            Poll::Pending => alarm.wait(),
         }
     }
 }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Why a thread? Every question to the guest blocks for as long as the guest's thread needs to answer. That is short,
-//! but it has no place on an async worker. `serve` moves bytes between this thread and the socket.
+//! but it has no place on an async worker. `link` waits for the socket on this thread.
 
 use debugger::{Exit, Others, ThreadId};
 
@@ -41,8 +41,7 @@ pub enum Outcome {
 }
 
 /// Serves one client until the session ends.
-pub(crate) fn converse(debuggee: &mut Debuggee, link: Link) -> Outcome {
-    let runtime = link.runtime.clone();
+pub(crate) fn converse(debuggee: &mut Debuggee, link: &mut Link) -> Outcome {
     debuggee.catch_up();
     let mut conversation = Conversation::new(link);
     let client = match conversation.meet(debuggee) {
@@ -55,7 +54,7 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: Link) -> Outcome {
     conversation.dialect.has_wasm_frames = persona.has_wasm_frames();
     conversation.dialect.register_bytes =
         persona.register_sizes().iter().map(|&size| usize::from(size)).sum();
-    let mut target = Target::new(debuggee, persona, runtime);
+    let mut target = Target::new(debuggee, persona);
     let outcome = conversation.run(&mut target).unwrap_or_else(|error| Outcome::Lost(Some(error)));
     if target.debuggee.session.is_stopped() {
         target.debuggee.clear_breakpoints();
@@ -69,8 +68,8 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: Link) -> Outcome {
     outcome
 }
 
-struct Conversation {
-    link: Link,
+struct Conversation<'l> {
+    link: &'l mut Link,
     framer: Framer,
     dialect: Dialect,
     /// Bytes that were received and not looked at yet.
@@ -98,8 +97,8 @@ struct Conversation {
     has_interrupt: bool,
 }
 
-impl Conversation {
-    fn new(link: Link) -> Self {
+impl<'l> Conversation<'l> {
+    fn new(link: &'l mut Link) -> Self {
         Self {
             link,
             framer: Framer::new(),
@@ -137,7 +136,7 @@ impl Conversation {
                     None => {}
                 }
             }
-            match self.link.next(debuggee) {
+            match self.link.next(debuggee)? {
                 Incoming::Bytes(bytes) => self.pending = bytes.into_iter(),
                 Incoming::Closed => return Ok(None),
                 Incoming::Event(event) => debuggee.note(event),
@@ -148,7 +147,8 @@ impl Conversation {
     /// Talks until the session ends, with as many gdbstubs as it takes. One that gave up, although every packet was
     /// checked, costs the client an error reply and no more.
     fn run(&mut self, target: &mut Target<'_>) -> Result<Outcome, Error> {
-        let mut buffer = vec![0; PACKET_SIZE + 2 * PACKET_SLACK];
+        // gdbstub looks for another `#` behind each packet, so there is one.
+        let mut buffer = vec![b'#'; PACKET_SIZE + 2 * PACKET_SLACK];
         loop {
             let mut stub = Stub::start(&mut buffer, target)?;
             if self.is_multiprocess {
@@ -179,7 +179,7 @@ impl Conversation {
                     return Ok(outcome);
                 }
             }
-            let flow = match self.link.next(target.debuggee) {
+            let flow = match self.link.next(target.debuggee)? {
                 Incoming::Bytes(bytes) => {
                     self.pending = bytes.into_iter();
                     None
@@ -198,15 +198,15 @@ impl Conversation {
 
     fn send(&mut self, framed: Vec<u8>) -> Result<(), Error> {
         tracing::trace!(reply = %framed.escape_ascii(), "-->");
-        self.last_reply.clone_from(&framed);
-        self.link.send(framed)
+        self.last_reply = framed;
+        self.link.send(&self.last_reply)
     }
 
     fn acknowledge(&mut self, sign: &[u8]) -> Result<(), Error> {
         if !self.has_acks {
             return Ok(());
         }
-        self.link.send(sign.to_vec())
+        self.link.send(sign)
     }
 
     /// The guest stopped or ended. Tells the client, if it waits for that.
@@ -282,7 +282,7 @@ impl Conversation {
             // Without acknowledgements nobody would send the packet again, but somebody waits for its reply.
             Input::Damaged if self.has_acks => self.acknowledge(b"-"),
             Input::Damaged => self.send(frame(MALFORMED)),
-            Input::Nack if self.has_acks && !self.last_reply.is_empty() => self.send(self.last_reply.clone()),
+            Input::Nack if self.has_acks && !self.last_reply.is_empty() => self.link.send(&self.last_reply),
             Input::Interrupt => {
                 self.has_interrupt = true;
                 Ok(())
@@ -365,7 +365,8 @@ impl Conversation {
             }
             Own::Lldb(request) => self.answer_lldb(target, request),
             Own::ReadRegister(number) => reply::register(target, number),
-            Own::ReadBinary { address, length } => reply::memory(target, address, length),
+            Own::ReadHex { address, length } => reply::memory(target, address, length),
+            Own::ReadBinary { address, length } => reply::binary_memory(target, address, length),
             Own::Search { address, length, pattern } => reply::search(target, address, length, pattern),
             Own::Read { document, offset, length } => {
                 Ok(reply::read(target, document, offset, length, is_multiprocess))

@@ -36,7 +36,11 @@ pub struct Debuggee {
     pub(crate) signal_sent: Option<u8>,
     stop: Option<(ThreadId, Stop)>,
     exit: Option<Exit>,
+    observer: Option<Observer>,
 }
+
+/// Who else is told of what happens.
+type Observer = Box<dyn Fn(&Session, &Event) + Send>;
 
 impl fmt::Debug for Debuggee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,12 +68,20 @@ impl Debuggee {
             signal_sent: None,
             stop: None,
             exit: None,
+            observer: None,
         }
     }
 
     /// Shows all clients one machine, instead of the one that suits each.
     pub fn show(&mut self, choice: PersonaChoice) {
         self.choice = choice;
+    }
+
+    /// Has `observer` told of everything that happens to this guest, and to those that take its place.
+    ///
+    /// Events are taken in while a client is served, and by [`Debuggee::still`] and [`Debuggee::ended`].
+    pub fn observe(&mut self, observer: impl Fn(&Session, &Event) + Send + 'static) {
+        self.observer = Some(Box::new(observer));
     }
 
     /// The session with the debugger.
@@ -120,13 +132,37 @@ impl Debuggee {
     }
 
     async fn note_next(&mut self) {
-        // Without a sender nobody is left who could report anything: the guest is gone.
-        let event = self.events.recv().await.unwrap_or(Event::Exited(Exit::Killed));
-        self.note(event);
+        let event = self.events.recv().await;
+        self.note_or_gone(event);
     }
 
-    /// Remembers what happened.
-    pub(crate) fn note(&mut self, event: Event) {
+    /// As [`Debuggee::still`], for a thread that may block.
+    pub(crate) fn wait_until_still(&mut self) {
+        self.catch_up();
+        while !self.is_still() {
+            let event = self.events.blocking_recv();
+            self.note_or_gone(event);
+        }
+    }
+
+    /// As [`Debuggee::ended`], for a thread that may block.
+    pub(crate) fn wait_until_ended(&mut self) {
+        while self.exit.is_none() {
+            let event = self.events.blocking_recv();
+            self.note_or_gone(event);
+        }
+    }
+
+    /// Without a sender nobody is left who could report anything: the guest is gone.
+    fn note_or_gone(&mut self, event: Option<Event>) {
+        self.note(event.unwrap_or(Event::Exited(Exit::Killed)));
+    }
+
+    /// Remembers what happened. Public for the event that whoever launched the guest has waited for.
+    pub fn note(&mut self, event: Event) {
+        if let Some(observer) = &self.observer {
+            observer(&self.session, &event);
+        }
         match event {
             Event::Stopped { thread, stop } => self.stop = Some((thread, stop)),
             // The client asks for the list of threads when it wants one.

@@ -41,6 +41,8 @@ pub(crate) enum Own {
     StartNoAckMode,
     /// `p n`: gdbstub cannot say "unavailable" without knowing register sizes beforehand.
     ReadRegister(u64),
+    /// `m address,length`: memory in hexadecimal. gdbstub writes it byte by byte, with the packet buffer as scratch space.
+    ReadHex { address: u64, length: u64 },
     /// `x address,length`: memory in binary.
     ReadBinary { address: u64, length: u64 },
     /// `qSearch:memory`.
@@ -144,14 +146,13 @@ fn read_memory(kind: u8, rest: &[u8]) -> Verdict {
     let mut fields = Fields::new(rest);
     let range = fields.number(b',').zip(fields.last_number());
     parsed(range.map(|(address, length)| {
-        // gdbstub adds to the address without care; nothing lives at the end of the address space anyway, and the last
-        // byte is as good as the one before it.
+        // Nothing lives at the end of the address space, and the last byte is as good as the one before it.
         let address = address.min(u64::MAX - 1);
         let length = length.min(LONGEST).min(u64::MAX - address);
-        match kind {
-            b'x' => Verdict::Own(Own::ReadBinary { address, length }),
-            _ => Verdict::Forward(format!("m{address:x},{length:x}").into_bytes()),
-        }
+        Verdict::Own(match kind {
+            b'x' => Own::ReadBinary { address, length },
+            _ => Own::ReadHex { address, length },
+        })
     }))
 }
 

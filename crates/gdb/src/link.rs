@@ -1,20 +1,28 @@
-//! The channels between a conversation's thread and the async side that owns the stream.
+//! The connection to a client, driven by the conversation's own thread.
+//!
+//! Why a runtime of its own? Every hop from one thread to another costs more than a packet does. This one's events are
+//! waited for on the thread that handles them, so a packet wakes it and nobody else.
 
 use debugger::Event;
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::runtime::Runtime;
 
 use crate::Error;
 use crate::debuggee::Debuggee;
 
+/// Bytes read from the stream at once.
+const CHUNK: usize = 0x1_0000;
+
+/// Both directions of a connection.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
 /// The thread's end of the connection.
-#[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) runtime: Handle,
-    /// What the client sends, in pieces of any size. Closed when it hangs up.
-    pub(crate) input: mpsc::Receiver<Vec<u8>>,
-    /// What the client is sent.
-    pub(crate) output: mpsc::Sender<Vec<u8>>,
+    runtime: Runtime,
+    stream: Box<dyn Stream>,
+    chunk: Vec<u8>,
 }
 
 /// What a conversation waits for.
@@ -29,13 +37,34 @@ pub(crate) enum Incoming {
 }
 
 impl Link {
+    /// Opens the connection, on a runtime of this thread.
+    ///
+    /// # Errors
+    /// When the system gives no such runtime, or no connection.
+    pub(crate) fn open<S: Stream + 'static>(
+        open: impl FnOnce() -> std::io::Result<S>,
+    ) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let stream = {
+            let _entered = runtime.enter();
+            Box::new(open()?)
+        };
+        Ok(Self { runtime, stream, chunk: vec![0; CHUNK] })
+    }
+
     /// Waits for the client or the guest.
-    pub(crate) fn next(&mut self, debuggee: &mut Debuggee) -> Incoming {
-        let Self { runtime, input, .. } = self;
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub(crate) fn next(&mut self, debuggee: &mut Debuggee) -> Result<Incoming, Error> {
+        let Self { runtime, stream, chunk } = self;
         runtime.block_on(async {
             tokio::select! {
-                bytes = input.recv() => bytes.map_or(Incoming::Closed, Incoming::Bytes),
-                Some(event) = debuggee.events.recv() => Incoming::Event(event),
+                read = stream.read(chunk) => match read? {
+                    0 => Ok(Incoming::Closed),
+                    count => Ok(Incoming::Bytes(chunk.get(..count).unwrap_or_default().to_vec())),
+                },
+                Some(event) = debuggee.events.recv() => Ok(Incoming::Event(event)),
             }
         })
     }
@@ -44,8 +73,17 @@ impl Link {
     ///
     /// # Errors
     /// When the connection is gone.
-    pub(crate) fn send(&self, bytes: Vec<u8>) -> Result<(), Error> {
-        let gone = || Error::Io(std::io::ErrorKind::BrokenPipe.into());
-        self.output.blocking_send(bytes).map_err(|_| gone())
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let Self { runtime, stream, .. } = self;
+        runtime.block_on(async {
+            stream.write_all(bytes).await?;
+            Ok(stream.flush().await?)
+        })
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn shut_down(&mut self) {
+        // The client may be gone already; there is nothing left that it should have got.
+        let _gone = self.runtime.block_on(self.stream.shutdown());
     }
 }

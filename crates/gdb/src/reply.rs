@@ -64,8 +64,16 @@ pub(crate) fn register(target: &Target<'_>, number: u64) -> Result<Vec<u8>, Faul
     Ok(value.map_or_else(|| b"xx".repeat(usize::from(size)), |bytes| hex::text(&bytes)))
 }
 
-/// `x`: memory in binary, behind the `b` that newer gdbs want.
+/// `m`: memory in hexadecimal.
 pub(crate) fn memory(target: &Target<'_>, address: u64, length: u64) -> Result<Vec<u8>, Fault> {
+    if length == 0 {
+        return Ok(Vec::new());
+    }
+    Ok(hex::text(&target.read_memory(address, crate::int::index(length))?))
+}
+
+/// `x`: memory in binary, behind the `b` that newer gdbs want.
+pub(crate) fn binary_memory(target: &Target<'_>, address: u64, length: u64) -> Result<Vec<u8>, Fault> {
     let mut reply = b"b".to_vec();
     if length > 0 {
         escape(&mut reply, &target.read_memory(address, crate::int::index(length))?);

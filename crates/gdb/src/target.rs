@@ -25,7 +25,6 @@ use gdbstub::target::ext::extended_mode::ExtendedModeOps;
 use gdbstub::target::ext::host_io::HostIoOps;
 use gdbstub::target::ext::monitor_cmd::MonitorCmdOps;
 use gdbstub::target::ext::section_offsets::{Offsets, SectionOffsets, SectionOffsetsOps};
-use tokio::runtime::Handle;
 
 use crate::address_space::Place;
 use crate::debuggee::Debuggee;
@@ -63,8 +62,6 @@ pub(crate) fn chosen(thread: packet::Thread) -> Option<ThreadId> {
 pub(crate) struct Target<'d> {
     pub(crate) debuggee: &'d mut Debuggee,
     pub(crate) persona: &'static dyn Persona,
-    /// Where waiting for the guest's events is done.
-    pub(crate) runtime: Handle,
     /// The thread that packets are about which name none (`Hg`): the one that stopped, or the client's choice since.
     thread: ThreadId,
     /// The thread that the old packets for resuming are about (`Hc`), if the client has said.
@@ -80,13 +77,12 @@ pub(crate) struct Target<'d> {
 }
 
 impl<'d> Target<'d> {
-    pub(crate) fn new(debuggee: &'d mut Debuggee, persona: &'static dyn Persona, runtime: Handle) -> Self {
+    pub(crate) fn new(debuggee: &'d mut Debuggee, persona: &'static dyn Persona) -> Self {
         Self {
             thread: debuggee.stopped_thread(),
             resumes: None,
             debuggee,
             persona,
-            runtime,
             action: Action::default(),
             has_failed_to_resume: false,
             is_extended: false,
@@ -179,13 +175,13 @@ impl<'d> Target<'d> {
 
     /// Waits until the guest has stopped or ended. Returns at once if it has.
     pub(crate) fn wait_for_stop(&mut self) {
-        self.runtime.block_on(self.debuggee.still());
+        self.debuggee.wait_until_still();
     }
 
     /// Ends the guest, and waits until it has ended.
     pub(crate) fn kill(&mut self) {
         self.debuggee.session.kill();
-        self.runtime.block_on(self.debuggee.ended());
+        self.debuggee.wait_until_ended();
     }
 
     /// Whether the client may start the program again.

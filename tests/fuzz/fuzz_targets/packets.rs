@@ -38,7 +38,7 @@ async fn serve(bytes: &[u8]) {
         let mut answers = Vec::new();
         let _hung_up = client.read_to_end(&mut answers).await;
     };
-    let (served, ()) = tokio::join!(gdb::serve(server, debuggee), talk);
+    let (served, ()) = tokio::join!(gdb::serve(move || Ok(server), debuggee), talk);
     let (debuggee, outcome) = served.expect("the conversation's thread runs");
     assert!(!matches!(outcome, Outcome::Lost(Some(gdb::Error::Thread(_)))), "a panic: {outcome:?}");
     debuggee.session().kill();

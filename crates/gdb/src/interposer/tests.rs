@@ -92,7 +92,7 @@ fn packets_that_would_end_gdbstubs_session_do_not_reach_it() {
             Hgp1.-1: Malformed
             Hg-1: Malformed
             T0: Malformed
-            m00000000000000000,4: forward m0,4
+            m00000000000000000,4: Own(ReadHex { address: 0, length: 4 })
             m0: Malformed
             m,4: Malformed
             D1: Unsupported
@@ -198,9 +198,9 @@ fn ordinary_packets_pass() {
             G00112233: forward
             p10: Own(ReadRegister(16))
             P0=0011223344556677: forward
-            m7e0000000000,40: forward
-            m0,ffffffff: forward m0,10000
-            mfffffffffffffff0,40: forward mfffffffffffffff0,f
+            m7e0000000000,40: Own(ReadHex { address: 138538465099776, length: 64 })
+            m0,ffffffff: Own(ReadHex { address: 0, length: 65536 })
+            mfffffffffffffff0,40: Own(ReadHex { address: 18446744073709551600, length: 15 })
             x0,10: Own(ReadBinary { address: 0, length: 16 })
             M0,2:0011: forward
             X0,2:ab: forward

@@ -21,7 +21,8 @@ impl Client {
     /// Connects, and leaves acknowledgements on.
     pub(crate) fn connect(debuggee: Debuggee) -> Self {
         let (stream, theirs) = tokio::io::duplex(1 << 16);
-        let session = tokio::spawn(async move { gdb::serve(theirs, debuggee).await.expect("a thread") });
+        let session =
+            tokio::spawn(async move { gdb::serve(move || Ok(theirs), debuggee).await.expect("a thread") });
         Self { stream, session, transcript: String::new() }
     }
 

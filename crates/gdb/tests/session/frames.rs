@@ -205,7 +205,7 @@ async fn memory_is_read_written_and_searched() {
         > mfffe,8
         < 0000
         > m10000,4
-        < E0e
+        < E01
         > M10000,1:00
         < E0e
         > md0000000,4
@@ -223,7 +223,7 @@ async fn memory_is_read_written_and_searched() {
         > md8000000,4
         < cfcfcfcf
         > me0000000,4
-        < E0e
+        < E01
         > qSearch:memory:0;10000;NEE
         < 1,10
         > qSearch:memory:0;10000;nowhere

@@ -1,0 +1,95 @@
+"""What lldb does with the server, through its Python API. Run by bench-protocol.
+
+usage: lldb_rates.py rates PORT MODULE   two lines: steps of one operator, and hits of a breakpoint, per second
+       lldb_rates.py connect PORT        one line: milliseconds from no process to a stopped one, the module read from the server
+
+Each line has a figure for every window. A process can be connected to again after it was let go with `detach`.
+"""
+
+import sys
+import time
+
+import lldb
+
+WINDOWS = 12
+SECONDS = 0.4
+CONNECTIONS = 5
+
+
+def connect(debugger, target, port):
+    error = lldb.SBError()
+    process = target.ConnectRemote(debugger.GetListener(), f"connect://127.0.0.1:{port}", "wasm", error)
+    if error.Fail() or process.GetState() != lldb.eStateStopped:
+        sys.exit(f"cannot connect: {error} {process}")
+    return process
+
+
+def windows(once):
+    rates = []
+    for _ in range(WINDOWS):
+        count, began = 0, time.monotonic()
+        while time.monotonic() - began < SECONDS:
+            once()
+            count += 1
+        rates.append(count / (time.monotonic() - began))
+    print(*rates)
+
+
+def measure_rates(port, module):
+    debugger = lldb.SBDebugger.Create()
+    debugger.SetAsync(False)
+    target = debugger.CreateTarget(module)
+    breakpoint = target.BreakpointCreateByName("work")
+    process = connect(debugger, target, port)
+    thread = process.GetThreadAtIndex(0)
+
+    def hit():
+        process.Continue()
+        if thread.GetStopReason() != lldb.eStopReasonBreakpoint:
+            sys.exit(f"no breakpoint was hit: {thread}")
+
+    hit()
+    if thread.GetFrameAtIndex(0).GetFunctionName() != "work":
+        sys.exit(f"not in work: {thread.GetFrameAtIndex(0)}")
+    breakpoint.SetEnabled(False)
+
+    def step():
+        before = thread.GetFrameAtIndex(0).GetPC()
+        thread.StepInstruction(False)
+        if thread.GetFrameAtIndex(0).GetPC() == before:
+            sys.exit(f"it has not moved: {thread}")
+
+    windows(step)
+    breakpoint.SetEnabled(True)
+    windows(hit)
+    process.Kill()
+
+
+def measure_connections(port):
+    took = []
+    for _ in range(CONNECTIONS):
+        debugger = lldb.SBDebugger.Create()
+        debugger.SetAsync(False)
+        target = debugger.CreateTarget("")
+        began = time.monotonic()
+        process = connect(debugger, target, port)
+        if target.GetNumModules() == 0:
+            sys.exit("the module was not loaded")
+        took.append((time.monotonic() - began) * 1000)
+        process.Detach()
+        lldb.SBDebugger.Destroy(debugger)
+        lldb.SBModule.GarbageCollectAllocatedModules()
+    print(*took)
+
+
+def main():
+    match sys.argv[1:]:
+        case ["rates", port, module]:
+            measure_rates(port, module)
+        case ["connect", port]:
+            measure_connections(port)
+        case _:
+            sys.exit(__doc__)
+
+
+main()
