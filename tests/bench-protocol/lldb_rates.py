@@ -11,16 +11,19 @@ import time
 
 import lldb
 
-WINDOWS = 12
-SECONDS = 0.4
+WINDOWS = 60
+SECONDS = 0.08
 CONNECTIONS = 5
 
 
-def connect(debugger, target, port):
-    error = lldb.SBError()
-    process = target.ConnectRemote(debugger.GetListener(), f"connect://127.0.0.1:{port}", "wasm", error)
-    if error.Fail() or process.GetState() != lldb.eStateStopped:
-        sys.exit(f"cannot connect: {error} {process}")
+def connect(debugger, port):
+    """What a user types. Returns the process, stopped."""
+    result = lldb.SBCommandReturnObject()
+    command = f"process connect --plugin wasm connect://127.0.0.1:{port}"
+    debugger.GetCommandInterpreter().HandleCommand(command, result)
+    process = debugger.GetSelectedTarget().GetProcess()
+    if process.GetState() != lldb.eStateStopped:
+        sys.exit(f"cannot connect: {result.GetError()} {process}")
     return process
 
 
@@ -40,7 +43,7 @@ def measure_rates(port, module):
     debugger.SetAsync(False)
     target = debugger.CreateTarget(module)
     breakpoint = target.BreakpointCreateByName("work")
-    process = connect(debugger, target, port)
+    process = connect(debugger, port)
     thread = process.GetThreadAtIndex(0)
 
     def hit():
@@ -70,10 +73,9 @@ def measure_connections(port):
     for _ in range(CONNECTIONS):
         debugger = lldb.SBDebugger.Create()
         debugger.SetAsync(False)
-        target = debugger.CreateTarget("")
         began = time.monotonic()
-        process = connect(debugger, target, port)
-        if target.GetNumModules() == 0:
+        process = connect(debugger, port)
+        if process.GetTarget().GetNumModules() == 0:
             sys.exit("the module was not loaded")
         took.append((time.monotonic() - began) * 1000)
         process.Detach()

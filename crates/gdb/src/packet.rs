@@ -37,11 +37,13 @@ fn is_special(byte: u8) -> bool {
 
 /// Appends binary data with its escapes.
 pub(crate) fn escape(out: &mut Vec<u8>, data: &[u8]) {
-    for &byte in data {
-        if is_special(byte) {
-            out.extend_from_slice(&[b'}', byte ^ 0x20]);
-        } else {
-            out.push(byte);
+    for run in data.split_inclusive(|&byte| is_special(byte)) {
+        match run.split_last() {
+            Some((&last, plain)) if is_special(last) => {
+                out.extend_from_slice(plain);
+                out.extend_from_slice(&[b'}', last ^ 0x20]);
+            }
+            _ => out.extend_from_slice(run),
         }
     }
 }
