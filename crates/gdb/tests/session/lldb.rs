@@ -67,7 +67,7 @@ async fn lldb_connects() {
         > QListThreadsInStopReply
         < OK
         > qHostInfo
-        < triple:7761736d33322d756e6b6e6f776e2d776173692d7761736d;endian:little;ptrsize:4;
+        < triple:7761736d33322d756e6b6e6f776e2d756e6b6e6f776e2d7761736d;endian:little;ptrsize:4;
         > vCont?
         < vCont;c;C;s;S;r
         > qVAttachOrWaitSupported
@@ -75,7 +75,7 @@ async fn lldb_connects() {
         > QEnableErrorStrings
         < OK
         > qProcessInfo
-        < pid:1;triple:7761736d33322d756e6b6e6f776e2d776173692d7761736d;endian:little;ptrsize:4;
+        < pid:1;triple:7761736d33322d756e6b6e6f776e2d756e6b6e6f776e2d7761736d;endian:little;ptrsize:4;
         > ?
         < T05thread:1;threads:1;thread-pcs:4000000000000091;reason:signal;00:9100000000000040;
         > qXfer:features:read:target.xml:0,1ffff

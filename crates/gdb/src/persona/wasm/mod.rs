@@ -69,9 +69,10 @@ impl Persona for Wasm {
         None
     }
 
-    /// The plugin is there for `wasm32` and nothing else, also for memories with 64-bit addresses.
+    /// The plugin is there for `wasm32` and nothing else, also for memories with 64-bit addresses. With any other system
+    /// than `unknown`, lldb finds that the module file that the user gave is of another machine, and reads it over the wire.
     fn triple(&self) -> &'static str {
-        "wasm32-unknown-wasi-wasm"
+        "wasm32-unknown-unknown-wasm"
     }
 
     fn pointer_size(&self) -> u8 {
