@@ -30,6 +30,11 @@ e2e *words:
 spec *words:
     SKIP_LINT=1 sh scripts/test.sh -p tests --test spec -- {{words}}
 
+# LLDB's own tests with our server as the runtime: hours. `just lldb-suite watchpoints` runs the files with this word in their path;
+# `just lldb-suite summary` prints the score.
+lldb-suite *args:
+    sh scripts/lldb-suite.sh {{args}}
+
 # Fuzzes one target of tests/fuzz (dwarf, packets, differential) for some seconds; needs cargo-fuzz. Its nightly flags work with the
 # toolchain at hand this way.
 fuzz target seconds="60":

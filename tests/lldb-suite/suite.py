@@ -1,0 +1,319 @@
+#!/usr/bin/python3
+"""Runs LLDB's API tests against our server, and sums up. `scripts/lldb-suite.sh` says how.
+
+usage: suite.py run SERVER LLDB [--jobs N] [--timeout SECONDS] [--again] [WORD...]
+       suite.py summary LLDB [--failures] [WORD...]
+A WORD is a part of a test file's path. Results are kept in target/results, one file for each test file; what has a result is not
+run again, unless --again says so.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TARGET = os.path.join(HERE, "target")
+RESULTS = os.path.join(TARGET, "results")
+LLVM = "/usr/lib/llvm-22"
+# How often a test file is begun again, without the tests that lldb died in.
+BEGINNINGS = 8
+OUTCOMES = ["passed", "expected failure", "failed", "unbuilt", "crashed", "timeout", "unexpected success", "unsupported", "skipped"]
+
+
+def ledger():
+    """The skips: [(pattern, reason)]. A pattern is the path of a file or directory, or FILE::CLASS.METHOD, where METHOD may be left out."""
+    entries = []
+    with open(os.path.join(HERE, "skips.txt")) as lines:
+        reason = None
+        for line in lines:
+            line = line.rstrip()
+            if not line or line.startswith("#"):
+                continue
+            if not line.startswith(" "):
+                reason = line
+            elif reason:
+                entries.append((line.strip(), reason))
+    return entries
+
+
+def skipped_file(entries, path):
+    """Why the file at `path` is not run at all."""
+    for pattern, reason in entries:
+        if path == pattern or path.startswith(pattern.rstrip("/") + "/"):
+            return reason
+    return None
+
+
+def skipped_tests(entries, path):
+    """The tests of a file that are not run: beginning of a name to reason."""
+    return {pattern.split("::")[1]: reason for pattern, reason in entries if pattern.startswith(path + "::")}
+
+
+def test_files(lldb, words):
+    """The paths of all test files, in LLDB's order of directories, below test/API."""
+    root = os.path.join(lldb, "test", "API")
+    files = []
+    for directory, _, names in os.walk(root):
+        for name in names:
+            if name.startswith("Test") and name.endswith(".py"):
+                path = os.path.relpath(os.path.join(directory, name), root)
+                if not words or any(word in path for word in words):
+                    files.append(path)
+    return sorted(files)
+
+
+def result_path(path):
+    return os.path.join(RESULTS, path[: -len(".py")] + ".json")
+
+
+class Worker:
+    """A room for one test file at a time: its own build directory, and its own command for lldb to launch."""
+
+    def __init__(self, number, server, lldb, timeout):
+        self.server, self.lldb, self.timeout = server, lldb, timeout
+        self.room = os.path.join(TARGET, "work", f"{os.getpid()}-{number}")
+        os.makedirs(self.room)
+        self.launches = os.path.join(self.room, "launches")
+        self.record = os.path.join(self.room, "record")
+        self.runtime = os.path.join(self.room, "runtime")
+        # lldb gives the runtime target.env-vars and no other environment: they are the guest's.
+        with open(self.runtime, "w") as out:
+            out.write(
+                "#!/usr/bin/python3 -SE\n"
+                "import os, sys\n"
+                f"open({self.launches!r}, 'a').write('.')\n"
+                "variables = [word for item in os.environ.items() if item[0] != 'LC_CTYPE' for word in ('--env', '='.join(item))]\n"
+                f"os.execve({server!r}, [{server!r}, sys.argv[1], '--quiet', '--dir', '/'] + variables + sys.argv[2:], {{}})\n"
+            )
+        os.chmod(self.runtime, 0o755)
+
+    def command(self, path, skips):
+        setting = ["--setting", f"platform.plugin.wasm.runtime-path={self.runtime}"]
+        setting += ["--setting", "-- platform.plugin.wasm.port-arg=--port="]
+        directory, name = os.path.split(path)
+        return (
+            ["/usr/bin/python3", os.path.join(HERE, "shim.py"), self.lldb, self.record, self.launches, json.dumps(skips)]
+            + ["--arch", "wasm32", "--compiler", os.path.join(HERE, "bin", "clang"), "--make", "/usr/bin/make"]
+            + ["--executable", f"{LLVM}/bin/lldb", "--llvm-tools-dir", f"{LLVM}/bin", "--lldb-libs-dir", f"{LLVM}/lib"]
+            + ["--env", f"LLVM_TOOLS_DIR={LLVM}/bin", "--cmake-build-type", "Release", "--platform-name", "wasm"]
+            + ["--build-dir", os.path.join(self.room, "build"), "--lldb-obj-root", self.room, *setting]
+            + ["-p", "^" + re.escape(name) + "$", os.path.join(self.lldb, "test", "API", directory)]
+        )
+
+    def run(self, path, skips):
+        """What became of the tests of a file: {name: {outcome, reason, launched, seconds}}."""
+        results = {}
+        patterns = dict(skips)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": self.room,
+            "TERM": "vt100",
+            "LC_ALL": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": f"{LLVM}/lib/python3.11/site-packages",
+            "SUITE_LIBRARIES": os.path.join(TARGET, "libraries"),
+        }
+        for _ in range(BEGINNINGS):
+            for old in (self.record, self.launches):
+                if os.path.exists(old):
+                    os.remove(old)
+            shutil.rmtree(os.path.join(self.room, "build"), ignore_errors=True)
+            timeout, output = False, ""
+            process = subprocess.Popen(
+                self.command(path, {**patterns, **{name: "" for name in results}}),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
+                start_new_session=True, errors="replace", text=True,
+            )
+            try:
+                output, _ = process.communicate(timeout=self.timeout)
+            except subprocess.TimeoutExpired:
+                timeout = True
+            self.end(process)
+            ended, started = self.read_record(results)
+            if ended:
+                return results
+            if not started:
+                results.setdefault("(file)", {
+                    "outcome": "timeout" if timeout else "crashed", "reason": output[-1200:], "launched": 0,
+                })
+                return results
+            launched = os.path.getsize(self.launches) if os.path.exists(self.launches) else 0
+            reason = f"no end in {self.timeout} s" if timeout else f"lldb died ({process.returncode}): {output[-800:]}"
+            results[started] = {"outcome": "timeout" if timeout else "crashed", "reason": reason, "launched": launched}
+        return results
+
+    def read_record(self, results):
+        """Takes the results; whether the run came to its end, and the test that was begun and not ended."""
+        done, started = False, None
+        if not os.path.exists(self.record):
+            return done, started
+        with open(self.record) as lines:
+            for line in lines:
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue
+                event = entry.pop("event")
+                if event == "done":
+                    done = True
+                elif event == "start":
+                    started = entry["test"]
+                else:
+                    results[entry.pop("test")] = entry
+                    started = None
+        return done, started
+
+    def end(self, process):
+        """Ends what the test left behind: its group, and servers (each is a group of its own) that were launched from this room."""
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    words = file.read().decode(errors="replace")
+            except OSError:
+                continue
+            if self.room + "/" in words and int(pid) != os.getpid():
+                try:
+                    os.kill(int(pid), signal.SIGKILL)
+                except OSError:
+                    pass
+
+
+def run(arguments):
+    entries = ledger()
+    files = test_files(arguments.lldb, arguments.words)
+    workers = queue.Queue()
+    for number in range(arguments.jobs):
+        workers.put(Worker(number, arguments.server, arguments.lldb, arguments.timeout))
+    left = [path for path in files if arguments.again or not os.path.exists(result_path(path))]
+    print(f"{len(files)} test files, {len(left)} to run", flush=True)
+
+    def one(path):
+        reason = skipped_file(entries, path)
+        if reason:
+            results = {"(file)": {"outcome": "skipped", "reason": reason, "launched": 0}}
+            begun = time.time()
+        else:
+            worker = workers.get()
+            begun = time.time()
+            skips = skipped_tests(entries, path)
+            try:
+                results = worker.run(path, skips)
+            finally:
+                workers.put(worker)
+            for name, why in skips.items():
+                results[name] = {"outcome": "skipped", "reason": why, "launched": 0}
+        seconds = round(time.time() - begun, 1)
+        where = result_path(path)
+        os.makedirs(os.path.dirname(where), exist_ok=True)
+        with open(where + ".new", "w") as out:
+            json.dump({"file": path, "seconds": seconds, "tests": results}, out, indent=1)
+        os.rename(where + ".new", where)
+        counts = collections.Counter(result["outcome"] for result in results.values())
+        if not reason:
+            print(f"{path}: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome]) + f" ({seconds} s)", flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for _ in pool.map(one, left):
+            pass
+    for number in range(arguments.jobs):
+        shutil.rmtree(workers.get().room, ignore_errors=True)
+
+
+def file_outcome(results):
+    """What LLDB's lit says of a whole file: it has failed if a test has, and has passed if one has and none failed."""
+    counts = collections.Counter(result["outcome"] for result in results.values())
+    for outcome in ("timeout", "crashed", "failed", "unbuilt", "unexpected success", "passed", "expected failure"):
+        if counts[outcome]:
+            return outcome
+    return "skipped" if counts["skipped"] else "unsupported"
+
+
+def group(path):
+    """The row of the table that a file belongs to."""
+    parts = path.split("/")
+    deep = parts[0] in ("functionalities", "commands", "lang", "python_api", "tools")
+    return "/".join(parts[:2]) if deep and len(parts) > 2 else parts[0]
+
+
+def summary(arguments):
+    rows = collections.defaultdict(collections.Counter)
+    total, files, launched_files = collections.Counter(), collections.Counter(), 0
+    missing = 0
+    failures = []
+    for path in test_files(arguments.lldb, arguments.words):
+        where = result_path(path)
+        if not os.path.exists(where):
+            missing += 1
+            continue
+        with open(where) as file:
+            results = json.load(file)["tests"]
+        outcome = file_outcome(results)
+        files[outcome] += 1
+        launched_files += outcome == "passed" and any(result["launched"] for result in results.values() if result["outcome"] == "passed")
+        for name, result in results.items():
+            kind = result["outcome"]
+            if kind == "passed" and not result["launched"]:
+                kind = "passed without a program"
+            for counter in (rows[group(path)], total):
+                counter[kind] += 1
+            if kind in ("failed", "unbuilt", "crashed", "timeout", "unexpected success"):
+                failures.append((kind, path, name, result["reason"]))
+    if arguments.failures:
+        for kind, path, name, reason in failures:
+            last = [line for line in reason.splitlines() if line.strip()]
+            print(f"{kind}\t{path}::{name}\t{last[-1][:200] if last else ''}")
+        return
+    columns = ["passed", "passed without a program", "failed", "unbuilt", "crashed", "timeout", "expected failure", "unsupported", "skipped"]
+    heads = ["passed", "passed, nothing launched", "failed", "not built", "lldb died", "timeout", "expected failure", "unsupported", "skipped"]
+    print("| directory | " + " | ".join(heads) + " |")
+    print("|---|" + "---:|" * len(columns))
+    merged = collections.defaultdict(collections.Counter)
+    for name, counter in rows.items():
+        counter["failed"] += counter["unexpected success"]
+        merged[name.split("/")[0]].update(counter)
+    total["failed"] += total["unexpected success"]
+    for name in sorted(merged):
+        print(f"| {name} | " + " | ".join(str(merged[name][column] or "") for column in columns) + " |")
+    print("| **all** | " + " | ".join(f"**{total[column]}**" for column in columns) + " |")
+    print()
+    print(f"Tests that passed: {total['passed'] + total['passed without a program']}, of them {total['passed']} with a program on the server.")
+    print("Test files: " + ", ".join(f"{files[outcome]} {outcome}" for outcome in OUTCOMES if files[outcome])
+          + f"; {launched_files} of those that passed launched a program.")
+    if missing:
+        print(f"{missing} test files have no result yet.")
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("run")
+    one.add_argument("server")
+    one.add_argument("lldb")
+    one.add_argument("--jobs", type=int, default=2)
+    one.add_argument("--timeout", type=int, default=150)
+    one.add_argument("--again", action="store_true")
+    two = commands.add_parser("summary")
+    two.add_argument("lldb")
+    two.add_argument("--failures", action="store_true")
+    arguments, arguments.words = parser.parse_known_args()
+    for word in arguments.words:
+        if word.startswith("-"):
+            parser.error(f"unknown option {word}")
+    run(arguments) if arguments.command == "run" else summary(arguments)
+
+
+sys.exit(main())
