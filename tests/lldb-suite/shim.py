@@ -11,6 +11,7 @@ which the runtime adds a byte when lldb launches it. SKIPS are the tests that ar
 
 import json
 import os
+import subprocess
 import sys
 import unittest
 
@@ -43,6 +44,20 @@ def know_the_system():
     lldbplatformutil.finalize_build_dictionary = finalize_build_dictionary
     lldbplatformutil.createPlatformContext = lambda: lldbplatformutil._PlatformContext("LD_LIBRARY_PATH", ":", "lib", "so")
     dotest.canRunLibcxxTests = lambda: (True, "Debian has libc++ for WASI")
+
+    # It asks lldb for its version and for the path of its Python module, each time: the path is known.
+    set_up = dotest.setupSysPath
+    check_output, system = subprocess.check_output, os.system
+
+    def set_up_quickly():
+        subprocess.check_output = lambda command, **options: f"{os.path.dirname(os.path.dirname(lldb.__file__))}\n"
+        os.system = lambda command: 0
+        try:
+            set_up()
+        finally:
+            subprocess.check_output, os.system = check_output, system
+
+    dotest.setupSysPath = set_up_quickly
 
     supported = test_categories.is_supported_on_platform
     # The one kind of debug info that is run. Split DWARF would run every test a second time.

@@ -24,6 +24,8 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 TARGET = os.path.join(HERE, "target")
 RESULTS = os.path.join(TARGET, "results")
 LLVM = "/usr/lib/llvm-22"
+# Directories that are slow, and run when all others have been.
+LATE = ("commands/expression/", "tools/lldb-dap/")
 # How often a test file is begun again, without the tests that lldb died in.
 BEGINNINGS = 8
 OUTCOMES = ["passed", "expected failure", "failed", "unbuilt", "crashed", "timeout", "unexpected success", "unsupported", "skipped"]
@@ -59,7 +61,7 @@ def skipped_tests(entries, path):
 
 
 def test_files(lldb, words):
-    """The paths of all test files, in LLDB's order of directories, below test/API."""
+    """The paths of all test files, below test/API, in the order in which they run."""
     root = os.path.join(lldb, "test", "API")
     files = []
     for directory, _, names in os.walk(root):
@@ -68,7 +70,7 @@ def test_files(lldb, words):
                 path = os.path.relpath(os.path.join(directory, name), root)
                 if not words or any(word in path for word in words):
                     files.append(path)
-    return sorted(files)
+    return sorted(files, key=lambda path: (path.startswith(LATE), path))
 
 
 def result_path(path):
@@ -301,7 +303,7 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("run")
-    one.add_argument("server")
+    one.add_argument("server", type=os.path.abspath)
     one.add_argument("lldb")
     one.add_argument("--jobs", type=int, default=2)
     one.add_argument("--timeout", type=int, default=150)
