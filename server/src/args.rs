@@ -9,7 +9,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use gdb::Reader;
 
 use crate::limits::LimitOptions;
 use gdb::PersonaChoice;
@@ -41,6 +42,8 @@ pub enum Action {
     Symbols {
         /// The module file.
         module: PathBuf,
+        /// Whom it is for.
+        reader: Reader,
         /// The ELF file to write.
         output: PathBuf,
         /// A file with the debug info.
@@ -128,7 +131,7 @@ whoever reaches the port controls the guest.";
     override_usage = "wasm-gdbserver [OPTIONS] [HOST]:PORT MODULE [ARGS]...\n       \
                       wasm-gdbserver [OPTIONS] --port=N MODULE [ARGS]...\n       \
                       wasm-gdbserver run [OPTIONS] MODULE [ARGS]...\n       \
-                      wasm-gdbserver symbols MODULE -o OUT.elf\n       \
+                      wasm-gdbserver symbols [--for lldb] MODULE -o OUT.elf\n       \
                       wasm-gdbserver demo",
     after_help = AFTER_HELP,
     subcommand_negates_reqs = true,
@@ -161,8 +164,11 @@ enum Command {
         #[arg(hide = true, trailing_var_arg = true)]
         words: Vec<OsString>,
     },
-    /// Write the ELF file that gdb is served, with the module's symbols and debug info
+    /// Write an ELF file with the module's symbols and debug info: what gdb is served, or for lldb's `target create`
     Symbols {
+        /// The debugger that reads the file
+        #[arg(long = "for", value_name = "DEBUGGER", value_enum, default_value_t = Debugger::Gdb)]
+        debugger: Debugger,
         /// The module (.wasm or .wat)
         module: PathBuf,
         /// The ELF file to write
@@ -174,6 +180,24 @@ enum Command {
     },
     /// Debug a small C program that ships with the server: at a terminal by hand, else a scripted session
     Demo,
+}
+
+/// Whom a symbol image is for.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Debugger {
+    /// The machine that gdb is shown
+    Gdb,
+    /// The machine that lldb is shown when it debugs this file: for lldb before 20, and for --persona elf
+    Lldb,
+}
+
+impl From<Debugger> for Reader {
+    fn from(debugger: Debugger) -> Self {
+        match debugger {
+            Debugger::Gdb => Self::Gdb,
+            Debugger::Lldb => Self::Lldb,
+        }
+    }
 }
 
 #[derive(Args, Debug, Default, PartialEq)]
@@ -252,7 +276,9 @@ impl CommandLine {
         }
         let action = match command {
             Command::Run { guest, words } => Action::Run(guest.with_words(words, "a module")?),
-            Command::Symbols { module, output, debug_file } => Action::Symbols { module, output, debug_file },
+            Command::Symbols { debugger, module, output, debug_file } => {
+                Action::Symbols { module, reader: debugger.into(), output, debug_file }
+            }
             Command::Demo => Action::Demo,
         };
         Ok(Arguments { action, log })

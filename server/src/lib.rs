@@ -46,8 +46,8 @@ fn act(action: Action, logs: &LogOptions) -> anyhow::Result<u8> {
             serve::serve(&address, options, Program::load(guest)?, logs)
         }
         Action::Run(guest) => run_command::run(&Program::load(guest)?),
-        Action::Symbols { module, output, debug_file } => {
-            symbols::write(&module, &output, debug_file.as_deref())
+        Action::Symbols { module, reader, output, debug_file } => {
+            symbols::write(&module, reader, &output, debug_file.as_deref())
         }
         Action::Demo => demo::play(),
     }

@@ -1,18 +1,22 @@
-//! `wasm-gdbserver symbols`: the ELF file that gdb is served, as a file, for clients that do not fetch it (lldb).
+//! `wasm-gdbserver symbols`: the symbol image as a file. gdb is served the same by the server; lldb needs it, because it
+//! never fetches it.
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use gdb::Reader;
+
 use crate::guest::ModuleFile;
 use crate::limits::LimitOptions;
 
-/// Writes the symbol image of a module; returns the exit status.
+/// Writes the symbol image of a module for a debugger; returns the exit status.
 ///
 /// # Errors
 /// When the module cannot be loaded or the file cannot be written.
-pub(crate) fn write(module: &Path, output: &Path, debug_file: Option<&Path>) -> Result<u8> {
-    let image = ModuleFile::load(module, debug_file, LimitOptions::default())?.for_symbols()?.symbol_image();
+pub(crate) fn write(module: &Path, reader: Reader, output: &Path, debug_file: Option<&Path>) -> Result<u8> {
+    let program = ModuleFile::load(module, debug_file, LimitOptions::default())?.for_symbols()?;
+    let image = program.symbol_image(reader);
     let image = image.with_context(|| module.display().to_string())?;
     tracing::info!("{}", image.report);
     std::fs::write(output, image.elf).with_context(|| format!("cannot write {}", output.display()))?;

@@ -53,6 +53,7 @@ pub(crate) fn write(
     let (e_machine, is_64) = match machine {
         Machine::X86_64 => (elf::EM_X86_64, true),
         Machine::X32 => (elf::EM_X86_64, false),
+        Machine::I386 => (elf::EM_386, false),
     };
     let mut bytes = Vec::new();
     let mut writer = Writer::new(Endianness::Little, is_64, &mut bytes);

@@ -1,7 +1,8 @@
 //! The unwind rule. One rule fits all Wasm code, because a persona composes every frame alike.
 //!
-//! Wasm code and host functions: `CFA = fp + 2 words; fp at CFA - 2 words; return address at CFA - 1 word;
-//! sp = CFA`. In the `<host>` region the return address is undefined, which ends every backtrace there.
+//! Wasm code and host functions: `CFA = fp + 2 words; fp at CFA - 2 words; return address at CFA - 1 word`. In the
+//! `<host>` region the return address is undefined, which ends every backtrace there. That the caller's stack pointer is
+//! the CFA, debuggers for x86 know; lldb does not understand the instruction that would say so, nor what follows it.
 
 use gimli::write::{
     Address, CallFrameInstruction, CommonInformationEntry, DebugFrame, EndianVec, FrameDescriptionEntry,
@@ -21,7 +22,6 @@ pub(crate) fn debug_frame(layout: &Layout, code: &[(u64, u64)]) -> gimli::write:
         let mut cie = CommonInformationEntry::new(encoding, 1, data_alignment, machine.return_address());
         cie.add_instruction(CallFrameInstruction::Cfa(machine.frame_pointer(), 2 * word));
         cie.add_instruction(CallFrameInstruction::Offset(machine.frame_pointer(), -2 * word));
-        cie.add_instruction(CallFrameInstruction::ValOffset(machine.stack_pointer(), 0));
         cie
     };
     let mut returning = cie();

@@ -15,7 +15,7 @@
 //! A value sits at the low end of its slot, little endian. The rest of the slot is zero.
 
 use frame_table::ModulePc;
-use gimli::{Register, X86_64};
+use gimli::{Register, X86, X86_64};
 
 /// Bytes from one local, operand or global to the next.
 pub(crate) const SLOT_SIZE: u64 = 16;
@@ -29,6 +29,8 @@ pub enum Machine {
     /// x86-64 with addresses of 32 bits ("x32"), in a 32-bit ELF file: what a debugger makes of its own, `long` and
     /// pointers, has the sizes of wasm32.
     X32,
+    /// i386 in a 32-bit ELF file, for debuggers that take the size of pointers from the machine, as lldb does.
+    I386,
 }
 
 /// A named range of addresses.
@@ -77,7 +79,7 @@ impl Machine {
     pub fn address_size(self) -> u8 {
         match self {
             Self::X86_64 => 8,
-            Self::X32 => 4,
+            Self::X32 | Self::I386 => 4,
         }
     }
 
@@ -85,6 +87,7 @@ impl Machine {
     pub(crate) fn word_size(self) -> u8 {
         match self {
             Self::X86_64 | Self::X32 => 8,
+            Self::I386 => 4,
         }
     }
 
@@ -92,13 +95,7 @@ impl Machine {
     pub(crate) fn frame_pointer(self) -> Register {
         match self {
             Self::X86_64 | Self::X32 => X86_64::RBP,
-        }
-    }
-
-    /// DWARF number of the stack-pointer register.
-    pub(crate) fn stack_pointer(self) -> Register {
-        match self {
-            Self::X86_64 | Self::X32 => X86_64::RSP,
+            Self::I386 => X86::EBP,
         }
     }
 
@@ -106,6 +103,7 @@ impl Machine {
     pub(crate) fn return_address(self) -> Register {
         match self {
             Self::X86_64 | Self::X32 => X86_64::RA,
+            Self::I386 => X86::RA,
         }
     }
 

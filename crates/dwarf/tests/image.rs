@@ -3,8 +3,10 @@
 #[expect(dead_code, reason = "each test program uses its part of it")]
 mod common;
 
-use common::{compile, gdb, line, verify, write_image};
-use dwarf::{RegisterClass, ReturnPlace};
+use std::process::Command;
+
+use common::{compile, gdb, line, narrow_layout, verify, write_image};
+use dwarf::{Machine, RegisterClass, ReturnPlace};
 use object::{Object as _, ObjectSection as _};
 
 /// Complaints that gdb has about any program with pointers of 4 bytes, and about native inlined code alike.
@@ -27,6 +29,41 @@ fn gdb_and_dwarfdump_have_no_complaints() {
             assert!(complaints.is_empty(), "{level} {version}: {complaints:#?}");
         }
     }
+}
+
+#[test]
+fn machines_with_short_addresses_have_images_as_good() {
+    let directory = tempfile::tempdir().unwrap();
+    for machine in [Machine::X32, Machine::I386] {
+        for flags in [["-O0", "-gdwarf-4"], ["-O2", "-gdwarf-4"], ["-O0", "-gdwarf-5"], ["-O2", "-gdwarf-5"]]
+        {
+            let module = compile(directory.path(), "calls.c", &flags);
+            let layout = narrow_layout(&module, machine);
+            let image = dwarf::symbol_image(&module, None, &layout).unwrap();
+            let (_, wide) = write_image(directory.path(), &module, None);
+            assert_eq!(image.report, wide.report, "{machine:?} {flags:?}");
+            let path = directory.path().join("image.elf");
+            std::fs::write(&path, &image.elf).unwrap();
+            let checked = verify(&path);
+            assert!(checked.contains("No errors."), "{machine:?} {flags:?}: {checked}");
+        }
+    }
+}
+
+#[test]
+fn the_image_of_i386_unwinds_by_words_of_4_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let module = compile(directory.path(), "calls.c", &["-O0", "-gdwarf-4"]);
+    let image = dwarf::symbol_image(&module, None, &narrow_layout(&module, Machine::I386)).unwrap();
+    let file = object::File::parse(&*image.elf).unwrap();
+    assert_eq!(file.architecture(), object::Architecture::I386);
+    assert!(!file.is_64());
+    let path = directory.path().join("image.elf");
+    std::fs::write(&path, &image.elf).unwrap();
+    let mut dump = Command::new("llvm-dwarfdump-19");
+    let frames = common::run(dump.arg("--debug-frame").arg(&path), "apt-get install llvm-19");
+    let rule = "CFA=EBP+8: EBP=[CFA-8], EIP=[CFA-4]";
+    assert!(frames.contains(rule), "{frames}");
 }
 
 #[test]
@@ -169,11 +206,11 @@ fn split_dwarf_of_both_kinds() {
         let object = compile(at, "calls.c", &["-O0", version, "-gsplit-dwarf", "-c"]);
         std::fs::write(at.join("calls.o"), object).unwrap();
         let split = std::fs::read(at.join("out.dwo")).unwrap();
-        let mut link = std::process::Command::new("clang-19");
+        let mut link = Command::new("clang-19");
         link.args(["--target=wasm32-wasi", "calls.o", "-o", "linked.wasm"]).current_dir(at);
         common::run(&mut link, "apt-get install clang-19 lld-19");
         let module = std::fs::read(at.join("linked.wasm")).unwrap();
-        let mut package = std::process::Command::new("llvm-dwp-19");
+        let mut package = Command::new("llvm-dwp-19");
         common::run(package.args(["out.dwo", "-o", "out.dwp"]).current_dir(at), "apt-get install llvm-19");
         let package = std::fs::read(at.join("out.dwp")).unwrap();
         for debug_file in [split, package] {
@@ -198,7 +235,7 @@ fn type_units_are_found_by_their_signatures() {
     let directory = tempfile::tempdir().unwrap();
     let program = common::programs().join("tiny.c");
     for version in ["-gdwarf-4", "-gdwarf-5"] {
-        let mut clang = std::process::Command::new("clang-19");
+        let mut clang = Command::new("clang-19");
         clang.args(["--target=x86_64-linux-gnu", "-fuse-ld=lld", "-shared", "-nostdlib", "-fPIC", version]);
         clang.args(["-fdebug-types-section", "-o", "native.so"]).arg(&program).current_dir(directory.path());
         common::run(&mut clang, "apt-get install clang-19 lld-19");

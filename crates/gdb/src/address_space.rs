@@ -54,6 +54,8 @@ pub(crate) struct Regions {
 /// The places of everything that a persona shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AddressSpace {
+    /// Bytes of a saved frame pointer or return address in a frame's image: the machine's register.
+    pub(crate) word: u64,
     /// End of the range in which the main memory is mapped from 0.
     pub(crate) main_memory_end: u64,
     /// Region `16 * instance + memory`.
@@ -114,6 +116,7 @@ impl Stacks {
 
 /// The address space of personas with 64-bit addresses.
 pub(crate) const WIDE: AddressSpace = AddressSpace {
+    word: 8,
     main_memory_end: 0x1000_0000_0000,
     memories: Regions { base: 0x1000_0000_0000, stride: 0x10_0000_0000, count: 1280 },
     globals: Regions { base: 0x7000_0000_0000, stride: 0x1_0000_0000, count: 256 },
@@ -124,8 +127,9 @@ pub(crate) const WIDE: AddressSpace = AddressSpace {
     stacks: Stacks { base: 0x7f80_0000_0000, stride: 0x1000_0000, count: 2048 },
 };
 
-/// The address space of personas with 32-bit addresses.
+/// The address space of personas with 32-bit addresses, and registers of 64 bits.
 pub(crate) const NARROW: AddressSpace = AddressSpace {
+    word: 8,
     main_memory_end: 0xb000_0000,
     memories: Regions { base: 0xb000_0000, stride: 0x200_0000, count: 8 },
     bytecode: Regions { base: 0xc000_0000, stride: 0x800_0000, count: 2 },
@@ -136,12 +140,16 @@ pub(crate) const NARROW: AddressSpace = AddressSpace {
     stacks: Stacks { base: 0xfff0_0000, stride: 0x110_0000, count: 15 },
 };
 
+/// The address space of personas with 32-bit registers.
+pub(crate) const NARROW_WORDS: AddressSpace = AddressSpace { word: 4, ..NARROW };
+
 /// The address space of lldb's Wasm plugin: memories and modules, 4 GiB each. An operator is where its byte in the file is.
 pub(crate) const TAGGED: AddressSpace = {
     const NOTHING: Regions = Regions { base: u64::MAX, stride: 1, count: 0 };
     const MODULES: Regions =
         Regions { base: 0x4000_0000_0000_0000, stride: 0x1_0000_0000, count: 0x4000_0000 };
     AddressSpace {
+        word: 8,
         main_memory_end: 0x1_0000_0000,
         memories: Regions { base: 0, stride: 0x1_0000_0000, count: 0x4000_0000 },
         globals: NOTHING,

@@ -300,7 +300,9 @@ impl<'l> Conversation<'l> {
     /// A client is really there: it wants a stopped guest, and its symbols soon.
     fn begin(&mut self, target: &mut Target<'_>) {
         tracing::info!(persona = target.persona.name(), is_lldb = self.dialect.is_lldb, "a client begins");
-        if !self.dialect.is_lldb {
+        // lldb with its Wasm plugin reads the module itself. With a symbol image from a file, it still wants to know from us
+        // what functions return.
+        if !self.dialect.has_wasm_frames {
             target.debuggee.symbols.prepare(target.persona);
         }
         target.debuggee.catch_up();
@@ -364,7 +366,7 @@ impl<'l> Conversation<'l> {
                 return Ok(Some(Outcome::Lost(None)));
             }
             Own::Lldb(request) => self.answer_lldb(target, request),
-            Own::ReadRegister(number) => reply::register(target, number),
+            Own::ReadRegister(number) => reply::register(target, number, self.dialect.is_lldb),
             Own::ReadHex { address, length } => reply::memory(target, address, length),
             Own::ReadBinary { address, length } => reply::binary_memory(target, address, length),
             Own::Search { address, length, pattern } => reply::search(target, address, length, pattern),

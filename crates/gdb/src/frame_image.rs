@@ -4,12 +4,13 @@
 //!
 //! ```text
 //!   higher addresses: the caller
-//!   fp + 8        return address: code of the caller
+//!   fp + word     return address: code of the caller
 //!   fp            the caller's frame pointer            <- fp = base of the thread's stack region - 2 * depth
 //!   fp - 16*1     local 0, parameters first
 //!   fp - 16*n     local n-1
 //!   fp - 16*(n+1) operand 0, the bottom of the operand stack
-//!   ...                                                 <- sp, below the last operand
+//!   ...
+//!   below the last operand: zeros                       <- sp
 //!   lower addresses: the callee
 //! ```
 //!
@@ -17,9 +18,13 @@
 //! recognises frames by that. The debugger promises that the depths of two neighbours differ by at least
 //! `8 * (locals + operands) + 16`, so twice the depth leaves room for the image; it is rounded up to a multiple of 16.
 //!
+//! Why zeros at the stack pointer? lldb decodes code to find the caller of the innermost frame. In our filler it sees no
+//! prologue, and so takes what the stack pointer points at for the return address. Zero is none, and then it believes the
+//! debug info.
+//!
 //! The frame outside the outermost one is `<host>`; its saved frame pointer is 0.
 //!
-//! What is between two images reads as zero. A value that is not known at this stop cannot be read at all.
+//! A word is what a register of the machine has, 8 bytes or 4. What is between two images reads as zero. A value that is not known at this stop cannot be read at all.
 
 use debugger::{Frame, HostFrame, InstanceId, ModuleId, WasmFrame};
 
@@ -31,18 +36,13 @@ use crate::value_bytes;
 /// Bytes of padding below the innermost frame that can be read: debuggers read a stack line by line.
 const RED_ZONE: u64 = 0x1000;
 
-/// Bytes of a saved frame pointer or return address.
-const WORD: u64 = 8;
-
-/// What 8 bytes of the stack region are.
+/// What 16 bytes of the stack region are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    /// The saved frame pointer of the frame's caller.
-    SavedPointer { frame: usize },
-    /// The return address of the frame.
-    ReturnAddress { frame: usize },
-    /// The low or high half of a value's slot.
-    Half { place: ValuePlace, is_high: bool },
+    /// The frame's way back: the saved frame pointer of its caller, then its return address.
+    Link { frame: usize },
+    /// A value.
+    Value { place: ValuePlace },
     /// Nothing.
     Padding,
 }
@@ -72,6 +72,11 @@ pub(crate) fn frame_pointer(stack: Stack, frame: &Frame) -> u64 {
 
 /// The stack pointer while a frame is the innermost one: the low end of its image.
 pub(crate) fn stack_pointer(stack: Stack, frame: &Frame) -> u64 {
+    lowest_value(stack, frame).saturating_sub(SLOT)
+}
+
+/// The address of the topmost operand, or of the last local if there is none.
+pub(crate) fn lowest_value(stack: Stack, frame: &Frame) -> u64 {
     frame_pointer(stack, frame).saturating_sub(slots(frame).saturating_mul(SLOT))
 }
 
@@ -102,63 +107,62 @@ fn lowest(stack: Stack, frames: &[Frame]) -> u64 {
     (innermost.saturating_sub(RED_ZONE) & !(RED_ZONE - 1)).max(stack.end)
 }
 
-/// What the aligned word at an address of the stack region is.
-fn part(stack: Stack, frames: &[Frame], address: u64) -> Part {
+/// What the slot at an address of the stack region is.
+fn part(stack: Stack, frames: &[Frame], slot: u64) -> Part {
     let after_frame = |frame: &Frame| frame_pointer(stack, frame) + SLOT;
-    let number = frames.partition_point(|frame| after_frame(frame) <= address);
+    let number = frames.partition_point(|frame| after_frame(frame) <= slot);
     let Some(frame) = frames.get(number) else { return Part::Padding };
     let pointer = frame_pointer(stack, frame);
-    if let Some(above) = address.checked_sub(pointer) {
-        return if above < WORD {
-            Part::SavedPointer { frame: number }
-        } else {
-            Part::ReturnAddress { frame: number }
-        };
-    }
-    if address < stack_pointer(stack, frame) {
+    let Some(below) = pointer.checked_sub(slot).filter(|below| *below > 0) else {
+        return Part::Link { frame: number };
+    };
+    if slot < lowest_value(stack, frame) {
         return Part::Padding;
     }
-    let slot = (pointer - address - 1) / SLOT;
+    let value = below / SLOT - 1;
     let locals = match frame {
         Frame::Wasm(frame) => wide(frame.locals.len()),
         Frame::Host(_) => 0,
     };
-    let place = match slot.checked_sub(locals) {
-        None => ValuePlace::Local { frame: number, index: narrow(index(slot)) },
+    let place = match value.checked_sub(locals) {
+        None => ValuePlace::Local { frame: number, index: narrow(index(value)) },
         Some(operand) => ValuePlace::Operand { frame: number, index: narrow(index(operand)) },
     };
-    Part::Half { place, is_high: address % SLOT >= WORD }
+    Part::Value { place }
 }
 
-/// The 8 bytes of a part.
-fn word(machine: &dyn Machine, space: &AddressSpace, part: Part) -> Result<[u8; 8], Fault> {
-    let frames = machine.frames();
-    match part {
-        Part::Padding => Ok([0; 8]),
-        Part::SavedPointer { frame } => {
-            let caller = frames.get(frame + 1);
-            Ok(caller.map_or(0, |caller| frame_pointer(stack_of(machine, space), caller)).to_le_bytes())
-        }
-        Part::ReturnAddress { frame } => {
+/// The 16 bytes of a part.
+fn image(machine: &dyn Machine, space: &AddressSpace, part: Part) -> Result<Vec<u8>, Fault> {
+    let mut image = match part {
+        Part::Padding => Vec::new(),
+        Part::Link { frame } => {
+            let caller = machine.frames().get(frame + 1);
+            let pointer = caller.map_or(0, |caller| frame_pointer(stack_of(machine, space), caller));
             let host = || space.host() + HOST_RETURN;
-            let caller = frames.get(frame + 1);
-            Ok(caller.map_or_else(host, |caller| resume_address(space, caller)).to_le_bytes())
+            let address = caller.map_or_else(host, |caller| resume_address(space, caller));
+            let word = |value: u64| value.to_le_bytes().into_iter().take(index(space.word));
+            word(pointer).chain(word(address)).collect()
         }
-        Part::Half { place, is_high } => {
-            let mut slot = value_bytes::encode(machine, space, machine.value(place)?);
-            slot.resize(index(SLOT), 0);
-            let half = if is_high { slot.last_chunk() } else { slot.first_chunk() };
-            Ok(half.copied().unwrap_or_default())
-        }
-    }
+        Part::Value { place } => value_bytes::encode(machine, space, machine.value(place)?),
+    };
+    image.resize(index(SLOT), 0);
+    Ok(image)
 }
 
 /// Reads the stack region of the machine's thread at `address`; returns how many bytes could be read.
-pub(crate) fn read(machine: &dyn Machine, space: &AddressSpace, address: u64, into: &mut [u8]) -> usize {
+///
+/// # Errors
+/// [`Fault::Unavailable`] when the first value is not known.
+pub(crate) fn read(
+    machine: &dyn Machine,
+    space: &AddressSpace,
+    address: u64,
+    into: &mut [u8],
+) -> Result<usize, Fault> {
     let stack = stack_of(machine, space);
     let end = stack.base + SLOT;
     if address < lowest(stack, machine.frames()) {
-        return 0;
+        return Ok(0);
     }
     let mut done = 0;
     while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
@@ -166,12 +170,17 @@ pub(crate) fn read(machine: &dyn Machine, space: &AddressSpace, address: u64, in
         if at >= end {
             break;
         }
-        let Ok(bytes) = word(machine, space, part(stack, machine.frames(), at & !(WORD - 1))) else { break };
-        let wanted = bytes.iter().skip(index(at % WORD));
+        let slot = part(stack, machine.frames(), at & !(SLOT - 1));
+        let bytes = match image(machine, space, slot) {
+            Ok(bytes) => bytes,
+            Err(fault) if done == 0 => return Err(fault),
+            Err(_) => break,
+        };
+        let wanted = bytes.iter().skip(index(at % SLOT));
         let copied = rest.iter_mut().zip(wanted).map(|(to, from)| *to = *from).count();
         done += copied;
     }
-    done
+    Ok(done)
 }
 
 /// Writes values through their images.
@@ -206,16 +215,15 @@ fn write_slot(
     offset: usize,
     bytes: &[u8],
 ) -> Result<(), Fault> {
-    let Part::Half { place, .. } = part(stack_of(machine, space), machine.frames(), slot) else {
+    let Part::Value { place } = part(stack_of(machine, space), machine.frames(), slot) else {
         // A debugger that writes back what it read changes nothing, and may.
         let mut old = vec![0; bytes.len()];
-        let count = read(machine, space, slot + wide(offset), &mut old);
+        let count = read(machine, space, slot + wide(offset), &mut old)?;
         return if count == bytes.len() && old == bytes { Ok(()) } else { Err(Fault::Fixed) };
     };
     let old = machine.value(place)?;
-    let mut image = value_bytes::encode(machine, space, old);
-    let length = image.len();
-    image.resize(index(SLOT), 0);
+    let length = value_bytes::encode(machine, space, old).len();
+    let mut image = image(machine, space, Part::Value { place })?;
     let target = image.get_mut(offset..offset + bytes.len()).ok_or(Fault::Fixed)?;
     target.copy_from_slice(bytes);
     let (value, padding) = image.split_at_checked(length).ok_or(Fault::Fixed)?;

@@ -50,4 +50,4 @@ pub use error::Error;
 pub use packet::{PACKET_SIZE, PACKET_SLACK};
 pub use persona::PersonaChoice;
 pub use serve::serve;
-pub use symbols::Program;
+pub use symbols::{Program, Reader};

@@ -14,6 +14,9 @@ use crate::value_bytes;
 /// on real code. The symbol image is filled with the same.
 pub(crate) const CODE_FILLER: u8 = 0xcf;
 
+/// What regions of memory are made of.
+const PAGE: u64 = 0x1000;
+
 /// Reads at `address`; returns how many bytes could be read, at least one. Of the frame images, those of the machine's
 /// own thread are there.
 ///
@@ -47,7 +50,7 @@ pub(crate) fn read(
             let code = machine.code(module).filter(|code| code.contains(&pc)).ok_or(Fault::Unmapped)?;
             fill(into, u64::from(code.end.0 - pc.0))
         }
-        Place::Stack { .. } => frame_image::read(machine, space, address, into),
+        Place::Stack { .. } => frame_image::read(machine, space, address, into)?,
     };
     if count == 0 && !into.is_empty() { Err(Fault::Unmapped) } else { Ok(count) }
 }
@@ -55,14 +58,14 @@ pub(crate) fn read(
 /// Bytes from the start of a module's file to where nothing is shown any more. Behind the file there is the rest of its
 /// last page, and another page: lldb looks for the header of a section in the KiB after the section before.
 pub(crate) fn shown_file_length(file: usize) -> u64 {
-    const PAGE: u64 = 0x1000;
     wide(file).next_multiple_of(PAGE).saturating_add(PAGE)
 }
 
-/// Reads all of `into` at `address`. What is shown behind the end of a module's file reads as zero.
+/// Reads all of `into` at `address`, as if everything began and ended with a page: what of a page is not there, if
+/// something of it is, reads as zero. lldb reads lines of 512 bytes to learn of one of them.
 ///
 /// # Errors
-/// When something of it is not there.
+/// When a page of it is not there, or a value is not known.
 pub(crate) fn read_whole(
     machine: &dyn Machine,
     space: &AddressSpace,
@@ -79,7 +82,39 @@ pub(crate) fn read_whole(
         let _count = read(machine, space, address, into);
         return Ok(());
     }
-    if read(machine, space, address, into)? == into.len() { Ok(()) } else { Err(Fault::Unmapped) }
+    let mut rest = into;
+    let mut at = address;
+    while !rest.is_empty() {
+        let length = rest.len().min(index(PAGE - at % PAGE));
+        let (piece, later) = rest.split_at_mut_checked(length).ok_or(Fault::Unmapped)?;
+        read_in_page(machine, space, at, piece)?;
+        at = at.saturating_add(wide(length));
+        rest = later;
+    }
+    Ok(())
+}
+
+/// Reads what there is in a part of a page, and zeros for the rest.
+fn read_in_page(
+    machine: &dyn Machine,
+    space: &AddressSpace,
+    address: u64,
+    into: &mut [u8],
+) -> Result<(), Fault> {
+    into.fill(0);
+    let mut is_there = false;
+    let mut done = 0;
+    while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match read(machine, space, address.saturating_add(wide(done)), rest) {
+            Ok(count) => {
+                is_there = true;
+                done += count;
+            }
+            Err(Fault::Unmapped) => done += 1,
+            Err(unknown) => return Err(unknown),
+        }
+    }
+    if is_there { Ok(()) } else { Err(Fault::Unmapped) }
 }
 
 /// Fills up to `available` bytes with the code filler.

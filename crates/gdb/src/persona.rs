@@ -1,14 +1,20 @@
 //! The machine that a stock debugger is shown instead of Wasm: an address space, registers, and their description.
 //!
 //! A persona is data and a mapping. It talks to [`Machine`], never to the debugger, the guest or the protocol; a new
-//! one is a file beside `x86_64` and one more arm where the client is recognised.
+//! one is a folder beside `i386` and one more arm where the client is recognised.
 
-use crate::address_space::AddressSpace;
+use std::fmt::Debug;
+
+use crate::address_space::{AddressSpace, NARROW};
 use crate::greeting::Client;
 use crate::machine::{Fault, Machine};
 
+mod i386;
 pub(crate) mod wasm;
-pub(crate) mod x86_64;
+mod x86;
+mod x86_64;
+
+pub(crate) use x86::X86;
 
 /// Which machine clients are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,26 +34,32 @@ pub enum PersonaChoice {
 pub(crate) fn choose(choice: PersonaChoice, client: Client, module: &[u8]) -> &'static dyn Persona {
     match (choice, client) {
         (PersonaChoice::Wasm, _) | (PersonaChoice::Auto, Client::Lldb { knows_wasm: true }) => &wasm::Wasm,
-        (PersonaChoice::Elf, _) | (PersonaChoice::Auto, Client::Lldb { knows_wasm: false }) => for_lldb(),
+        (PersonaChoice::Elf, _) | (PersonaChoice::Auto, Client::Lldb { knows_wasm: false }) => {
+            elf_for_module(module)
+        }
         (PersonaChoice::Gdb, _) | (PersonaChoice::Auto, Client::Gdb) => for_module(module),
     }
 }
 
-/// The machine for an lldb that has no Wasm plugin.
-fn for_lldb() -> &'static dyn Persona {
-    &x86_64::X64
+/// The machine to show gdb for a module: one with pointers of the program's size, unless the code needs more addresses
+/// than those have.
+pub(crate) fn for_module(bytes: &[u8]) -> &'static X86 {
+    if fits_32_bits(bytes) { &x86_64::X32 } else { &x86_64::X64 }
 }
 
-/// The machine to show for a module: gdb gets pointers of the program's size unless the code needs more addresses than
-/// those have.
-pub(crate) fn for_module(bytes: &[u8]) -> &'static x86_64::X86_64 {
-    let fits = u64::try_from(bytes.len()).is_ok_and(|bytes| bytes < x86_64::X32.space().code.stride);
-    let is_wide = dwarf::Module::parse(bytes).is_ok_and(|module| module.has_wide_pointers());
-    if fits && !is_wide { &x86_64::X32 } else { &x86_64::X64 }
+/// The machine to show lldb for a module, if it debugs the symbol image and not the module itself.
+pub(crate) fn elf_for_module(bytes: &[u8]) -> &'static X86 {
+    if fits_32_bits(bytes) { &i386::I386 } else { &x86_64::X64 }
+}
+
+/// Whether a program has pointers of 32 bits, and its code a place below 4 GiB.
+fn fits_32_bits(bytes: &[u8]) -> bool {
+    let fits = u64::try_from(bytes.len()).is_ok_and(|bytes| bytes < NARROW.code.stride);
+    fits && !dwarf::Module::parse(bytes).is_ok_and(|module| module.has_wide_pointers())
 }
 
 /// One machine to show.
-pub(crate) trait Persona: Send + Sync {
+pub(crate) trait Persona: Debug + Send + Sync {
     /// What it is called in messages.
     fn name(&self) -> &'static str;
 

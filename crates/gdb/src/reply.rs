@@ -54,13 +54,17 @@ pub(crate) fn current_thread(thread: ThreadId, is_multiprocess: bool) -> Vec<u8>
     format!("QC{}", thread_id(thread, is_multiprocess)).into_bytes()
 }
 
-/// `p`: the register, or as many `xx` as it has bytes. A thread that could not be stopped has none.
-pub(crate) fn register(target: &Target<'_>, number: u64) -> Result<Vec<u8>, Fault> {
+/// `p`: the register, or as many `xx` as it has bytes. A thread that could not be stopped has none. lldb knows no `xx` (it
+/// would show `0xcc` for each), and understands an error.
+pub(crate) fn register(target: &Target<'_>, number: u64, is_lldb: bool) -> Result<Vec<u8>, Fault> {
     let number = usize::try_from(number).map_err(|_| Fault::Unmapped)?;
     let persona = target.persona;
     let size = *persona.register_sizes().get(number).ok_or(Fault::Unmapped)?;
     let read = move |machine: &mut dyn Machine| Ok(persona.register(machine, number));
     let value = if target.is_stopped(target.thread()) { target.look(read)? } else { None };
+    if value.is_none() && is_lldb {
+        return Err(Fault::Unavailable);
+    }
     Ok(value.map_or_else(|| b"xx".repeat(usize::from(size)), |bytes| hex::text(&bytes)))
 }
 

@@ -1,8 +1,8 @@
-//! The symbol image that the client reads as the guest's executable file: made once for each persona, and only when somebody wants it.
+//! The symbol images that clients read as the guest's executable file: each made once, and only when somebody wants it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dwarf::FunctionReturn;
 
@@ -21,14 +21,27 @@ pub struct Program {
     pub imported_functions: Vec<String>,
 }
 
+/// Whom a symbol image is for. The two believe in different machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// gdb, which is served the same image by the server.
+    Gdb,
+    /// lldb, which cannot be served one: its user has it as a file.
+    Lldb,
+}
+
 impl Program {
-    /// The symbol image that gdb is served, to be kept as a file. Code of libraries whose sources are not on this
-    /// machine has no lines in it, if other sources are.
+    /// The symbol image for a debugger, to be kept as a file. Code of libraries whose sources are not on this machine
+    /// has no lines in it, if other sources are.
     ///
     /// # Errors
     /// If the module is malformed. Debug info that cannot be used is left out, and reported in the image.
-    pub fn symbol_image(&self) -> Result<dwarf::SymbolImage, dwarf::Error> {
-        self.image(&persona::for_module(&self.module).layout(0, 0, &self.imported_functions))
+    pub fn symbol_image(&self, reader: Reader) -> Result<dwarf::SymbolImage, dwarf::Error> {
+        let machine = match reader {
+            Reader::Gdb => persona::for_module(&self.module),
+            Reader::Lldb => persona::elf_for_module(&self.module),
+        };
+        self.image(&machine.layout(0, 0, &self.imported_functions))
     }
 
     fn image(&self, layout: &dwarf::Layout) -> Result<dwarf::SymbolImage, dwarf::Error> {
@@ -39,20 +52,27 @@ impl Program {
     }
 }
 
-/// A program with its symbol images, one for each persona that somebody asked for.
+/// A program with its symbol images.
 #[derive(Debug)]
 pub(crate) struct Symbols {
     program: Program,
-    /// By the persona's name. None inside when it could not be made.
-    images: Mutex<BTreeMap<&'static str, Arc<OnceLock<Option<Image>>>>>,
+    /// Those that somebody wanted.
+    images: Mutex<Vec<Slot>>,
 }
 
-/// A symbol image and what else was learned on the way.
+/// The place of one persona's image. None inside when it could not be made.
+#[derive(Clone, Debug)]
+struct Slot {
+    persona: &'static dyn Persona,
+    image: Arc<OnceLock<Option<Image>>>,
+}
+
+/// The symbol image and what else was learned on the way.
 #[derive(Debug)]
 struct Image {
     elf: Arc<[u8]>,
     /// By function index.
-    returns: Arc<BTreeMap<u32, FunctionReturn>>,
+    returns: BTreeMap<u32, FunctionReturn>,
 }
 
 impl Symbols {
@@ -83,21 +103,32 @@ impl Symbols {
             .map_or_else(|| "wasm".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
-    fn slot(&self, persona: &dyn Persona) -> Arc<OnceLock<Option<Image>>> {
-        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(images.entry(persona.name()).or_default())
+    /// The image; makes it if nobody did, and waits if somebody is at it. None when it cannot be made, which is logged.
+    pub(crate) fn image(&self, persona: &'static dyn Persona) -> Option<Arc<[u8]>> {
+        self.with_image(&self.slot(persona), |image| Arc::clone(&image.elf))
     }
 
-    /// The image; makes it if nobody did, and waits if somebody is at it. None when it cannot be made, which is logged.
-    pub(crate) fn image(&self, persona: &dyn Persona) -> Option<Arc<[u8]>> {
-        let slot = self.slot(persona);
-        let image = slot.get_or_init(|| self.make(persona));
-        image.as_ref().map(|image| Arc::clone(&image.elf))
+    fn with_image<R>(&self, slot: &Slot, read: impl FnOnce(&Image) -> R) -> Option<R> {
+        slot.image.get_or_init(|| self.make(slot.persona)).as_ref().map(read)
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.images.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&self, persona: &'static dyn Persona) -> Slot {
+        let mut slots = self.slots();
+        if let Some(slot) = slots.iter().find(|slot| slot.persona.name() == persona.name()) {
+            return slot.clone();
+        }
+        let slot = Slot { persona, image: Arc::default() };
+        slots.push(slot.clone());
+        slot
     }
 
     /// Starts making the image on a thread of its own, so that it is there when the client asks.
     pub(crate) fn prepare(self: &Arc<Self>, persona: &'static dyn Persona) {
-        if self.slot(persona).get().is_some() {
+        if self.slot(persona).image.get().is_some() {
             return;
         }
         let symbols = Arc::clone(self);
@@ -110,7 +141,7 @@ impl Symbols {
 
     fn make(&self, persona: &dyn Persona) -> Option<Image> {
         match self.program.image(&persona.symbol_layout(0, 0, &self.program.imported_functions)?) {
-            Ok(image) => Some(Image { elf: Arc::from(image.elf), returns: Arc::new(image.returns) }),
+            Ok(image) => Some(Image { elf: Arc::from(image.elf), returns: image.returns }),
             Err(error) => {
                 tracing::warn!(%error, "no symbols for the debugger");
                 None
@@ -118,15 +149,13 @@ impl Symbols {
         }
     }
 
-    /// How a function of the main module returns what is not one scalar. Does not wait for an image: a client that
-    /// finishes functions has read it.
+    /// How a function of the main module returns what is not one scalar. Waits for a persona's image if it is being
+    /// made: gdb has read it before it finishes a function, but lldb has a file of its own.
     pub(crate) fn function_return(&self, module: u32, function: u32) -> Option<FunctionReturn> {
-        if module != 0 {
-            return None;
-        }
-        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        let made =
-            images.values().find_map(|slot| slot.get()?.as_ref().map(|image| Arc::clone(&image.returns)));
-        made?.get(&function).cloned()
+        let slots = self.slots().clone();
+        // What functions return is the same in all images, so one that is there will do.
+        let is_made = |slot: &&Slot| slot.image.get().is_some();
+        let slot = slots.iter().find(is_made).or(slots.first()).filter(|_| module == 0)?;
+        self.with_image(slot, |image| image.returns.get(&function).cloned())?
     }
 }

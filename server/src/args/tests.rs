@@ -85,12 +85,15 @@ fn subcommands_have_their_own_options() {
     };
     assert_eq!(guest.invoke.as_deref(), Some("f"));
     assert_eq!(log.verbose, 1);
-    let Ok(Arguments { action: Action::Symbols { module, output, .. }, .. }) =
-        parse("symbols m.wasm -o m.elf")
-    else {
-        panic!()
-    };
-    assert_eq!((module, output), (PathBuf::from("m.wasm"), PathBuf::from("m.elf")));
+    for (line, for_whom) in
+        [("symbols m.wasm -o m.elf", Reader::Gdb), ("symbols --for lldb m.wasm -o m.elf", Reader::Lldb)]
+    {
+        let Ok(Arguments { action: Action::Symbols { module, reader, output, .. }, .. }) = parse(line) else {
+            panic!()
+        };
+        assert_eq!((module, output), (PathBuf::from("m.wasm"), PathBuf::from("m.elf")));
+        assert_eq!(reader, for_whom);
+    }
     assert!(matches!(parse("demo"), Ok(Arguments { action: Action::Demo, .. })));
 }
 
@@ -110,6 +113,7 @@ fn mistakes_are_named() {
         ("--multi run m.wasm", "go after its name"),
         ("run", "a module is missing"),
         ("symbols m.wasm", "--output"),
+        ("symbols --for me m.wasm -o m.elf", "possible values: gdb, lldb"),
     ] {
         let said = refused(line);
         assert!(said.contains(words), "{line}: {said}");

@@ -31,6 +31,20 @@ pub(crate) fn layout(module: &[u8]) -> Layout {
     }
 }
 
+/// A layout for a machine with addresses of 32 bits.
+pub(crate) fn narrow_layout(module: &[u8], machine: Machine) -> Layout {
+    let near = |address: u64| address - CODE_BASE + 0xd000_0000;
+    let below_4_gib = |symbol: Symbol| Symbol { address: (symbol.address - HOST) + 0xc000_0000, ..symbol };
+    let wide = layout(module);
+    Layout {
+        machine,
+        code_base: near(wide.code_base),
+        globals_base: 0xb000_0000,
+        host_functions: wide.host_functions.into_iter().map(below_4_gib).collect(),
+        host: below_4_gib(wide.host),
+    }
+}
+
 /// The directory of the C programs.
 pub(crate) fn programs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs")

@@ -17,6 +17,11 @@ fn main_stack() -> Stack {
     WIDE.stacks.of(0)
 }
 
+/// How many bytes can be read.
+fn read(machine: &Fake, space: &AddressSpace, address: u64, into: &mut [u8]) -> usize {
+    super::read(machine, space, address, into).unwrap_or(0)
+}
+
 fn word_at(machine: &Fake, address: u64) -> u64 {
     let mut bytes = [0; 8];
     assert_eq!(read(machine, &WIDE, address, &mut bytes), 8, "{address:#x}");
@@ -27,7 +32,9 @@ fn word_at(machine: &Fake, address: u64) -> u64 {
 fn frames_are_linked_from_the_innermost_to_the_host() {
     let machine = Fake::new();
     assert_eq!(frame_pointer(main_stack(), &machine.frames[0]), INNER);
-    assert_eq!(stack_pointer(main_stack(), &machine.frames[0]), INNER - 4 * 16);
+    assert_eq!(stack_pointer(main_stack(), &machine.frames[0]), INNER - 5 * 16);
+    assert_eq!(lowest_value(main_stack(), &machine.frames[0]), INNER - 4 * 16);
+    assert_eq!(word_at(&machine, INNER - 5 * 16), 0, "no return address");
     assert_eq!(word_at(&machine, INNER), OUTER);
     assert_eq!(word_at(&machine, INNER + 8), 0x7e00_0000_0050);
     assert_eq!(word_at(&machine, OUTER), 0);
@@ -99,7 +106,7 @@ fn padding_is_zero_and_beyond_it_is_nothing() {
 fn an_unavailable_value_cannot_be_read() {
     let mut machine = Fake::new();
     machine.values.remove(&(0, false, 0));
-    assert_eq!(read(&machine, &WIDE, INNER - 16, &mut [0; 8]), 0);
+    assert_eq!(super::read(&machine, &WIDE, INNER - 16, &mut [0; 8]), Err(Fault::Unavailable));
     assert_eq!(read(&machine, &WIDE, INNER - 32, &mut [0; 32]), 16, "up to the unknown value");
 }
 

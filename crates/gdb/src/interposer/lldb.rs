@@ -48,6 +48,10 @@ pub(super) fn judge(body: &[u8], dialect: Dialect) -> Option<Verdict> {
     if let Some((&kind @ (b'm' | b'x'), rest)) = body.split_first() {
         return Some(parsed(read_memory(kind, rest)));
     }
+    if body == b"g" && !dialect.has_wasm_frames {
+        // lldb cannot be told in it that a register has no value. Without it, it asks for each.
+        return Some(Verdict::Unsupported);
+    }
     let (name, arguments) = validate::name_and_arguments(body);
     let request = match (name, arguments) {
         (b"QThreadSuffixSupported", b"") => Request::SuffixThreads,

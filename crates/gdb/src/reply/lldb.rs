@@ -88,8 +88,9 @@ pub(crate) fn stop(target: &Target<'_>, thread: ThreadId, lists_threads: bool) -
             let own = if other == thread { None } else { Some(super::expedited(target, other)) };
             let found =
                 own.as_ref().unwrap_or(&registers).iter().find(|(number, _)| *number == target.persona.pc());
-            let bytes = found.and_then(|(_, value)| value.first_chunk().copied());
-            bytes.map_or(u64::MAX, u64::from_le_bytes)
+            found.map_or(u64::MAX, |(_, value)| {
+                value.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+            })
         };
         let pcs: Vec<_> = threads.iter().map(|thread| format!("{:x}", pc(thread.id))).collect();
         push!(reply, "threads:{};thread-pcs:{};", ids.join(","), pcs.join(","));

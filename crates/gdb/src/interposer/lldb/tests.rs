@@ -165,3 +165,18 @@ fn suffixes_name_threads() {
     assert_eq!(without_suffix(b"g;thread:zz;"), None);
     assert_eq!(without_suffix(b"m0,1;thread:1;"), None);
 }
+
+#[test]
+fn a_machine_with_registers_that_may_be_unknown_is_asked_for_one_at_a_time() {
+    let dialect = Dialect { has_wasm_frames: false, ..WASM };
+    check(
+        dialect,
+        &["g", "p8", "m0,1ffff", "qWasmLocal:0;2"],
+        expect![[r#"
+            g: Unsupported
+            p8: ReadRegister(8)
+            m0,1ffff: ReadMemory { address: 0, length: 131071, is_binary: false }
+            qWasmLocal:0;2: Unsupported
+        "#]],
+    );
+}

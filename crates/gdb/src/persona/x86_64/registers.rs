@@ -14,6 +14,8 @@
 //! gdb 13 rejects a description without all 40 registers of `org.gnu.gdb.i386.core`, and prints no floating-point
 //! return value without `org.gnu.gdb.i386.sse`.
 
+use crate::persona::x86::{Fact, Register, ResultRegister};
+
 const RAX: usize = 0;
 const RDX: usize = 3;
 const RBP: usize = 6;
@@ -48,48 +50,16 @@ const fn sizes() -> [u8; COUNT] {
     sizes
 }
 
-/// A register in which gdb looks for return values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ResultRegister {
-    Rax,
-    Rdx,
-    Xmm0,
-    Xmm1,
-}
-
-/// A fact about the innermost frame in a register of our own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fact {
-    Module,
-    Instance,
-    Function,
-    Pc,
-    Locals,
-    Operands,
-}
-
-/// What a register means here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Register {
-    InstructionPointer,
-    FramePointer,
-    StackPointer,
-    Result(ResultRegister),
-    Wasm(Fact),
-}
-
 /// The meaning of a register; none for those without one.
 pub(super) fn meaning(number: usize) -> Option<Register> {
-    const FACTS: [Fact; 6] =
-        [Fact::Module, Fact::Instance, Fact::Function, Fact::Pc, Fact::Locals, Fact::Operands];
     match number {
-        RAX => Some(Register::Result(ResultRegister::Rax)),
-        RDX => Some(Register::Result(ResultRegister::Rdx)),
+        RAX => Some(Register::Result(ResultRegister::A)),
+        RDX => Some(Register::Result(ResultRegister::D)),
         RBP => Some(Register::FramePointer),
         RSP => Some(Register::StackPointer),
         RIP => Some(Register::InstructionPointer),
         XMM0 => Some(Register::Result(ResultRegister::Xmm0)),
         XMM1 => Some(Register::Result(ResultRegister::Xmm1)),
-        _ => FACTS.get(number.checked_sub(WASM)?).copied().map(Register::Wasm),
+        _ => Fact::ALL.get(number.checked_sub(WASM)?).copied().map(Register::Wasm),
     }
 }

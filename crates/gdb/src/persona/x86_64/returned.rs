@@ -6,12 +6,11 @@ use dwarf::{RegisterClass, ReturnPlace};
 use crate::address_space::AddressSpace;
 use crate::int::{index, wide};
 use crate::machine::{Machine, ReturnedCall};
-
-use super::registers::ResultRegister;
+use crate::persona::x86::{ResultRegister, Shown, hidden_pointer, top};
 
 /// The source of `rax`, `rdx`, `xmm0` and `xmm1` at this stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Returned {
+enum Returned {
     /// The topmost operand.
     Top(Value),
     /// A structure in memory that is longer than the registers: `rax` has its address.
@@ -22,27 +21,18 @@ pub(super) enum Returned {
 
 impl Returned {
     /// What can be shown at this stop; none when that is not known.
-    pub(super) fn at(machine: &dyn Machine, space: &AddressSpace) -> Option<Self> {
+    fn at(machine: &dyn Machine, space: &AddressSpace) -> Option<Self> {
         let call = machine.returned_call();
         match &call {
             // A call without results left nothing on the stack: what lies there now is not what it returned.
             Some(call) if !call.has_results => Self::structure(machine, space, call),
-            _ => Some(Self::Top(machine.value(super::top(machine)?).ok()?)),
-        }
-    }
-
-    /// A call's first argument, if it can be a pointer and is still known.
-    fn pointer(call: &ReturnedCall) -> Option<u64> {
-        match (*call.arguments.first()?)? {
-            Value::I32(pointer) => Some(u64::from(pointer.cast_unsigned())),
-            Value::I64(pointer) => Some(pointer.cast_unsigned()),
-            _ => None,
+            _ => Some(Self::Top(machine.value(top(machine)?).ok()?)),
         }
     }
 
     /// The structure that a call returned through the pointer in its first argument.
     fn structure(machine: &dyn Machine, space: &AddressSpace, call: &ReturnedCall) -> Option<Self> {
-        let address = Self::pointer(call)?;
+        let address = hidden_pointer(call)?;
         let shape = call.shape.as_ref().filter(|shape| shape.hidden_pointer)?;
         match &shape.place {
             ReturnPlace::Memory => Some(Self::Address(address)),
@@ -81,30 +71,31 @@ impl Returned {
             xmm1: floats.get(1).copied(),
         })
     }
-
-    /// The bytes of one register, its low end at least; none when it is not known.
-    pub(super) fn register(self, register: ResultRegister) -> Option<Vec<u8>> {
-        let word = match (self, register) {
-            (Self::Top(value), _) => return top_in(value, register),
-            (Self::Address(address), ResultRegister::Rax) => Some(address),
-            (Self::Address(_), _) => None,
-            (Self::Parts { rax, .. }, ResultRegister::Rax) => rax,
-            (Self::Parts { rdx, .. }, ResultRegister::Rdx) => rdx,
-            (Self::Parts { xmm0, .. }, ResultRegister::Xmm0) => xmm0,
-            (Self::Parts { xmm1, .. }, ResultRegister::Xmm1) => xmm1,
-        };
-        word.map(|word| word.to_le_bytes().to_vec())
-    }
 }
 
-/// The topmost operand in the register that its type belongs in.
-fn top_in(value: Value, register: ResultRegister) -> Option<Vec<u8>> {
-    match (value, register) {
-        (Value::I32(number), ResultRegister::Rax) => Some(number.to_le_bytes().to_vec()),
-        (Value::I64(number), ResultRegister::Rax) => Some(number.to_le_bytes().to_vec()),
-        (Value::F32(bits), ResultRegister::Xmm0) => Some(bits.to_le_bytes().to_vec()),
-        (Value::F64(bits), ResultRegister::Xmm0) => Some(bits.to_le_bytes().to_vec()),
-        (Value::V128(bits), ResultRegister::Xmm0) => Some(bits.to_le_bytes().to_vec()),
-        _ => None,
+/// What one register shows; none when it is not known.
+pub(super) fn result(machine: &dyn Machine, space: &AddressSpace, register: ResultRegister) -> Option<Shown> {
+    let word = match (Returned::at(machine, space)?, register) {
+        (Returned::Top(value), _) => {
+            return (register_of(value) == Some(register))
+                .then(|| Shown::operand(machine, space, value, 0..size_of::<u128>()));
+        }
+        (Returned::Address(address), ResultRegister::A) => Some(address),
+        (Returned::Address(_), _) => None,
+        (Returned::Parts { rax, .. }, ResultRegister::A) => rax,
+        (Returned::Parts { rdx, .. }, ResultRegister::D) => rdx,
+        (Returned::Parts { xmm0, .. }, ResultRegister::Xmm0) => xmm0,
+        (Returned::Parts { xmm1, .. }, ResultRegister::Xmm1) => xmm1,
+        (Returned::Parts { .. }, ResultRegister::St0) => None,
+    };
+    word.map(|word| Shown::Bytes(word.to_le_bytes().to_vec()))
+}
+
+/// The register that a scalar is returned in.
+fn register_of(value: Value) -> Option<ResultRegister> {
+    match value {
+        Value::I32(_) | Value::I64(_) => Some(ResultRegister::A),
+        Value::F32(_) | Value::F64(_) | Value::V128(_) => Some(ResultRegister::Xmm0),
+        Value::FuncRef(_) | Value::ExternRef(_) | Value::AnyRef(_) | Value::ExnRef(_) => None,
     }
 }

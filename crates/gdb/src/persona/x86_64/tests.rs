@@ -1,54 +1,29 @@
 //! The registers of [`Fake`] as gdb sees them, and the description that goes with them.
 
-use std::fmt::Write as _;
-
 use debugger::Value;
 use dwarf::{FunctionReturn, RegisterClass, ReturnPlace};
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::machine::ReturnedCall;
 use crate::machine::fake::{Fake, host_frame};
+use crate::machine::{Fault, ReturnedCall};
+use crate::persona::Persona;
+use crate::persona::x86::golden;
 
-/// Names and sizes (in bits) of the registers in target.xml, in order.
-fn described() -> Vec<(String, usize)> {
-    let attribute = |line: &str, name: &str| {
-        let start = line.find(&format!("{name}=\""))? + name.len() + 2;
-        Some(line[start..start + line[start..].find('"')?].to_owned())
-    };
-    let lines = X64.target_xml().lines().filter(|line| line.contains("<reg "));
-    lines
-        .enumerate()
-        .map(|(number, line)| {
-            assert_eq!(attribute(line, "regnum"), Some(number.to_string()), "{line}");
-            (attribute(line, "name").unwrap(), attribute(line, "bitsize").unwrap().parse().unwrap())
-        })
-        .collect()
-}
-
-/// The registers that have a value, in target byte order.
 #[track_caller]
 fn check(machine: &Fake, expected: Expect) {
-    let mut text = String::new();
-    for (number, (name, bits)) in described().into_iter().enumerate() {
-        if let Some(bytes) = X64.register(machine, number) {
-            assert_eq!(bytes.len() * 8, bits, "{name}");
-            writeln!(text, "{name} {}", String::from_utf8(crate::hex::text(&bytes)).unwrap()).unwrap();
-        }
-    }
-    expected.assert_eq(&text);
+    golden::check(&X64, machine, expected);
 }
 
 #[test]
-fn the_description_and_the_sizes_agree() {
-    let described: Vec<usize> = described().into_iter().map(|(_, bits)| bits / 8).collect();
-    let sizes: Vec<usize> = X64.register_sizes().iter().map(|&size| usize::from(size)).collect();
-    assert_eq!(described, sizes);
+fn the_descriptions_and_the_sizes_agree() {
+    golden::check_sizes(&X64);
+    golden::check_sizes(&X32);
 }
 
 #[test]
 fn the_core_has_the_40_registers_that_gdb_wants() {
-    let names: Vec<String> = described().into_iter().take(40).map(|(name, _)| name).collect();
+    let names: Vec<String> = golden::described(&X64).into_iter().take(40).map(|(name, _)| name).collect();
     expect!["rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip eflags cs ss ds es fs gs st0 st1 st2 st3 st4 st5 st6 st7 fctrl fstat ftag fiseg fioff foseg fooff fop"]
         .assert_eq(&names.join(" "));
 }
