@@ -90,6 +90,14 @@ impl<'s> Strings<'s> {
     }
 }
 
+/// The address from which a unit's lists count, unless they say otherwise.
+fn base_address(unit: &gimli::write::Unit) -> Option<u64> {
+    match unit.get(unit.root()).get(dw::DW_AT_low_pc) {
+        Some(Value::Address(Address::Constant(address))) => Some(*address),
+        _ => None,
+    }
+}
+
 /// What it takes to convert the attributes of one unit.
 pub(crate) struct AttributeConverter<'c, 's, 'a> {
     pub(crate) survey: &'c Survey<'c, 'a>,
@@ -145,7 +153,9 @@ impl<'a> AttributeConverter<'_, '_, 'a> {
                 if ranges.is_empty() {
                     return None;
                 }
-                Some(Value::RangeListRef(out.ranges.add(range_list(self.map, &ranges))))
+                // A unit with ranges is given the start of the code for its base address.
+                let base = if is_root { Some(self.map.text()) } else { base_address(out) };
+                Some(Value::RangeListRef(out.ranges.add(range_list(self.map, &ranges, base))))
             }
             _ => match self.constant(unit, value) {
                 Ok(value) => value,

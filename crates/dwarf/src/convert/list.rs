@@ -1,7 +1,8 @@
 //! Range lists and location lists.
 //!
-//! Every list is written as offsets from the start of the code, after an entry that says so. gimli refuses plain
-//! addresses in units that have a base address, and offsets are shorter.
+//! Location lists are written as offsets from the start of the code, after an entry that says so. gimli refuses plain
+//! addresses in units that have a base address, and offsets are shorter. Range lists need that entry only where the unit
+//! has no base address below all of the list: lldb before 19 takes it for a range.
 
 use gimli::write::{Address, Location, LocationList, Range, RangeList};
 use gimli::{AttributeValue, UnitRef};
@@ -34,11 +35,16 @@ pub(crate) fn code_ranges<'a>(
     found
 }
 
-/// A range list to write.
-pub(crate) fn range_list(map: &AddressMap<'_>, ranges: &[(u64, u64)]) -> RangeList {
-    let base = Range::BaseAddress { address: Address::Constant(map.text()) };
-    let offsets = ranges.iter().map(|&(begin, end)| Range::OffsetPair { begin, end });
-    RangeList(std::iter::once(base).chain(offsets).collect())
+/// A range list to write, in a unit with the given base address.
+pub(crate) fn range_list(map: &AddressMap<'_>, ranges: &[(u64, u64)], base: Option<u64>) -> RangeList {
+    let lowest = ranges.iter().map(|(begin, _)| *begin).min().unwrap_or_default();
+    let before = base.and_then(|base| base.checked_sub(map.text())).filter(|before| *before <= lowest);
+    let own_base = Range::BaseAddress { address: Address::Constant(map.text()) };
+    let own_base = before.is_none().then_some(own_base);
+    let before = before.unwrap_or_default();
+    let offsets =
+        ranges.iter().map(|&(begin, end)| Range::OffsetPair { begin: begin - before, end: end - before });
+    RangeList(own_base.into_iter().chain(offsets).collect())
 }
 
 /// Converts a location list, or gives `None` if nothing of it is left. `context` is that of the entry; each
