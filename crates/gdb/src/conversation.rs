@@ -21,7 +21,7 @@ use crate::interposer::{self, Dialect, Own, Request, Verdict};
 use crate::link::{Incoming, Link};
 use crate::machine::Fault;
 use crate::packet::{CANNOT, MALFORMED, PACKET_SIZE, PACKET_SLACK, frame};
-use crate::persona;
+use crate::persona::{self, PersonaChoice};
 use crate::reply;
 use crate::stop::{self, Reason};
 use crate::stub::{Ended, Stub};
@@ -50,6 +50,12 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: &mut Link) -> Outcome {
         Err(error) => return Outcome::Lost(Some(error)),
     };
     let persona = persona::choose(debuggee.choice, client, debuggee.symbols.module());
+    if debuggee.choice == PersonaChoice::Auto && client == (Client::Lldb { knows_wasm: false }) {
+        tracing::warn!(
+            "this lldb knows no Wasm: before it connects, `target create` the file that \
+             `wasm-gdbserver symbols --for lldb MODULE -o FILE` writes"
+        );
+    }
     conversation.dialect.is_lldb = client != Client::Gdb;
     conversation.dialect.has_wasm_frames = persona.has_wasm_frames();
     conversation.dialect.register_bytes =

@@ -174,7 +174,7 @@ fn a_machine_with_registers_that_may_be_unknown_is_asked_for_one_at_a_time() {
         &["g", "p8", "m0,1ffff", "qWasmLocal:0;2"],
         expect![[r#"
             g: Unsupported
-            p8: ReadRegister(8)
+            p8: Own(ReadRegister(8))
             m0,1ffff: ReadMemory { address: 0, length: 131071, is_binary: false }
             qWasmLocal:0;2: Unsupported
         "#]],

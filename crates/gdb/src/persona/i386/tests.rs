@@ -28,19 +28,40 @@ fn the_description_and_the_sizes_agree() {
 #[test]
 fn the_core_has_the_registers_that_gdb_wants_as_well() {
     let names: Vec<String> = golden::described(&I386).into_iter().take(32).map(|(name, _)| name).collect();
-    expect![[""]].assert_eq(&names.join(" "));
+    expect!["eax ecx edx ebx esp ebp esi edi eip eflags cs ss ds es fs gs st0 st1 st2 st3 st4 st5 st6 st7 fctrl fstat ftag fiseg fioff foseg fooff fop"].assert_eq(&names.join(" "));
 }
 
 #[test]
 fn an_ordinary_stop() {
-    check(&Fake::new(), expect![[""]]);
+    check(
+        &Fake::new(),
+        expect![[r#"
+        eax 44434241
+        esp b0fdefff
+        ebp 00feefff
+        eip 600000e0
+        wasm_module 00000000
+        wasm_instance 00000000
+        wasm_func 02000000
+        wasm_pc 60000000
+        wasm_locals 02000000
+        wasm_operands 02000000
+    "#]],
+    );
 }
 
 #[test]
 fn inside_a_host_function() {
     let mut machine = Fake::new();
     machine.frames.insert(0, host_frame(0, 0x140));
-    check(&machine, expect![[""]]);
+    check(
+        &machine,
+        expect![[r#"
+        esp 70fdefff
+        ebp 80fdefff
+        eip 100000d8
+    "#]],
+    );
 }
 
 #[test]

@@ -33,17 +33,17 @@ fn an_ordinary_stop() {
     check(
         &Fake::new(),
         expect![[r#"
-        rax 4443424100000000
-        rbp 00feffff7f7f0000
-        rsp c0fdffff7f7f0000
-        rip 60000000007e0000
-        wasm_module 00000000
-        wasm_instance 00000000
-        wasm_func 02000000
-        wasm_pc 60000000
-        wasm_locals 02000000
-        wasm_operands 02000000
-    "#]],
+            rax 4443424100000000
+            rbp 00feffff7f7f0000
+            rsp b0fdffff7f7f0000
+            rip 60000000007e0000
+            wasm_module 00000000
+            wasm_instance 00000000
+            wasm_func 02000000
+            wasm_pc 60000000
+            wasm_locals 02000000
+            wasm_operands 02000000
+        "#]],
     );
 }
 
@@ -54,10 +54,10 @@ fn inside_a_host_function() {
     check(
         &machine,
         expect![[r#"
-        rbp 80fdffff7f7f0000
-        rsp 80fdffff7f7f0000
-        rip 10000000007d0000
-    "#]],
+            rbp 80fdffff7f7f0000
+            rsp 70fdffff7f7f0000
+            rip 10000000007d0000
+        "#]],
     );
 }
 
