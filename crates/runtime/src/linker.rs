@@ -95,7 +95,7 @@ impl Linker {
     /// Defines a table of null references that belongs to the host.
     ///
     /// # Errors
-    /// When it is too large.
+    /// When it is too large, or its type has no null.
     pub fn define_table(
         &mut self,
         store: &mut Store,
@@ -103,6 +103,9 @@ impl Linker {
         name: &str,
         ty: TableType,
     ) -> Result<(), Error> {
+        if !ty.element.nullable {
+            return Err(Error::Limit(format!("a table of {} cannot be made of null references", ty.element)));
+        }
         let index = store.add_table(ty, 0)?;
         self.define(module, name, Definition::Table(index));
         Ok(())

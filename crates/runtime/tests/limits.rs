@@ -1,8 +1,9 @@
 //! What a guest may not exceed: limits of the engine, and of the machine. Each is a trap or an error.
 
 use runtime::{
-    DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, Frame, Instance, Linker, MemoryType, Module,
-    Resumption, SharedMemory, Store, Tier, TrapCode, Value,
+    DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, Frame, FuncType, HeapType, HostError,
+    Instance, Linker, MemoryType, Module, RefType, Resumption, SharedMemory, Store, TableType, Tier,
+    TrapCode, Value,
 };
 use std::sync::{Arc, Mutex};
 
@@ -65,6 +66,16 @@ fn tables_have_a_limit() {
         let said = run(configs(), &format!("(module (table {table} funcref))")).expect_err("too large");
         assert!(said.contains("limit of 3"), "{said}");
     }
+}
+
+#[test]
+fn a_table_of_the_hosts_has_a_type_that_its_null_references_are_of() {
+    let [config, _] = configs();
+    let mut store = Store::new(&engine(config)).expect("memory for code");
+    let mut define =
+        |element| Linker::new().define_table(&mut store, "host", "table", TableType::new(element, 1, None));
+    assert!(define(RefType::nullable(HeapType::Func)).is_ok());
+    assert!(matches!(define(RefType::non_null(HeapType::Func)), Err(Error::Limit(_))));
 }
 
 #[test]
@@ -136,6 +147,36 @@ fn the_stack_has_a_limit() {
     }
 }
 
+/// A store has a stack limit of its own, also when it is called by another store's host function, and whichever thread
+/// it ran on before.
+#[test]
+fn a_store_that_runs_in_another_ones_call_has_a_stack_limit() {
+    let recursive = "(module (func $run (export \"run\") (param i32)
+        (if (local.get 0) (then (call $run (i32.const 1)))) (drop (i32.const 0))))";
+    for config in configs() {
+        let engine = engine(config);
+        let inner_module = module(&engine, recursive);
+        let mut inner = Store::new(&engine).expect("memory for code");
+        let instance = Instance::new(&mut inner, &inner_module, &Linker::new()).expect("instantiates");
+        let function = instance.get_func(&inner, "run").expect("exported");
+        std::thread::scope(|scope| {
+            scope.spawn(|| function.call(&mut inner, &[Value::I32(0)]).expect("it returns"));
+        });
+        let inner = Mutex::new(inner);
+        let mut linker = Linker::new();
+        linker.define_func("host", "call", FuncType::new([], []), move |_, _| {
+            let mut inner = inner.lock().expect("nobody panics");
+            function.call(&mut inner, &[Value::I32(1)]).map(|_| Vec::new()).map_err(HostError::from)
+        });
+        let wat = "(module (import \"host\" \"call\" (func $call)) (func (export \"run\") (call $call)))";
+        let module = module(&engine, wat);
+        let mut outer = Store::new(&engine).expect("memory for code");
+        let instance = Instance::new(&mut outer, &module, &linker).expect("instantiates");
+        let function = instance.get_func(&outer, "run").expect("exported");
+        assert_eq!(function.call(&mut outer, &[]), Err(Failure::Trap(TrapCode::StackOverflow)));
+    }
+}
+
 /// Notes the functions of all frames when the guest traps.
 #[derive(Default)]
 struct FramesAtTrap(Mutex<Vec<u32>>);
@@ -183,6 +224,14 @@ fn a_frame_that_the_stack_has_no_room_for_is_a_trap() {
     let locals = |body: &str| {
         format!("(func $large (result i64) (local {}) {body} (local.get 0))", "i64 ".repeat(45_000))
     };
+    // Its results are put where the caller says, which takes the place of the first argument.
+    let wide = format!(
+        "(func $wide (result {}) (local {}) {}) (func $large (result i64) (call $wide) {})",
+        "i64 ".repeat(20),
+        "i64 ".repeat(45_000),
+        "(local.get 0) ".repeat(20),
+        "drop ".repeat(19),
+    );
     let kept = |body: &str| {
         let (calls, sums) = ("(call $zero) ".repeat(5_000), "i64x2.add ".repeat(4_999));
         format!(
@@ -194,6 +243,7 @@ fn a_frame_that_the_stack_has_no_room_for_is_a_trap() {
     let [debug, run] = configs();
     let cases = [
         (debug.clone(), locals(""), Ok(vec![Value::I64(0)])),
+        (debug.clone(), wide, Ok(vec![Value::I64(0)])),
         (debug, locals(again), overflow()),
         (run.clone(), kept(""), Ok(vec![Value::I64(0)])),
         (run, kept(again), overflow()),

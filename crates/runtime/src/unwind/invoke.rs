@@ -1,7 +1,7 @@
 //! Calling functions from Rust: checks the arguments, then enters.
 #![expect(unsafe_code, reason = "enters compiled code after checking all that it relies on")]
 
-use super::activation::{current, enter};
+use super::activation::{Activation, current, enter};
 use crate::store::{FuncHandle, Store};
 use crate::trap::Failure;
 use crate::value::{FuncType, Value, ValueType};
@@ -36,7 +36,7 @@ impl FuncHandle {
         // SAFETY: the store just made the address.
         let callee = unsafe { func_ref_at(address) };
         let thunk = store.code_mut().entry_thunk(&ty).map_err(|error| Failure::Host(error.to_string()))?;
-        if current().is_none() {
+        if !runs_on_this_thread(store) {
             let limit = stack_limit(store.engine().config().max_stack);
             store.limits().set_stack(limit);
         }
@@ -44,6 +44,13 @@ impl FuncHandle {
         unsafe { enter(store, thunk, callee.code, callee.vmctx, &mut values) }?;
         Ok(ty.results().iter().zip(values).map(|(ty, bits)| store.value_of(*ty, bits)).collect())
     }
+}
+
+/// Whether one of this thread's activations is the store's.
+fn runs_on_this_thread(store: &Store) -> bool {
+    let innermost: Option<&Activation> = current().map(|activation| &*activation);
+    std::iter::successors(innermost, |activation| activation.previous())
+        .any(|activation| std::ptr::eq(activation.store(), store))
 }
 
 /// The address that a guest's stack may not go below: `max_stack` from here, or less if the thread has less.
