@@ -113,6 +113,14 @@ impl Store {
         }
     }
 
+    /// How the guest ends because the host cannot go on, after whoever debugs it was told why.
+    pub(crate) fn host_failure(&mut self, words: String) -> Failure {
+        match self.report(DebugEvent::HostError(words.clone())) {
+            Resumption::Continue => Failure::Host(words),
+            Resumption::Kill => Failure::Killed,
+        }
+    }
+
     /// An exception is thrown where the innermost activation's exit is: where it is caught, with its reference bits.
     /// The thrower holds it, and gives it up if it is caught.
     pub(crate) fn throw(&mut self, exception: GcRef) -> Result<Option<(Landing, u64)>, Failure> {

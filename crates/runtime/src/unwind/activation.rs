@@ -3,7 +3,7 @@
 
 use super::arch;
 use crate::store::Store;
-use crate::trap::{Failure, TrapCode};
+use crate::trap::Failure;
 use std::cell::Cell;
 
 /// Where an activation's innermost Wasm frame is, and why it is not running.
@@ -166,8 +166,7 @@ pub(super) unsafe extern "C" fn after_fault(activation: *mut Activation) -> ! {
     let code = {
         // SAFETY: the thread was in Wasm code of this store.
         let store = unsafe { &mut *activation.store };
-        let found = store.code().function_at(exit.pc).and_then(|function| function.trap_at(exit.pc));
-        found.unwrap_or(TrapCode::Unreachable)
+        store.code().function_at(exit.pc).and_then(|function| function.trap_at(exit.pc))
     };
     crate::vm::trapped(code)
 }

@@ -1,7 +1,6 @@
 //! `memory.atomic.notify`, `wait32` and `wait64`. The other atomic operators are compiled.
 #![expect(unsafe_code, reason = "knows the instance by a raw vmctx")]
 
-use super::Builtin;
 use super::entries::{in_builtin, serve};
 use super::memory::Memory;
 use super::vmctx::VmContext;
@@ -36,19 +35,18 @@ impl Place {
     }
 }
 
-/// Runs `work` with the store and the memory, unless the operator traps.
+/// Runs `work` with the store and the memory, unless the operator traps. One that waits wants a shared memory.
 fn run(
-    builtin: Builtin,
     (vmctx, pc, fp): (usize, usize, usize),
     place: Place,
+    waits: bool,
     work: impl FnOnce(&mut Store, &Arc<Memory>) -> Result<u32, Failure>,
 ) -> u32 {
     // SAFETY: compiled code passes its own vmctx.
     let instance = unsafe { VmContext::instance_of(vmctx) } as usize;
-    serve(in_builtin(builtin, pc, fp), |store| {
+    serve(in_builtin(pc, fp), |store| {
         let memory = store.memory_of(instance, place.memory).map(Arc::clone);
         let memory = memory.ok_or_else(|| Failure::Host("no such memory".into()))?;
-        let waits = builtin != Builtin::AtomicNotify;
         let unshared = (waits && !memory.shared()).then_some(TrapCode::ExpectedSharedMemory);
         if let Some(code) = place.fault(&memory).or(unshared) {
             // The store has its memory to itself again while a debugger looks at the trap.
@@ -61,7 +59,7 @@ fn run(
 
 pub(super) extern "C" fn notify(vmctx: usize, pc: usize, fp: usize, memory: u32, at: u64, count: u32) -> u32 {
     let place = Place { memory, at, size: 4 };
-    run(Builtin::AtomicNotify, (vmctx, pc, fp), place, |_, memory| Ok(memory.waiters().notify(at, count)))
+    run((vmctx, pc, fp), place, false, |_, memory| Ok(memory.waiters().notify(at, count)))
 }
 
 pub(super) extern "C" fn wait32(
@@ -74,7 +72,7 @@ pub(super) extern "C" fn wait32(
     timeout: i64,
 ) -> u32 {
     let place = Place { memory, at, size: 4 };
-    run(Builtin::AtomicWait32, (vmctx, pc, fp), place, |store, memory| {
+    run((vmctx, pc, fp), place, true, |store, memory| {
         wait(store, memory, at, timeout, |memory| memory.load32(at) == Some(expected))
     })
 }
@@ -89,7 +87,7 @@ pub(super) extern "C" fn wait64(
     timeout: i64,
 ) -> u32 {
     let place = Place { memory, at, size: 8 };
-    run(Builtin::AtomicWait64, (vmctx, pc, fp), place, |store, memory| {
+    run((vmctx, pc, fp), place, true, |store, memory| {
         wait(store, memory, at, timeout, |memory| memory.load64(at) == Some(expected))
     })
 }

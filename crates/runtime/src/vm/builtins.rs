@@ -38,7 +38,6 @@ pub(super) fn address(builtin: Builtin) -> usize {
 
 /// Runs `work` with the store and the instance; a `TrapCode` is reported and leaves the Wasm code.
 pub(super) fn run<T>(
-    builtin: Builtin,
     vmctx: usize,
     pc: usize,
     fp: usize,
@@ -46,21 +45,21 @@ pub(super) fn run<T>(
 ) -> T {
     // SAFETY: compiled code passes its own vmctx.
     let instance = unsafe { VmContext::instance_of(vmctx) } as usize;
-    serve(in_builtin(builtin, pc, fp), |store| match work(store, instance) {
+    serve(in_builtin(pc, fp), |store| match work(store, instance) {
         Ok(value) => Ok(value),
         Err(code) => Err(store.trap_failure(code)),
     })
 }
 
 extern "C" fn new_exception(vmctx: usize, pc: usize, fp: usize, tag: u32) -> u64 {
-    run(Builtin::NewException, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         let tag = store.instances[instance].tags.get(tag as usize).copied();
         store.make_exception(tag.ok_or(TrapCode::HeapExhausted)?, &[])
     })
 }
 
 extern "C" fn throw_ref(_vmctx: usize, pc: usize, fp: usize, exception: u64) {
-    serve(in_builtin(Builtin::ThrowRef, pc, fp), |store| match exception {
+    serve(in_builtin(pc, fp), |store| match exception {
         0 => Err(store.trap_failure(TrapCode::NullException)),
         exception => Err(Failure::Exception(store.roots.get_mut().hold(exception))),
     })
@@ -78,7 +77,7 @@ pub(crate) fn range(start: u64, length: u64) -> Option<std::ops::Range<usize>> {
 }
 
 extern "C" fn memory_grow(vmctx: usize, pc: usize, fp: usize, memory: u32, pages: u64) -> u64 {
-    run(Builtin::MemoryGrow, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         Ok(or_minus_one(store.memory_of(instance, memory).and_then(|memory| memory.grow(pages))))
     })
 }
@@ -93,7 +92,7 @@ extern "C" fn memory_copy(
     source: u64,
     length: u64,
 ) {
-    run(Builtin::MemoryCopy, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         let memories = store.memory_of(instance, to).zip(store.memory_of(instance, from));
         let copied = memories.and_then(|(to, from)| to.copy(at, from, source, length));
         copied.ok_or(TrapCode::MemoryOutOfBounds)
@@ -101,7 +100,7 @@ extern "C" fn memory_copy(
 }
 
 extern "C" fn memory_fill(vmctx: usize, pc: usize, fp: usize, memory: u32, at: u64, value: u32, length: u64) {
-    run(Builtin::MemoryFill, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         let memory = store.memory_of(instance, memory);
         let filled = memory.and_then(|memory| memory.fill(at, value.to_le_bytes()[0], length));
         filled.ok_or(TrapCode::MemoryOutOfBounds)
@@ -118,20 +117,18 @@ extern "C" fn memory_init(
     source: u64,
     length: u64,
 ) {
-    run(Builtin::MemoryInit, vmctx, pc, fp, |store, instance| {
-        store.init_memory(instance, memory, data, at, source, length)
-    });
+    run(vmctx, pc, fp, |store, instance| store.init_memory(instance, memory, data, at, source, length));
 }
 
 extern "C" fn data_drop(vmctx: usize, pc: usize, fp: usize, data: u32) {
-    run(Builtin::DataDrop, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         store.drop_data(instance, data);
         Ok(())
     });
 }
 
 extern "C" fn table_grow(vmctx: usize, pc: usize, fp: usize, table: u32, value: u64, count: u64) -> u64 {
-    run(Builtin::TableGrow, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         Ok(or_minus_one(store.table_of_mut(instance, table).and_then(|table| table.grow(count, value))))
     })
 }
@@ -146,7 +143,7 @@ extern "C" fn table_copy(
     source: u64,
     length: u64,
 ) {
-    run(Builtin::TableCopy, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         let code = TrapCode::TableOutOfBounds;
         let (source, target) = range(source, length).zip(range(at, length)).ok_or(code)?;
         let copied = store.table_of(instance, from).ok_or(code)?.elements().get(source).ok_or(code)?.to_vec();
@@ -157,7 +154,7 @@ extern "C" fn table_copy(
 }
 
 extern "C" fn table_fill(vmctx: usize, pc: usize, fp: usize, table: u32, at: u64, value: u64, length: u64) {
-    run(Builtin::TableFill, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         let code = TrapCode::TableOutOfBounds;
         let elements = store.table_of_mut(instance, table).ok_or(code)?.elements_mut();
         elements.get_mut(range(at, length).ok_or(code)?).ok_or(code)?.fill(value);
@@ -175,13 +172,11 @@ extern "C" fn table_init(
     source: u64,
     length: u64,
 ) {
-    run(Builtin::TableInit, vmctx, pc, fp, |store, instance| {
-        store.init_table(instance, table, elem, at, source, length)
-    });
+    run(vmctx, pc, fp, |store, instance| store.init_table(instance, table, elem, at, source, length));
 }
 
 extern "C" fn elem_drop(vmctx: usize, pc: usize, fp: usize, elem: u32) {
-    run(Builtin::ElemDrop, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         store.drop_elem(instance, elem);
         Ok(())
     });

@@ -3,10 +3,8 @@
 //! Wasm frames.
 #![expect(unsafe_code, reason = "called by compiled code with raw addresses")]
 
-use super::Builtin;
 use super::builtins;
 use super::vmctx::{Limits, VmContext};
-use crate::debug::{DebugEvent, Resumption};
 use crate::store::{Caller, HostContext, Store};
 use crate::trap::{Failure, HostError, TrapCode};
 use crate::unwind::{Exit, ExitKind, HostEntries, Landing, current, current_store, land, raise};
@@ -89,11 +87,15 @@ extern "C" fn function_entry(pc: usize, fp: usize) {
     });
 }
 
-/// Reports a trap, and leaves the Wasm code.
-pub(crate) fn trapped(code: TrapCode) -> ! {
+/// Reports a trap, and leaves the Wasm code. Without a code, the instruction that faulted is none that traps: what
+/// compiled code relies on does not hold.
+pub(crate) fn trapped(code: Option<TrapCode>) -> ! {
     let exit = current().map(|activation| activation.exit);
     serve(exit.unwrap_or(Exit { pc: 0, fp: 0, kind: ExitKind::None }), |store| -> Result<(), Failure> {
-        Err(store.trap_failure(code))
+        Err(match code {
+            Some(code) => store.trap_failure(code),
+            None => store.host_failure("internal error: compiled code faulted where it cannot trap".into()),
+        })
     });
     std::process::abort()
 }
@@ -168,12 +170,7 @@ fn call_host(store: &mut Store, index: u32, instance: Option<u32>, values: *mut 
     let results = match results {
         Ok(results) => results,
         Err(HostError::Trap(code)) => return Err(store.trap_failure(code)),
-        Err(HostError::Message(words)) => {
-            return Err(match store.report(DebugEvent::HostError(words.clone())) {
-                Resumption::Continue => Failure::Host(words),
-                Resumption::Kill => Failure::Killed,
-            });
-        }
+        Err(HostError::Message(words)) => return Err(store.host_failure(words)),
         Err(other) => return Err(other.into()),
     };
     let fit = |(value, ty): (&crate::Value, &crate::ValueType)| store.fits(*value, *ty);
@@ -191,6 +188,6 @@ fn call_host(store: &mut Store, index: u32, instance: Option<u32>, values: *mut 
 }
 
 /// The exit of an operator that calls the runtime.
-pub(super) fn in_builtin(_builtin: Builtin, pc: usize, fp: usize) -> Exit {
+pub(super) fn in_builtin(pc: usize, fp: usize) -> Exit {
     Exit { pc, fp, kind: ExitKind::Builtin }
 }

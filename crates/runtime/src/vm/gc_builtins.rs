@@ -1,6 +1,5 @@
 //! The builtins of the garbage-collected heap: making objects, and operators on parts of arrays.
 
-use super::Builtin;
 use super::builtins::run;
 use crate::store::Store;
 use crate::trap::TrapCode;
@@ -12,11 +11,11 @@ fn join(low: u64, high: u64) -> u128 {
 }
 
 pub(super) extern "C" fn allocate(vmctx: usize, pc: usize, fp: usize, ty: u32, length: u32) -> u64 {
-    run(Builtin::Allocate, vmctx, pc, fp, |store, _| store.allocate_object(TypeId(ty), length, &[]))
+    run(vmctx, pc, fp, |store, _| store.allocate_object(TypeId(ty), length, &[]))
 }
 
 pub(super) extern "C" fn overwriting(vmctx: usize, pc: usize, fp: usize, old: u64) {
-    run(Builtin::Overwriting, vmctx, pc, fp, |store, _| {
+    run(vmctx, pc, fp, |store, _| {
         store.heap.before_overwriting(old);
         Ok(())
     });
@@ -32,9 +31,7 @@ pub(super) extern "C" fn array_fill(
     high: u64,
     length: u32,
 ) {
-    run(Builtin::ArrayFill, vmctx, pc, fp, |store, _| {
-        store.fill_array(array, start, join(low, high), length)
-    });
+    run(vmctx, pc, fp, |store, _| store.fill_array(array, start, join(low, high), length));
 }
 
 pub(super) extern "C" fn array_copy(
@@ -47,7 +44,7 @@ pub(super) extern "C" fn array_copy(
     start: u32,
     length: u32,
 ) {
-    run(Builtin::ArrayCopy, vmctx, pc, fp, |store, _| store.copy_array((to, at), (from, start), length));
+    run(vmctx, pc, fp, |store, _| store.copy_array((to, at), (from, start), length));
 }
 
 pub(super) extern "C" fn array_new_data(
@@ -59,7 +56,7 @@ pub(super) extern "C" fn array_new_data(
     source: u32,
     length: u32,
 ) -> u64 {
-    run(Builtin::ArrayNewData, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         let element = store.element_bytes(TypeId(ty));
         let bytes = data_part(store, instance, data, source, length, element)?;
         let array = store.allocate_object(TypeId(ty), length, &[])?;
@@ -78,7 +75,7 @@ pub(super) extern "C" fn array_init_data(
     source: u32,
     length: u32,
 ) {
-    run(Builtin::ArrayInitData, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         let part = store.array_part(array, at, length)?;
         let bytes = data_part(store, instance, data, source, length, part.element)?;
         store.write_array(array, at, length, &bytes)
@@ -94,7 +91,7 @@ pub(super) extern "C" fn array_new_elem(
     source: u32,
     length: u32,
 ) -> u64 {
-    run(Builtin::ArrayNewElem, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         let bytes = elem_part(store, instance, elem, source, length)?;
         let array = store.allocate_object(TypeId(ty), length, &[])?;
         store.write_array(array, 0, length, &bytes)?;
@@ -112,7 +109,7 @@ pub(super) extern "C" fn array_init_elem(
     source: u32,
     length: u32,
 ) {
-    run(Builtin::ArrayInitElem, vmctx, pc, fp, |store, instance| {
+    run(vmctx, pc, fp, |store, instance| {
         store.array_part(array, at, length)?;
         let bytes = elem_part(store, instance, elem, source, length)?;
         store.write_array(array, at, length, &bytes)

@@ -100,6 +100,7 @@ const TRAPS: &[(&str, &str, TrapCode)] = &[
         "ArrayNewData",
         TrapCode::MemoryOutOfBounds,
     ),
+    ("(drop (array.new_default $a (i32.const -1)))", "ArrayNewDefault", TrapCode::HeapExhausted),
     ("(drop (ref.cast (ref i31) (ref.null any)))", "RefCastNonNull", TrapCode::CastFailure),
     ("(drop (ref.cast (ref null $s) (ref.i31 (i32.const 1))))", "RefCastNullable", TrapCode::CastFailure),
 ];

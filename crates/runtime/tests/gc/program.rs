@@ -1,7 +1,10 @@
 //! What the program notices: bounded memory, the collector's barrier, limits, traps, casts.
 
 use crate::{MODES, Mode, Program, engine, i32s, run, with_prelude};
-use runtime::{Failure, Instance, Linker, Module, Reference, Store, TrapCode, Value};
+use runtime::{
+    Failure, FuncType, HeapType, HostError, Instance, Linker, Module, RefType, Reference, Store, TrapCode,
+    Value, ValueType,
+};
 
 #[test]
 fn memory_is_bounded_while_garbage_is_made_cycles_included() {
@@ -67,6 +70,7 @@ const MOVER: &str = r#"
 fn moves_in_an_array(clear: &str) -> String {
     format!(
         r#"(module (type $box (struct (field $value i32))) (type $row (array (mut (ref null $box))))
+        (import "host" "overwrite" (func $overwrite (param anyref i32)))
         (elem $null (ref null $box) (ref.null $box))
         (global $row (mut (ref $row)) (array.new_default $row (i32.const 40000)))
         (global $nulls (ref $row) (array.new_default $row (i32.const 1)))
@@ -105,10 +109,21 @@ fn a_reference_that_is_moved_while_the_collector_marks_is_not_lost() {
         moves_in_an_array(
             "(array.init_elem $row $null (global.get $row) (local.get 0) (i32.const 0) (i32.const 1))",
         ),
+        // By the host, as a debugger would.
+        moves_in_an_array("(call $overwrite (global.get $row) (local.get 0))"),
     ];
+    let mut linker = Linker::new();
+    let ty = FuncType::new([ValueType::Ref(RefType::nullable(HeapType::Any)), ValueType::I32], []);
+    linker.define_func("host", "overwrite", ty, |caller, args| {
+        let &[Value::AnyRef(Some(Reference::Object(row))), Value::I32(at)] = args else {
+            return Err(HostError::Message("an array and an index".into()));
+        };
+        let written = caller.store().set_field(row, at.cast_unsigned(), Value::AnyRef(None));
+        written.map(|()| Vec::new()).map_err(|error| HostError::Message(error.to_string()))
+    });
     for wat in programs {
         for mode in [Mode::Run, Mode::Debug] {
-            let mut program = Program::new(&engine(mode, 64 << 20, false), mode, &wat, &Linker::new());
+            let mut program = Program::new(&engine(mode, 64 << 20, false), mode, &wat, &linker);
             assert_eq!(program.call("run", &[]), i32s(&[(0..20_000).sum()]));
             let statistics = program.store.heap_statistics();
             assert!(statistics.collections > 2, "{statistics:?}");
