@@ -311,6 +311,15 @@ impl<'l> Conversation<'l> {
         if !self.dialect.has_wasm_frames {
             target.debuggee.symbols.prepare(target.persona);
         }
+        if self.dialect.has_wasm_frames {
+            target.debuggee.symbols.look_at_file();
+        }
+        if self.dialect.has_wasm_frames && target.debuggee.symbols.has_wide_pointers() {
+            tracing::warn!(
+                "the program has 64-bit pointers, of which lldb's Wasm plugin shows the low 32 bits: `wasm-gdbserver symbols \
+                 --for lldb` and `--persona elf` show them whole"
+            );
+        }
         target.debuggee.catch_up();
         if target.debuggee.exit().is_none() && target.debuggee.stop().is_none() {
             if !target.debuggee.session.is_stopped() {

@@ -4,6 +4,7 @@
 //! implementation over a real guest is `paused`.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use debugger::{Frame, Value};
 use dwarf::FunctionReturn;
@@ -53,6 +54,9 @@ pub(crate) trait Machine {
     /// All frames, innermost first. At a breakpoint, the innermost frame's PC is the one that was asked for.
     fn frames(&self) -> &[Frame];
 
+    /// The innermost frame, without looking for the others.
+    fn innermost(&self) -> Option<&Frame>;
+
     /// The first operator of the innermost frame's function, if the guest is there and [`Machine::frames`] has the start
     /// of the function's body instead. None at a breakpoint.
     fn first_operator(&self) -> Option<ModulePc>;
@@ -74,6 +78,9 @@ pub(crate) trait Machine {
 
     /// A module's file.
     fn bytecode(&self, module: u32) -> Option<&[u8]>;
+
+    /// A module's file as lldb's Wasm plugin reads it (`persona::wasm::image`).
+    fn plugin_image(&self, module: u32) -> Option<Arc<[u8]>>;
 
     /// How many functions a module imports.
     fn imported_functions(&self, module: u32) -> u32;

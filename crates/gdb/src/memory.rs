@@ -62,26 +62,33 @@ pub(crate) fn shown_file_length(file: usize) -> u64 {
 }
 
 /// Reads all of `into` at `address`, as if everything began and ended with a page: what of a page is not there, if
-/// something of it is, reads as zero. lldb reads lines of 512 bytes to learn of one of them.
+/// something of it is, reads as zero. lldb reads lines of 512 bytes to learn of one of them. `for_plugin`: of files of
+/// modules, what lldb's Wasm plugin reads.
 ///
 /// # Errors
 /// When a page of it is not there, or a value is not known.
 pub(crate) fn read_whole(
     machine: &dyn Machine,
     space: &AddressSpace,
+    for_plugin: bool,
     address: u64,
     into: &mut [u8],
 ) -> Result<(), Fault> {
-    if let Some(Place::Bytecode { module, offset }) = space.place(address) {
-        let length = machine.bytecode(module).ok_or(Fault::Unmapped)?.len();
-        if u64::from(offset).saturating_add(wide(into.len())) > shown_file_length(length) {
-            return Err(Fault::Unmapped);
-        }
-        into.fill(0);
-        // Behind the end of the file there is nothing to be read.
-        let _count = read(machine, space, address, into);
-        return Ok(());
+    let Some(Place::Bytecode { module, offset }) = space.place(address) else {
+        return read_pages(machine, space, address, into);
+    };
+    let image = if for_plugin { machine.plugin_image(module) } else { None };
+    let file = image.as_deref().or_else(|| machine.bytecode(module)).ok_or(Fault::Unmapped)?;
+    if u64::from(offset).saturating_add(wide(into.len())) > shown_file_length(file.len()) {
+        return Err(Fault::Unmapped);
     }
+    let rest = file.get(index(u64::from(offset))..).unwrap_or_default();
+    into.fill(0);
+    into.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    Ok(())
+}
+
+fn read_pages(machine: &dyn Machine, space: &AddressSpace, address: u64, into: &mut [u8]) -> Result<(), Fault> {
     let mut rest = into;
     let mut at = address;
     while !rest.is_empty() {

@@ -1,12 +1,15 @@
 //! A real stopped guest as a [`Machine`]: indices become the debugger's ids, its errors become faults.
 
+use std::cell::OnceCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 use debugger::{Frame, InstanceId, LoadedModule, ModuleId, Paused, Stop, Value};
 use frame_table::ModulePc;
 
 use crate::frame_image::module_index;
 use crate::machine::{Fault, Machine, Referenced, ReturnedCall, ValuePlace};
+use crate::persona::wasm;
 use crate::symbols::Symbols;
 
 /// The stopped guest, with the debug info's facts about its functions.
@@ -14,21 +17,25 @@ pub(crate) struct View<'a, 'p> {
     thread_ordinal: u32,
     paused: &'a mut Paused<'p>,
     symbols: &'a Symbols,
-    modules: Vec<LoadedModule>,
+    /// Once somebody asked for them.
+    modules: OnceCell<Vec<LoadedModule>>,
 }
 
 impl<'a, 'p> View<'a, 'p> {
     pub(crate) fn new(thread_ordinal: u32, paused: &'a mut Paused<'p>, symbols: &'a Symbols) -> Self {
-        let modules = paused.modules();
-        Self { thread_ordinal, paused, symbols, modules }
+        Self { thread_ordinal, paused, symbols, modules: OnceCell::new() }
+    }
+
+    fn modules(&self) -> &[LoadedModule] {
+        self.modules.get_or_init(|| self.paused.modules())
     }
 
     fn module(&self, module: u32) -> Option<&LoadedModule> {
-        self.modules.iter().find(|loaded| loaded.id == ModuleId(module))
+        self.modules().iter().find(|loaded| loaded.id == ModuleId(module))
     }
 
     fn instance(&self, number: u32) -> Result<InstanceId, Fault> {
-        let mut instances = self.modules.iter().filter_map(|loaded| loaded.instance);
+        let mut instances = self.modules().iter().filter_map(|loaded| loaded.instance);
         instances.find(|instance| instance.number() == number).ok_or(Fault::Unmapped)
     }
 }
@@ -40,6 +47,10 @@ impl Machine for View<'_, '_> {
 
     fn frames(&self) -> &[Frame] {
         self.paused.frames()
+    }
+
+    fn innermost(&self) -> Option<&Frame> {
+        self.paused.innermost()
     }
 
     fn first_operator(&self) -> Option<ModulePc> {
@@ -97,6 +108,19 @@ impl Machine for View<'_, '_> {
         Some(self.module(module)?.module.bytes())
     }
 
+    fn plugin_image(&self, module: u32) -> Option<Arc<[u8]>> {
+        let loaded = &self.module(module)?.module;
+        let functions = loaded.num_functions();
+        let image = self.symbols.plugin_image(module, loaded.bytes(), || {
+            let entries = (0..functions).filter_map(|function| loaded.entry(function));
+            let name =
+                |function| loaded.function_name(function).unwrap_or_else(|| format!("func[{function}]"));
+            let declarations = entries.map(|(start, operator)| start..operator);
+            wasm::image::image(loaded.bytes(), declarations, (0..functions).map(name))
+        });
+        Some(image)
+    }
+
     fn imported_functions(&self, module: u32) -> u32 {
         self.module(module).map_or(0, |loaded| loaded.module.num_imported_functions())
     }
@@ -104,7 +128,7 @@ impl Machine for View<'_, '_> {
     fn referenced(&self, reference: Value) -> Option<Referenced> {
         let Value::FuncRef(Some(handle)) = reference else { return None };
         let (instance, function) = self.paused.function_of(handle)?;
-        let loaded = self.modules.iter().find(|loaded| loaded.instance == Some(instance))?;
+        let loaded = self.modules().iter().find(|loaded| loaded.instance == Some(instance))?;
         let body = loaded.module.body_range(function).map(|body| body.start);
         Some(Referenced { module: module_index(loaded.id), function, body })
     }

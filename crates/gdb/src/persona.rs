@@ -90,8 +90,9 @@ pub(crate) trait Persona: Debug + Send + Sync {
     /// The number of the register that is the program counter.
     fn pc(&self) -> usize;
 
-    /// The machine's name in LLVM's terms, for `qHostInfo`.
-    fn triple(&self) -> &'static str;
+    /// The machine's name in LLVM's terms, for `qHostInfo`. `must_ask`: the client is to read modules from us, and not from
+    /// files that it finds.
+    fn triple(&self, must_ask: bool) -> &'static str;
 
     /// Bytes of a pointer, for `qHostInfo`.
     fn pointer_size(&self) -> u8;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dwarf::FunctionReturn;
 
-use crate::persona::{self, Persona};
+use crate::persona::{self, Persona, wasm};
 
 /// The program under debug, as its debug info is concerned.
 #[derive(Clone, Debug)]
@@ -58,6 +59,9 @@ pub(crate) struct Symbols {
     program: Program,
     /// Those that somebody wanted.
     images: Mutex<Vec<Slot>>,
+    is_file_misleading: AtomicBool,
+    /// What lldb's Wasm plugin reads of modules, by number: the module's file, and its image.
+    read_by_plugin: Mutex<BTreeMap<u32, (Arc<[u8]>, Arc<[u8]>)>>,
 }
 
 /// The place of one persona's image. None inside when it could not be made.
@@ -77,12 +81,40 @@ struct Image {
 
 impl Symbols {
     pub(crate) fn new(program: Program) -> Self {
-        Self { program, images: Mutex::default() }
+        Self {
+            program,
+            images: Mutex::default(),
+            is_file_misleading: AtomicBool::new(false),
+            read_by_plugin: Mutex::default(),
+        }
     }
 
     /// The module's file.
     pub(crate) fn module(&self) -> &[u8] {
         &self.program.module
+    }
+
+    /// Whether the program has 64-bit pointers.
+    pub(crate) fn has_wide_pointers(&self) -> bool {
+        dwarf::Module::parse(&self.program.module).is_ok_and(|module| module.has_wide_pointers())
+    }
+
+    /// Whether lldb would get a wrong idea of the module from the file at its path: it misreads it, or the file is another
+    /// one now. Looked at again when a client comes, by [`Symbols::look_at_file`].
+    pub(crate) fn is_file_misleading(&self) -> bool {
+        self.is_file_misleading.load(Ordering::Relaxed)
+    }
+
+    /// Compares the module with the file at its path, and says so if the file has changed. None is as good as the same:
+    /// the client may be on a machine that has it.
+    pub(crate) fn look_at_file(&self) {
+        let Program { path, module, .. } = &self.program;
+        let file = std::fs::read(path).ok().filter(|file| **file != **module);
+        if file.as_ref().is_some_and(|file| file.starts_with(b"\0asm")) {
+            tracing::warn!("{} has changed since the program was loaded", path.display());
+        }
+        let is_misleading = file.is_some() || wasm::image::is_misread(module);
+        self.is_file_misleading.store(is_misleading, Ordering::Relaxed);
     }
 
     /// Where the module lies.
@@ -101,6 +133,22 @@ impl Symbols {
             .path
             .file_stem()
             .map_or_else(|| "wasm".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// The image of a module's file for lldb's Wasm plugin; makes it if nobody did.
+    pub(crate) fn plugin_image(
+        &self,
+        module: u32,
+        file: &Arc<[u8]>,
+        make: impl FnOnce() -> Vec<u8>,
+    ) -> Arc<[u8]> {
+        let mut images = self.read_by_plugin.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, image)) = images.get(&module).filter(|(known, _)| Arc::ptr_eq(known, file)) {
+            return Arc::clone(image);
+        }
+        let image: Arc<[u8]> = Arc::from(make());
+        images.insert(module, (Arc::clone(file), Arc::clone(&image)));
+        image
     }
 
     /// The image; makes it if nobody did, and waits if somebody is at it. None when it cannot be made, which is logged.

@@ -99,6 +99,10 @@ impl Machine for Fake {
         &self.frames
     }
 
+    fn innermost(&self) -> Option<&Frame> {
+        self.frames.first()
+    }
+
     fn first_operator(&self) -> Option<ModulePc> {
         self.first_operator
     }
@@ -155,6 +159,10 @@ impl Machine for Fake {
 
     fn bytecode(&self, module: u32) -> Option<&[u8]> {
         (module == 0).then_some(b"\0asm\x01\0\0\0")
+    }
+
+    fn plugin_image(&self, module: u32) -> Option<Arc<[u8]>> {
+        (module == 0).then(|| Arc::from(&b"\0asm\x01\0\0\0doctored"[..]))
     }
 
     fn imported_functions(&self, module: u32) -> u32 {

@@ -104,7 +104,7 @@ fn a_file_reads_as_zeros_to_the_end_of_its_pages() {
     let file = 0x4000_0000_0000_0000;
     let whole = |address, length| {
         let mut into = vec![0xee; length];
-        read_whole(&machine, &TAGGED, address, &mut into).map(|()| into)
+        read_whole(&machine, &TAGGED, false, address, &mut into).map(|()| into)
     };
     assert_eq!(whole(file + 4, 6), Ok(vec![1, 0, 0, 0, 0, 0]));
     assert_eq!(whole(file + 0x1ffc, 4), Ok(vec![0; 4]), "another page behind its last one");
@@ -112,6 +112,9 @@ fn a_file_reads_as_zeros_to_the_end_of_its_pages() {
     assert_eq!(whole(file + 0x1_0000_0000, 1), Err(Fault::Unmapped), "no such module");
     assert_eq!(whole(0xfffc, 4), Ok(vec![0xfc, 0xfd, 0xfe, 0xff]));
     assert_eq!(whole(0xfffd, 4), Err(Fault::Unmapped), "memories end where they end");
+    let mut read_by_plugin = [0; 8];
+    assert_eq!(read_whole(&machine, &TAGGED, true, file + 8, &mut read_by_plugin), Ok(()));
+    assert_eq!(&read_by_plugin, b"doctored");
 }
 
 #[test]

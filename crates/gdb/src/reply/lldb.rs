@@ -169,7 +169,7 @@ pub(crate) fn server_version() -> Vec<u8> {
 /// `qHostInfo`.
 pub(crate) fn host_info(target: &Target<'_>) -> Vec<u8> {
     let persona = target.persona;
-    let triple = hex_text(persona.triple());
+    let triple = hex_text(persona.triple(target.debuggee.symbols.is_file_misleading()));
     format!("triple:{triple};endian:little;ptrsize:{};", persona.pointer_size()).into_bytes()
 }
 

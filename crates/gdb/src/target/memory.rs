@@ -19,9 +19,10 @@ impl Target<'_> {
     /// Reads `length` bytes, all or none.
     pub(crate) fn read_whole_memory(&self, address: u64, length: usize) -> Result<Vec<u8>, Fault> {
         let space = self.persona.space();
+        let for_plugin = self.persona.has_wasm_frames();
         self.look_at(self.thread_for(address), move |machine| {
             let mut bytes = vec![0; length];
-            memory::read_whole(machine, space, address, &mut bytes)?;
+            memory::read_whole(machine, space, for_plugin, address, &mut bytes)?;
             Ok(bytes)
         })
     }

@@ -31,17 +31,23 @@ pub(crate) enum Variable {
 fn address(space: &AddressSpace, machine: &dyn Machine, number: usize) -> Option<u64> {
     let Some(Frame::Wasm(frame)) = machine.frames().get(number) else { return None };
     let waits_in_host = number > 0 && super::shown(machine).next() == Some(number);
-    let pc = match number {
-        0 => machine.first_operator().unwrap_or(frame.pc),
-        _ if waits_in_host => frame.call.unwrap_or(frame.pc),
-        _ => frame.pc,
-    };
+    if number == 0 {
+        return innermost_address(space, machine, frame);
+    }
+    let pc = if waits_in_host { frame.call.unwrap_or(frame.pc) } else { frame.pc };
     space.code(module_index(frame.module), pc)
 }
 
-/// The address of the innermost Wasm frame.
+/// The address of the innermost Wasm frame. This is what every stop needs, however deep the stack is.
 pub(crate) fn pc(space: &AddressSpace, machine: &dyn Machine) -> Option<u64> {
+    if let Some(Frame::Wasm(frame)) = machine.innermost() {
+        return innermost_address(space, machine, frame);
+    }
     super::shown(machine).next().and_then(|number| address(space, machine, number))
+}
+
+fn innermost_address(space: &AddressSpace, machine: &dyn Machine, frame: &WasmFrame) -> Option<u64> {
+    space.code(module_index(frame.module), machine.first_operator().unwrap_or(frame.pc))
 }
 
 /// The addresses of all frames, innermost first.

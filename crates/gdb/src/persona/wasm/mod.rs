@@ -14,6 +14,7 @@
 //! Why do memories that are beyond 4 GiB end there? The plugin's offsets have 32 bits.
 
 pub(crate) mod frames;
+pub(crate) mod image;
 
 use debugger::Frame;
 
@@ -69,10 +70,12 @@ impl Persona for Wasm {
         None
     }
 
-    /// The plugin is there for `wasm32` and nothing else, also for memories with 64-bit addresses. With any other system
-    /// than `unknown`, lldb finds that the module file that the user gave is of another machine, and reads it over the wire.
-    fn triple(&self) -> &'static str {
-        "wasm32-unknown-unknown-wasm"
+    /// The plugin is there for `wasm32` and nothing else, also for memories with 64-bit addresses.
+    ///
+    /// lldb believes that a module's file on its own machine is for an unknown system. If the program is for that too, it
+    /// takes the file from there; if it is for another system, it reads it from us.
+    fn triple(&self, must_ask: bool) -> &'static str {
+        if must_ask { "wasm32-unknown-wasi-wasm" } else { "wasm32-unknown-unknown-wasm" }
     }
 
     fn pointer_size(&self) -> u8 {

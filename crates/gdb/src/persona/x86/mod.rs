@@ -195,7 +195,7 @@ impl Persona for X86 {
         self.pc
     }
 
-    fn triple(&self) -> &'static str {
+    fn triple(&self, _must_ask: bool) -> &'static str {
         self.triple
     }
 
