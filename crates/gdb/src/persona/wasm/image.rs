@@ -377,7 +377,7 @@ mod tests {
         let module = module("(module (func) (func))");
         let image = image_of(&module);
         let added = &image[module.bytes().len()..];
-        assert_eq!(added, b"\0\x15\x04name\x01\x0e\x02\0\x05name0\x01\x05name1");
+        assert_eq!(added, b"\0\x16\x04name\x01\x0f\x02\0\x05name0\x01\x05name1");
     }
 
     #[test]
