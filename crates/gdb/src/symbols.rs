@@ -60,8 +60,16 @@ pub(crate) struct Symbols {
     /// Those that somebody wanted.
     images: Mutex<Vec<Slot>>,
     is_file_misleading: AtomicBool,
-    /// What lldb's Wasm plugin reads of modules, by number: the module's file, and its image.
-    read_by_plugin: Mutex<BTreeMap<u32, (Arc<[u8]>, Arc<[u8]>)>>,
+    /// What lldb's Wasm plugin reads of modules, by number.
+    read_by_plugin: Mutex<BTreeMap<u32, PluginImage>>,
+}
+
+/// What lldb's Wasm plugin reads of a module.
+#[derive(Debug)]
+struct PluginImage {
+    /// The module's file, from which it was made.
+    file: Arc<[u8]>,
+    image: Arc<[u8]>,
 }
 
 /// The place of one persona's image. None inside when it could not be made.
@@ -143,11 +151,11 @@ impl Symbols {
         make: impl FnOnce() -> Vec<u8>,
     ) -> Arc<[u8]> {
         let mut images = self.read_by_plugin.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, image)) = images.get(&module).filter(|(known, _)| Arc::ptr_eq(known, file)) {
-            return Arc::clone(image);
+        if let Some(known) = images.get(&module).filter(|known| Arc::ptr_eq(&known.file, file)) {
+            return Arc::clone(&known.image);
         }
         let image: Arc<[u8]> = Arc::from(make());
-        images.insert(module, (Arc::clone(file), Arc::clone(&image)));
+        images.insert(module, PluginImage { file: Arc::clone(file), image: Arc::clone(&image) });
         image
     }
 
