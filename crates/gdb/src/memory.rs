@@ -88,7 +88,12 @@ pub(crate) fn read_whole(
     Ok(())
 }
 
-fn read_pages(machine: &dyn Machine, space: &AddressSpace, address: u64, into: &mut [u8]) -> Result<(), Fault> {
+fn read_pages(
+    machine: &dyn Machine,
+    space: &AddressSpace,
+    address: u64,
+    into: &mut [u8],
+) -> Result<(), Fault> {
     let mut rest = into;
     let mut at = address;
     while !rest.is_empty() {

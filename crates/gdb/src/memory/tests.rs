@@ -121,15 +121,19 @@ fn a_file_reads_as_zeros_to_the_end_of_its_pages() {
 fn whole_reads_fill_pages_with_zeros() {
     let machine = Fake::new();
     let mut page = [1; 0x1000];
-    assert_eq!(read_whole(&machine, &WIDE, 0x7e00_0000_0000, &mut page), Ok(()));
+    assert_eq!(read_whole(&machine, &WIDE, false, 0x7e00_0000_0000, &mut page), Ok(()));
     let code: Vec<usize> = (0..0x1000).filter(|&byte| page[byte] == CODE_FILLER).collect();
     assert_eq!(code, Vec::from_iter(0x40..0x80));
     assert!(page.iter().all(|byte| [0, CODE_FILLER].contains(byte)));
-    let beyond = read_whole(&machine, &WIDE, 0x7e00_0000_0f00, &mut page);
+    let beyond = read_whole(&machine, &WIDE, false, 0x7e00_0000_0f00, &mut page);
     assert_eq!(beyond, Err(Fault::Unmapped), "the next page has no code");
-    assert_eq!(read_whole(&machine, &WIDE, 0xff00, &mut page), Err(Fault::Unmapped), "the memory's end");
+    assert_eq!(
+        read_whole(&machine, &WIDE, false, 0xff00, &mut page),
+        Err(Fault::Unmapped),
+        "the memory's end"
+    );
     let mut globals = [1; 48];
-    assert_eq!(read_whole(&machine, &WIDE, 0x7000_0000_0000, &mut globals), Ok(()));
+    assert_eq!(read_whole(&machine, &WIDE, false, 0x7000_0000_0000, &mut globals), Ok(()));
     assert_eq!((globals[0], &globals[16..24], globals[40]), (7, &[0xff; 8][..], 0));
 }
 
@@ -139,6 +143,6 @@ fn whole_reads_do_not_make_up_values() {
     machine.values.remove(&(0, false, 0));
     let local = 0x7f80_0000_0000 - 0x200 - 16;
     let mut line = [0; 0x40];
-    assert_eq!(read_whole(&machine, &WIDE, local - 16, &mut line), Err(Fault::Unavailable));
-    assert_eq!(read_whole(&machine, &WIDE, local + 16, &mut line), Ok(()));
+    assert_eq!(read_whole(&machine, &WIDE, false, local - 16, &mut line), Err(Fault::Unavailable));
+    assert_eq!(read_whole(&machine, &WIDE, false, local + 16, &mut line), Ok(()));
 }
