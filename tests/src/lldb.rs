@@ -264,5 +264,8 @@ pub fn launch_settings() -> Result<[String; 2]> {
 fn symbols(module: &Path, folder: &Path) -> Result<PathBuf> {
     let elf = folder.join(module.file_name().context("a module has a name")?).with_extension("elf");
     write_symbols(&["--for", "lldb"], module, &elf)?;
-    Ok(elf)
+    // Beside the module, where transcripts do not name the session. Others may do the same at the same time.
+    let place = module.with_extension("elf");
+    std::fs::rename(&elf, &place).with_context(|| format!("cannot make {}", place.display()))?;
+    Ok(place)
 }

@@ -1,8 +1,9 @@
 //! The sessions of lldb, by what the person at its prompt wants.
 
+mod elf;
 mod steps;
 
 use crate::session::Session;
 
 /// Every session of lldb.
-pub(crate) const ALL: &[&[Session]] = &[steps::SESSIONS];
+pub(crate) const ALL: &[&[Session]] = &[elf::SESSIONS, steps::SESSIONS];
