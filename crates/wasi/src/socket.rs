@@ -3,18 +3,14 @@
 //! Preview 1 has no call that makes a socket; a program is given them, or accepts connections from those.
 
 use crate::context::{Context, memory_of};
-use crate::failure::number;
 use crate::file::HostFile;
-use crate::stream::{Direction, cut, fd_of};
-use crate::wait::now;
+use crate::stream::{Direction, cut, may_wait, ready};
 use runtime::{Caller, HostError, Value};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use std::os::fd::OwnedFd;
 use wasi_common::WasiFile;
-use wasi_common::snapshots::preview_1::types::{Errno, Filetype, Iovec, Riflags, Roflags};
-use wasi_common::snapshots::preview_1::wasi_snapshot_preview1::{
-    self as functions, WasiSnapshotPreview1 as _,
-};
+use wasi_common::snapshots::preview_1::types::{Filetype, Iovec, Riflags, Roflags};
+use wasi_common::snapshots::preview_1::wasi_snapshot_preview1 as functions;
 use wasi_common::sync::net::Socket;
 use wiggle::error::Error as CallError;
 use wiggle::{GuestError, GuestMemory, GuestPtr};
@@ -45,8 +41,10 @@ impl Context {
         caller: &mut Caller<'_>,
         [fd, flags, result]: [i32; 3],
     ) -> Result<Vec<Value>, HostError> {
-        self.wait_for_peer(caller, fd)?;
         self.call(caller, "sock_accept", async |wasi, memory| {
+            if may_wait(wasi, fd).await == Some(Filetype::SocketStream) {
+                ready(wasi, fd, Direction::Read).await?;
+            }
             functions::sock_accept(wasi, memory, fd, flags, result).await
         })
     }
@@ -58,7 +56,7 @@ impl Context {
         [fd, vectors, count, flags, result, result_flags]: [i32; 6],
     ) -> Result<Vec<Value>, HostError> {
         let [all, look] = [Riflags::RECV_WAITALL, Riflags::RECV_PEEK].map(|flag| i32::from(u16::from(flag)));
-        let waits = flags & !(all | look) == 0 && self.wait_for_peer(caller, fd)?;
+        let waits = flags & !(all | look) == 0 && self.may_wait(fd) == Some(Filetype::SocketStream);
         if waits && flags == all {
             let memory = memory_of(caller, "sock_recv")?;
             let places = cut(&memory, vectors, count).and_then(|count| places(&memory, vectors, count));
@@ -67,18 +65,12 @@ impl Context {
             }
         }
         self.call(caller, "sock_recv", async |wasi, memory| {
+            if waits {
+                ready(wasi, fd, Direction::Read).await?;
+            }
             let (count, flags) = (cut(memory, vectors, count)?, flags & !all);
             functions::sock_recv(wasi, memory, fd, vectors, count, flags, result, result_flags).await
         })
-    }
-
-    /// Waits until somebody connects to a socket or sends to it, if it is one that waits. Whether it is.
-    fn wait_for_peer(&self, caller: &mut Caller<'_>, fd: i32) -> Result<bool, HostError> {
-        let waits = self.may_wait(fd) == Some(Filetype::SocketStream);
-        if waits {
-            self.wait_until_ready(caller, fd, Direction::Read)?;
-        }
-        Ok(waits)
     }
 
     /// Receives until all places are full, the other side has no more, or there is an error.
@@ -93,13 +85,12 @@ impl Context {
         'places: for place in places {
             let mut filled = 0;
             while filled < place.len() {
-                self.wait_until_ready(caller, fd, Direction::Read)?;
-                let bytes = match self.receive_piece(fd, (place.len() - filled).min(PIECE)) {
+                let bytes = match self.receive_piece(caller, fd, (place.len() - filled).min(PIECE))? {
                     Ok(bytes) if bytes.is_empty() => break 'places,
                     Ok(bytes) => bytes,
                     // What was received counts; the next call will fail.
                     Err(_) if received > 0 => break 'places,
-                    Err(error) => return self.call(caller, "sock_recv", async |_, _| Ok(number(error))),
+                    Err(errno) => return Ok(vec![Value::I32(errno)]),
                 };
                 let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
                 self.call(caller, "sock_recv", async |_, memory| {
@@ -118,22 +109,32 @@ impl Context {
         })
     }
 
-    /// Receives what is there, up to `length` bytes. No bytes: the other side has no more.
-    fn receive_piece(&self, fd: i32, length: u32) -> Result<Vec<u8>, Errno> {
-        // The memory that the function sees: one vector (address, length), the bytes.
-        const BYTES: u32 = 8;
-        let mut memory = [BYTES, length].map(u32::to_le_bytes).concat();
-        memory.resize((BYTES + length) as usize, 0);
-        let count = self.attempt(now(), GuestMemory::Unshared(&mut memory), async |wasi, memory| match wasi
-            .sock_recv(memory, fd_of(fd), GuestPtr::new((0, 1)), Riflags::empty())
-            .await
-        {
-            Ok((count, _)) => Ok(Ok(count)),
-            Err(error) => Ok(Err(error.downcast()?)),
-        });
-        let count = count.unwrap_or(Err(Errno::Io))?;
-        memory.truncate((BYTES + count) as usize);
-        Ok(memory.split_off(BYTES as usize))
+    /// Receives what is there, up to `length` bytes, when there is something; or the error number. No bytes: the other
+    /// side has no more.
+    fn receive_piece(
+        &self,
+        caller: &mut Caller<'_>,
+        fd: i32,
+        length: u32,
+    ) -> Result<Result<Vec<u8>, i32>, HostError> {
+        // The memory that the function sees: one vector (address, length), the count and the flags that it returns, the
+        // bytes.
+        const COUNT: u32 = 8;
+        const FLAGS: u32 = 12;
+        const BYTES: u32 = 16;
+        let mut aside = [BYTES, length].map(u32::to_le_bytes).concat();
+        aside.resize((BYTES + length) as usize, 0);
+        let [result, result_flags] = [COUNT, FLAGS].map(u32::cast_signed);
+        let errno = self.call_aside(caller, "sock_recv", &mut aside, async |wasi, memory| {
+            ready(wasi, fd, Direction::Read).await?;
+            functions::sock_recv(wasi, memory, fd, 0, 1, 0, result, result_flags).await
+        })?;
+        if errno != 0 {
+            return Ok(Err(errno));
+        }
+        let count = GuestMemory::Unshared(&mut aside).read(GuestPtr::<u32>::new(COUNT)).unwrap_or_default();
+        aside.truncate((BYTES + count) as usize);
+        Ok(Ok(aside.split_off(BYTES as usize)))
     }
 }
 

@@ -1,19 +1,20 @@
 //! Reading from and writing to what may have to wait: pipes, terminals, sockets.
 //!
 //! The function of wasi-common is not called before poll(2) says that it will not wait, so that a debugger can have the
-//! guest until then. A write is made of pieces for which the room that poll(2) promises is enough, and is whole when
-//! the function returns, as a native write(2) is, up to a limit.
+//! guest until then. Both happen in one attempt: no other thread of the guest takes the bytes, or the room, between. A
+//! write is made of pieces for which the room that poll(2) promises is enough, and is whole when the function returns,
+//! as a native write(2) is, up to a limit.
 //!
-//! What can still hold the guest up: opening a named pipe that has no other end, and a terminal that is stopped
-//! (Ctrl-S) in the middle of a piece.
+//! What can still hold the guest up: opening a named pipe that has no other end, a terminal that is stopped (Ctrl-S) in
+//! the middle of a piece, and another process that reads from the same pipe.
 //!
 //! A list of vectors is cut off after [`MOST_VECTORS`], as the host itself would refuse a longer one: a guest sees that
 //! fewer bytes were read or written than it asked for. What the list costs the host is limited that way.
 
 use crate::context::{Context, memory_of};
-use crate::failure::{Outcome, number, outcome};
 use crate::wait::{StillWaiting, now};
 use runtime::{Caller, HostError, Value};
+use wasi_common::WasiCtx;
 use wasi_common::snapshots::preview_1::types::{self, Ciovec, Fd, Fdflags, Filetype, SubscriptionU};
 use wasi_common::snapshots::preview_1::wasi_snapshot_preview1::{
     self as functions, WasiSnapshotPreview1 as _,
@@ -62,10 +63,10 @@ impl Context {
         caller: &mut Caller<'_>,
         [fd, vectors, count, result]: [i32; 4],
     ) -> Result<Vec<Value>, HostError> {
-        if self.may_wait(fd).is_some() {
-            self.wait_until_ready(caller, fd, Direction::Read)?;
-        }
         self.call(caller, "fd_read", async |wasi, memory| {
+            if may_wait(wasi, fd).await.is_some() {
+                ready(wasi, fd, Direction::Read).await?;
+            }
             let count = cut(memory, vectors, count)?;
             functions::fd_read(wasi, memory, fd, vectors, count, result).await
         })
@@ -155,10 +156,9 @@ impl Context {
     ) -> Result<Vec<Value>, HostError> {
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-            self.wait_until_ready(caller, fd, Direction::Write)?;
-            match self.write_piece(writer, fd, &rest[..rest.len().min(PIECE)])? {
+            match self.write_piece(caller, writer, fd, &rest[..rest.len().min(PIECE)])? {
                 Ok(0) => break,
-                Ok(count) => written += count,
+                Ok(count) => written += count as usize,
                 // What was written counts; the next call will fail.
                 Err(_) if written > 0 => break,
                 Err(errno) => return Ok(vec![Value::I32(errno)]),
@@ -171,84 +171,70 @@ impl Context {
         })
     }
 
-    /// Writes one piece. Returns how many bytes were written, or the error number.
-    fn write_piece(&self, writer: Writer, fd: i32, piece: &[u8]) -> Result<Result<usize, i32>, HostError> {
-        // The memory that the function sees: one vector (address, length), the bytes.
-        const BYTES: u32 = 8;
-        let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
-        let mut memory = [BYTES, length].map(u32::to_le_bytes).concat();
-        memory.extend_from_slice(piece);
-        let result = self.attempt(now(), GuestMemory::Unshared(&mut memory), async |wasi, memory| {
-            let vectors = GuestPtr::new((0, 1));
-            let written = match writer {
-                Writer::File => wasi.fd_write(memory, fd_of(fd), vectors).await,
-                Writer::Socket => wasi.sock_send(memory, fd_of(fd), vectors, 0).await,
-            };
-            match written {
-                Ok(count) => Ok(Ok(count as usize)),
-                Err(error) => Ok(Err(number(error.downcast()?))),
-            }
-        });
-        match result {
-            Ok(result) => Ok(result),
-            Err(error) => match outcome(writer.name(), Err(error))? {
-                Outcome::Done(errno) => Ok(Err(errno)),
-                Outcome::StillWaiting(_) => Ok(Ok(0)),
-            },
-        }
-    }
-
-    /// Waits until a descriptor can be read from or written to at once.
-    pub(crate) fn wait_until_ready(
+    /// Writes one piece, when there is room. Returns how many bytes were written, or the error number.
+    fn write_piece(
         &self,
         caller: &mut Caller<'_>,
+        writer: Writer,
         fd: i32,
-        direction: Direction,
-    ) -> Result<(), HostError> {
-        while !self.is_ready(fd, direction) {
-            caller.stop_if_interrupted()?;
-        }
-        Ok(())
+        piece: &[u8],
+    ) -> Result<Result<u32, i32>, HostError> {
+        // The memory that the function sees: one vector (address, length), the count that it returns, the bytes.
+        const COUNT: u32 = 8;
+        const BYTES: u32 = 12;
+        let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        let mut aside = [BYTES, length, 0].map(u32::to_le_bytes).concat();
+        aside.extend_from_slice(piece);
+        let result = COUNT.cast_signed();
+        let errno = self.call_aside(caller, writer.name(), &mut aside, async |wasi, memory| {
+            ready(wasi, fd, Direction::Write).await?;
+            match writer {
+                Writer::File => functions::fd_write(wasi, memory, fd, 0, 1, result).await,
+                Writer::Socket => functions::sock_send(wasi, memory, fd, 0, 1, 0, result).await,
+            }
+        })?;
+        let count = GuestMemory::Unshared(&mut aside).read(GuestPtr::<u32>::new(COUNT)).unwrap_or_default();
+        Ok(if errno == 0 { Ok(count) } else { Err(errno) })
     }
 
-    /// What kind of file it is, if reading or writing may have to wait. Not for files on disk, nor if the guest asked
-    /// not to wait.
+    /// As the function of that name.
     pub(crate) fn may_wait(&self, fd: i32) -> Option<Filetype> {
-        let status = self.attempt(now(), GuestMemory::Unshared(&mut []), async |wasi, memory| {
-            Ok(wasi.fd_fdstat_get(memory, fd_of(fd)).await?)
-        });
-        let waits = |kind| !matches!(kind, Filetype::RegularFile | Filetype::Directory);
-        status
-            .ok()
-            .filter(|status| !status.fs_flags.contains(Fdflags::NONBLOCK))
-            .map(|status| status.fs_filetype)
-            .filter(|kind| waits(*kind))
+        let kind =
+            self.attempt(now(), GuestMemory::Unshared(&mut []), async |wasi, _| Ok(may_wait(wasi, fd).await));
+        kind.ok().flatten()
     }
+}
 
-    /// Whether a read or write would not wait now. Waits for a slice of time itself.
-    fn is_ready(&self, fd: i32, direction: Direction) -> bool {
-        const EVENT: u32 = 48;
-        let file = types::SubscriptionFdReadwrite { file_descriptor: fd_of(fd) };
-        let u = match direction {
-            Direction::Read => SubscriptionU::FdRead(file),
-            Direction::Write => SubscriptionU::FdWrite(file),
-        };
-        // The memory that the function sees: a subscription of 48 bytes, an event of 32.
-        let polled = self.attempt(now(), GuestMemory::Unshared(&mut [0; 80]), async |wasi, memory| {
-            memory.write(GuestPtr::new(0), types::Subscription { userdata: 0, u })?;
-            match wasi.poll_oneoff(memory, GuestPtr::new(0), GuestPtr::new(EVENT), 1).await {
-                Ok(_) => Ok(()),
-                // Any error that the guest would see is one that the read or write will have as well.
-                Err(error) => error.downcast().map(drop),
-            }
-        });
-        match polled.map_err(|error| error.downcast::<StillWaiting>()) {
-            Err(Ok(waiting)) => {
-                waiting.wait_a_slice();
-                false
-            }
-            Ok(()) | Err(Err(_)) => true,
-        }
+/// What kind of file it is, if reading or writing may have to wait. Not for files on disk, nor if the guest asked not
+/// to wait.
+pub(crate) async fn may_wait(wasi: &mut WasiCtx, fd: i32) -> Option<Filetype> {
+    let status = wasi.fd_fdstat_get(&mut GuestMemory::Unshared(&mut []), fd_of(fd)).await.ok()?;
+    let waits = !matches!(status.fs_filetype, Filetype::RegularFile | Filetype::Directory)
+        && !status.fs_flags.contains(Fdflags::NONBLOCK);
+    waits.then_some(status.fs_filetype)
+}
+
+/// Does nothing if a descriptor can be read from or written to at once. Whoever does so next, in the same attempt, does
+/// not wait.
+///
+/// # Errors
+/// [`StillWaiting`] if it cannot.
+pub(crate) async fn ready(wasi: &mut WasiCtx, fd: i32, direction: Direction) -> Result<(), CallError> {
+    const EVENT: u32 = 48;
+    let file = types::SubscriptionFdReadwrite { file_descriptor: fd_of(fd) };
+    let u = match direction {
+        Direction::Read => SubscriptionU::FdRead(file),
+        Direction::Write => SubscriptionU::FdWrite(file),
+    };
+    // The memory that the function sees: a subscription of 48 bytes, an event of 32.
+    let mut aside = [0; 80];
+    let mut memory = GuestMemory::Unshared(&mut aside);
+    memory.write(GuestPtr::new(0), types::Subscription { userdata: 0, u })?;
+    let polled = wasi.poll_oneoff(&mut memory, GuestPtr::new(0), GuestPtr::new(EVENT), 1).await;
+    match polled.map_err(types::Error::downcast) {
+        Err(Err(trap)) if trap.is::<StillWaiting>() => Err(trap),
+        // Any error that the guest would see is one that the read or write will have as well.
+        _ => Ok(()),
     }
 }
 

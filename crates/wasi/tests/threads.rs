@@ -3,9 +3,14 @@
 use runtime::{Engine, EngineConfig, Failure, Instance, Linker, Module, Store, TrapCode};
 use std::io::{Read as _, Write as _, pipe};
 use std::os::fd::OwnedFd;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use wasi::{Error, ThreadBody, WasiBuilder, add_threads};
+
+/// How long a test waits for what must happen. It is never waited for if all is well.
+const LONG: Duration = Duration::from_secs(60);
 
 type Started = Arc<Mutex<Vec<JoinHandle<Result<(), Failure>>>>>;
 
@@ -170,4 +175,53 @@ fn a_thread_that_waits_for_input_keeps_none_from_writing() {
     assert_eq!(&asking.join().expect("no panic"), b"hello");
     assert_eq!((program.word(32), program.word(36)), (5, 5), "bytes written and read");
     assert_eq!(program.word(96).to_le_bytes(), *b"worl");
+}
+
+/// Two threads read a byte at a time from a pipe, into which the main one writes 200 bytes, each when the one before was
+/// read. At 4: how many were read, and two more for the ends; byte 113 ends a thread. Each thread's vector is at 64 or 72,
+/// its bytes at 80 or 84, its count at 88 or 92.
+const COMPETING: &str = r#"(module
+  (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "env" "memory" (memory 1 1 shared))
+  (export "memory" (memory 0))
+  (data (i32.const 16) "\20\00\00\00\01\00\00\00")
+  (data (i32.const 64) "\50\00\00\00\01\00\00\00\54\00\00\00\01\00\00\00")
+  (func (export "wasi_thread_start") (param i32) (param $which i32)
+    (loop $again
+      (drop (call $read (i32.const 0) (i32.add (i32.const 64) (i32.mul (local.get $which) (i32.const 8)))
+        (i32.const 1) (i32.add (i32.const 88) (i32.mul (local.get $which) (i32.const 4)))))
+      (drop (i32.atomic.rmw.add (i32.const 4) (i32.const 1)))
+      (drop (memory.atomic.notify (i32.const 4) (i32.const 1)))
+      (br_if $again
+        (i32.ne (i32.load8_u offset=80 (i32.mul (local.get $which) (i32.const 4))) (i32.const 113)))))
+  (func (export "_start") (local $i i32) (local $seen i32)
+    (drop (call $spawn (i32.const 0)))
+    (drop (call $spawn (i32.const 1)))
+    (loop $again
+      (i32.store8 (i32.const 32) (select (i32.const 113) (i32.const 97) (i32.ge_u (local.get $i) (i32.const 200))))
+      (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 36)))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (loop $wait
+        (local.set $seen (i32.atomic.load (i32.const 4)))
+        (if (i32.lt_u (local.get $seen) (local.get $i)) (then
+          (drop (memory.atomic.wait32 (i32.const 4) (local.get $seen) (i64.const -1)))
+          (br $wait))))
+      (br_if $again (i32.lt_u (local.get $i) (i32.const 202))))))"#;
+
+#[test]
+fn threads_that_compete_for_a_pipe_stop_nobody() {
+    let (stdin, stdout) = pipe().expect("a pipe");
+    let mut builder = WasiBuilder::new();
+    builder.stdin(OwnedFd::from(stdin)).stdout(OwnedFd::from(stdout));
+    let (done, end) = channel();
+    std::thread::spawn(move || {
+        let mut program = Program::new(COMPETING, &builder, 2).expect("links");
+        let outcomes = program.run();
+        // Nobody listens if the test has failed already.
+        let _ = done.send((outcomes, program.word(4)));
+    });
+    let ended = end.recv_timeout(LONG).expect("no thread that waits keeps the others from writing");
+    assert_eq!(ended, (vec![Ok(()); 2], 202));
 }
