@@ -43,6 +43,8 @@ pub enum Stop {
     Watchpoint {
         /// What was accessed, one or more.
         watched: Vec<Watched>,
+        /// The PC of a breakpoint that it is at as well, as it was asked for.
+        breakpoint: Option<ModulePc>,
     },
     /// A module was instantiated; its segments and its start function have not run. Only if it was asked for: see
     /// [`crate::Paused::stop_at_modules`].

@@ -449,6 +449,9 @@ impl Thread {
                 let requests = breakpoints.lock().unwrap_or_else(PoisonError::into_inner);
                 requests.contains(module.index(), *pc)
             }
+            Place::Parked { stop: Stop::Watchpoint { watched, breakpoint: None }, is_news: true } => {
+                breakpoints.lock().unwrap_or_else(PoisonError::into_inner).watch.contain_any(watched)
+            }
             Place::Parked { is_news, .. } => *is_news,
             Place::Running | Place::Leaving => false,
         }

@@ -194,11 +194,11 @@ impl<H> Hook<H> {
             DebugEvent::Point { module, pc, breakpoint, interrupted, watched } => {
                 let state = self.debugger.state();
                 let watched = state.watchpoints.reported(watched);
+                let breakpoint = breakpoint.then(|| state.breakpoints.reported(module, pc).unwrap_or(pc));
                 if !watched.is_empty() {
-                    return Some(Stop::Watchpoint { watched });
+                    return Some(Stop::Watchpoint { watched, breakpoint });
                 }
-                if breakpoint {
-                    let pc = state.breakpoints.reported(module, pc).unwrap_or(pc);
+                if let Some(pc) = breakpoint {
                     return Some(Stop::Breakpoint { module: ModuleId::of(module), pc });
                 }
                 if interrupted {

@@ -114,7 +114,7 @@ impl<'a> Paused<'a> {
             .collect()
     }
 
-    fn frame(&self, frame: usize) -> Result<&runtime::WasmFrame, Error> {
+    pub(crate) fn frame(&self, frame: usize) -> Result<&runtime::WasmFrame, Error> {
         let raw = match self.innermost.get() {
             Some(innermost) if frame < innermost.raw.len() => &innermost.raw,
             _ => &self.stack().raw,
@@ -239,6 +239,14 @@ impl<'a> Paused<'a> {
         let end = address.saturating_add(from.len() as u64);
         let written = self.store.write_memory(instance, memory, address, from);
         written.then_some(()).ok_or(Error::OutOfMemory { memory, start: address, end })
+    }
+
+    /// How many elements a table has.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub fn table_size(&self, instance: Instance, table: u32) -> Result<u64, Error> {
+        self.store.table_size(instance, table).ok_or(Error::NoEntity("table"))
     }
 
     /// An element of a table.

@@ -50,7 +50,7 @@ impl Stack {
     fn correct_innermost(&mut self, store: &Store, stop: &Stop) {
         let Some(Frame::Wasm(first)) = self.frames.first_mut() else { return };
         match stop {
-            Stop::Breakpoint { pc, .. } => first.pc = *pc,
+            Stop::Breakpoint { pc, .. } | Stop::Watchpoint { breakpoint: Some(pc), .. } => first.pc = *pc,
             Stop::Trap { .. } | Stop::HostError { .. } | Stop::Exception { .. } => {}
             _ => {
                 let module = store.module(first.module.index());

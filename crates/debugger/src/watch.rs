@@ -14,6 +14,10 @@ pub struct WatchpointId(pub u32);
 pub struct Watched {
     /// The watchpoint.
     pub watchpoint: WatchpointId,
+    /// What it watches.
+    pub target: WatchTarget,
+    /// Which accesses it stops for.
+    pub stops_for: WatchAccess,
     /// What was done, by which operator, and what is there.
     pub access: WatchHit,
 }
@@ -26,6 +30,12 @@ pub(crate) struct WatchRequests {
 }
 
 impl WatchRequests {
+    /// Whether any of the accesses is to something that is still watched.
+    pub(crate) fn contain_any(&self, watched: &[Watched]) -> bool {
+        let is_asked_for = |one: &Watched| self.all.values().any(|all| *all == (one.target, one.stops_for));
+        watched.iter().any(is_asked_for)
+    }
+
     fn insert(&mut self, target: WatchTarget, access: WatchAccess) -> WatchpointId {
         let id = WatchpointId(self.next);
         self.next += 1;
@@ -37,7 +47,7 @@ impl WatchRequests {
 /// The watchpoints that a store has.
 #[derive(Debug, Default)]
 pub(crate) struct Watchpoints {
-    here: BTreeMap<WatchId, WatchpointId>,
+    here: BTreeMap<WatchId, (WatchpointId, WatchTarget, WatchAccess)>,
 }
 
 impl Watchpoints {
@@ -45,18 +55,18 @@ impl Watchpoints {
     pub(crate) fn agree(&mut self, requests: &WatchRequests, store: &mut Store) {
         // First what is new: while a store watches anything at all, more costs nothing.
         for (request, (target, access)) in &requests.all {
-            if self.here.values().any(|here| here == request) {
+            if self.here.values().any(|(here, ..)| here == request) {
                 continue;
             }
             match store.add_watchpoint(*target, *access) {
                 Ok(id) => {
-                    self.here.insert(id, *request);
+                    self.here.insert(id, (*request, *target, *access));
                 }
                 // Whoever asked was told so by the store that it asked.
                 Err(error) => tracing::debug!(?target, %error, "nothing to watch here"),
             }
         }
-        self.here.retain(|id, request| {
+        self.here.retain(|id, (request, ..)| {
             let stays = requests.all.contains_key(request);
             stays || {
                 store.remove_watchpoint(*id);
@@ -68,16 +78,24 @@ impl Watchpoints {
     /// What a store says, in the guest's numbers.
     pub(crate) fn reported(&self, hits: Vec<WatchHit>) -> Vec<Watched> {
         let known = |access: WatchHit| {
-            let watchpoint = *self.here.get(&access.id)?;
-            Some(Watched { watchpoint, access })
+            let (watchpoint, target, stops_for) = *self.here.get(&access.id)?;
+            Some(Watched { watchpoint, target, stops_for, access })
         };
         hits.into_iter().filter_map(known).collect()
     }
 }
 
 impl Paused<'_> {
-    /// Watches a range of a memory or a global, in every thread's instance of that number. While anything is watched
-    /// the guest runs much slower: every operator that touches memory or globals is looked at.
+    /// A local of a frame of this thread as something to watch; frame 0 is the innermost.
+    ///
+    /// # Errors
+    /// When there is no such frame.
+    pub fn local_target(&self, frame: usize, index: u32) -> Result<WatchTarget, Error> {
+        Ok(WatchTarget::Local { frame: self.frame(frame)?.address(), index })
+    }
+
+    /// Watches a range of a memory or a global, in every thread's instance of that number, or a local of this thread.
+    /// While anything is watched the guest runs much slower: every operator that may touch it is looked at.
     ///
     /// # Errors
     /// When the guest has no such place.

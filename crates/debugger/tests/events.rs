@@ -191,7 +191,7 @@ fn a_watchpoint_stops_behind_each_access_with_both_values() {
     let mut seen = Vec::new();
     let exit = loop {
         match fixture.resume(Resume::Continue) {
-            Event::Stopped { stop: Stop::Watchpoint { watched }, .. } => {
+            Event::Stopped { stop: Stop::Watchpoint { watched, .. }, .. } => {
                 for watched in watched {
                     let hit = watched.access;
                     seen.push((hit.read, hit.written, hit.by_host, hit.old, hit.new));
@@ -217,7 +217,7 @@ fn a_watched_global_stops_in_the_function_that_wrote_it_and_removing_is_at_once(
     let mut fixture = Fixture::new(STORES);
     fixture.watch(WatchAccess::Write, |instance| WatchTarget::Global { instance, index: 0 });
     fixture.watch(WatchAccess::Read, memory);
-    let Stop::Watchpoint { watched } = fixture.go(Resume::Continue) else { panic!("the global") };
+    let Stop::Watchpoint { watched, .. } = fixture.go(Resume::Continue) else { panic!("the global") };
     let value = |value| WatchedValue::Value(Value::I32(value));
     assert_eq!((&watched[0].access.old, &watched[0].access.new), (&value(0), &value(1)));
     assert_eq!(fixture.inspect(names), ["1", "2"]);

@@ -384,7 +384,7 @@ fn what_is_watched_is_watched_in_every_thread() {
     let id = fixture.session.inspect(watch).expect("stopped");
     fixture.session.resume(Resume::Continue).expect("stopped");
     let (thread_of_stop, stop) = fixture.stop();
-    let Stop::Watchpoint { watched } = stop else { panic!("{stop:?}") };
+    let Stop::Watchpoint { watched, .. } = stop else { panic!("{stop:?}") };
     assert_eq!((thread_of_stop, watched.len(), watched[0].watchpoint), (thread(2), 1, id));
     assert_eq!(watched[0].access.new, WatchedValue::Bytes(vec![5]));
     assert_eq!(fixture.functions(thread(2)), [WORK, THREAD]);

@@ -7,4 +7,5 @@ mod sharing;
 mod traps;
 mod values;
 mod watch;
+mod watch_locals;
 mod write;

@@ -351,7 +351,7 @@ fn a_host_function_that_changes_what_is_watched_stops_behind_its_call() {
     assert_eq!(fixture.call("run", &[]), Ok(vec![]));
     let all = operators(&fixture.module, 1);
     let (old, new) = (WatchedValue::Bytes(vec![0]), WatchedValue::Bytes(vec![7]));
-    let hit = WatchHit { id, read: false, written: true, pc: all[3].1, by_host: true, old, new };
+    let hit = WatchHit { id, read: false, written: true, pc: all[3].1, by_host: true, offset: 0, old, new };
     // The first call changes nothing.
     assert_eq!(stops.take(), [(pc_of(&fixture.module, 1, "Nop"), vec![hit])]);
 }

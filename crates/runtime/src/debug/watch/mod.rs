@@ -1,17 +1,18 @@
 //! Watchpoints: stops after the operator, or the host function, that read or wrote a part of a memory or a global.
 //!
 //! An operator says before it runs what it will touch (`operator.rs`). So while there are watchpoints, the points before
-//! all operators that touch memory or globals are armed, in every function; what was not touched costs the visit of the
-//! point, which is about a microsecond. When an operator does touch something that is watched, the point after it is
-//! armed as well, and the stop is there. A host function is not looked into: its writes are found by comparing when
-//! it returns, and its reads not at all.
+//! all operators of the kinds that matter (`wanted.rs`) are armed: those that write memory if memory is watched for
+//! writes, and so on. What was not touched costs the visit of the point, which is about a microsecond. When an operator
+//! does touch something that is watched, the point after it is armed as well, and the stop is there. A host function is
+//! not looked into: its writes are found by comparing when it returns, and its reads not at all.
 //!
 //! Why not page protection? It is faster while nothing near is touched, but the stack of a C program is near to
 //! everything; it cannot watch globals; and it faults in the middle of operators that touch several pages.
 
 mod operator;
+mod wanted;
 
-use super::WasmFrame;
+use super::{Frame, WasmFrame};
 use crate::engine::Tier;
 use crate::error::Error;
 use crate::heap::object_address;
@@ -19,11 +20,12 @@ use crate::instance::Instance;
 use crate::jit::FunctionCode;
 use crate::module::Module;
 use crate::store::Store;
-use crate::unwind::ExitKind;
+use crate::unwind::{ExitKind, read_place};
 use crate::value::{Value, ValueType};
 use frame_table::{HeapType, ModulePc};
 use operator::{Touch, Touched};
 use std::collections::{BTreeMap, BTreeSet};
+use wanted::Wanted;
 use wasmparser::{BinaryReader, Operator, OperatorsReader};
 
 /// What is watched.
@@ -45,6 +47,14 @@ pub enum WatchTarget {
         /// An instance that has the global. Others that share it are watched as well.
         instance: Instance,
         /// Index of the global in the instance.
+        index: u32,
+    },
+    /// A local of a frame. When the frame is gone nothing stops any more, unless the same function has a frame at the
+    /// same address again: then that one's local is watched.
+    Local {
+        /// The frame: [`WasmFrame::address`].
+        frame: usize,
+        /// Index of the local, parameters first.
         index: u32,
     },
 }
@@ -92,6 +102,8 @@ pub struct WatchHit {
     pub read: bool,
     /// Whether it was written.
     pub written: bool,
+    /// The first byte that was touched, counted from the start of the place; 0 for globals and locals.
+    pub offset: u64,
     /// The operator: the call, if a host function wrote.
     pub pc: ModulePc,
     /// Whether a host function wrote.
@@ -105,8 +117,21 @@ pub struct WatchHit {
 /// A place in the store, whichever instances have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    Memory { index: usize, start: u64, length: u64 },
-    Global { index: usize },
+    Memory {
+        index: usize,
+        start: u64,
+        length: u64,
+    },
+    Global {
+        index: usize,
+    },
+    /// A local of a frame, whose function's code starts at `code`.
+    Local {
+        frame: usize,
+        code: usize,
+        index: u32,
+        ty: ValueType,
+    },
 }
 
 struct Watchpoint {
@@ -133,6 +158,8 @@ struct Pending {
 #[derive(Default)]
 pub(crate) struct Watchpoints {
     set: BTreeMap<WatchId, Watchpoint>,
+    /// What all of them need armed.
+    wanted: Wanted,
     next: u32,
     /// Invariant: inner frames, which have lower frame pointers, are behind outer ones.
     pending: Vec<Pending>,
@@ -143,6 +170,14 @@ impl Watchpoints {
     pub(crate) fn forget_below(&mut self, address: usize) {
         self.pending.retain(|pending| pending.fp > address);
     }
+
+    /// After a change of the set: whether other points are to be armed now.
+    fn update_wanted(&mut self) -> bool {
+        let wanted = Wanted::by(self.set.values().map(|watchpoint| (watchpoint.place, watchpoint.access)));
+        let changed = self.wanted != wanted;
+        self.wanted = wanted;
+        changed
+    }
 }
 
 impl Store {
@@ -152,11 +187,10 @@ impl Store {
     /// When there is no such place, it is empty, or the engine's code cannot stop.
     pub fn add_watchpoint(&mut self, target: WatchTarget, access: WatchAccess) -> Result<WatchId, Error> {
         let (place, known) = self.watchable(target)?;
-        let is_first = self.debug.watch.set.is_empty();
         let id = WatchId(self.debug.watch.next);
         self.debug.watch.next += 1;
         self.debug.watch.set.insert(id, Watchpoint { place, target, access, known, before_host: None });
-        if is_first {
+        if self.debug.watch.update_wanted() {
             self.rearm_for_watchpoints();
         }
         Ok(id)
@@ -174,9 +208,11 @@ impl Store {
         if self.engine().config().tier != Tier::Debug {
             return Err(Error::Limit("code without instrumentation cannot be watched".into()));
         }
-        let place = self.watched_place(target);
-        let known = place.and_then(|_| self.watched_value(target));
-        place.zip(known).ok_or_else(|| Error::Limit("there is nothing to watch".into()))
+        let found = match target {
+            WatchTarget::Local { frame, index } => self.watched_local(frame, index),
+            other => self.watched_place(other).zip(self.watched_value(other)),
+        };
+        found.ok_or_else(|| Error::Limit("there is nothing to watch".into()))
     }
 
     /// Stops watching. False if there is no such watchpoint.
@@ -185,7 +221,7 @@ impl Store {
         for pending in &mut self.debug.watch.pending {
             pending.hits.retain(|hit| hit.id != id);
         }
-        if removed && self.debug.watch.set.is_empty() {
+        if removed && self.debug.watch.update_wanted() {
             self.rearm_for_watchpoints();
         }
         removed
@@ -210,7 +246,20 @@ impl Store {
                 let globals = &self.instances.get(instance.index())?.globals;
                 globals.get(index as usize).map(|index| Place::Global { index: *index })
             }
+            WatchTarget::Local { .. } => None,
         }
+    }
+
+    /// The local of a frame that is on the stack now, and its value.
+    fn watched_local(&self, frame: usize, index: u32) -> Option<(Place, Raw)> {
+        let mut frames = self.frames();
+        let found = frames.find_map(|one| match one {
+            Frame::Wasm(one) if one.address() == frame => Some(one),
+            _ => None,
+        })?;
+        let ty = *found.locals().get(index as usize)?;
+        let place = Place::Local { frame, code: found.raw.code.start, index, ty };
+        Some((place, local_bits(&found, index, ty)?))
     }
 
     fn watched_value(&self, target: WatchTarget) -> Option<Raw> {
@@ -224,6 +273,18 @@ impl Store {
                 let index = *self.instances.get(instance.index())?.globals.get(index as usize)?;
                 Some(Raw::Bits(self.globals.get(index)?.0.get()))
             }
+            // Whoever wants it has the frame.
+            WatchTarget::Local { .. } => None,
+        }
+    }
+
+    /// What is in a watched place, as the innermost frame sees it.
+    fn watched_here(&self, watchpoint: &Watchpoint, frame: &WasmFrame) -> Option<Raw> {
+        match watchpoint.place {
+            Place::Local { frame: fp, index, ty, .. } if fp == frame.address() => {
+                local_bits(frame, index, ty)
+            }
+            _ => self.watched_value(watchpoint.target),
         }
     }
 
@@ -231,15 +292,21 @@ impl Store {
     fn shown(&self, place: Place, raw: &Raw) -> WatchedValue {
         match (place, raw) {
             (_, Raw::Bytes(bytes)) => WatchedValue::Bytes(bytes.clone()),
-            (Place::Global { index }, Raw::Bits(bits)) => {
-                let ty = self.globals.get(index).map_or(ValueType::I64, |(_, ty)| ty.content);
+            (Place::Memory { .. }, Raw::Bits(bits)) => WatchedValue::Bytes(bits.to_le_bytes().to_vec()),
+            (Place::Global { .. } | Place::Local { .. }, Raw::Bits(bits)) => {
+                let ty = match place {
+                    Place::Local { ty, .. } => ty,
+                    Place::Global { index } => {
+                        self.globals.get(index).map_or(ValueType::I64, |(_, ty)| ty.content)
+                    }
+                    Place::Memory { .. } => ValueType::I64,
+                };
                 let is_reference = matches!(ty, ValueType::Ref(ty) if ty.heap.top() != HeapType::Func);
                 if is_reference && u64::try_from(*bits).ok().and_then(object_address).is_some() {
                     return WatchedValue::Object;
                 }
                 WatchedValue::Value(self.value_of(ty, *bits))
             }
-            (Place::Memory { .. }, Raw::Bits(bits)) => WatchedValue::Bytes(bits.to_le_bytes().to_vec()),
         }
     }
 
@@ -249,9 +316,11 @@ impl Store {
             |site: &usize| self.code().function_at(*site).is_some_and(|found| found.start == code.start);
         let pending = self.debug.watch.pending.iter().map(|pending| pending.site);
         let mut sites: BTreeSet<usize> = pending.filter(of_code).collect();
-        let loaded = self.modules.get(code.module).filter(|_| !self.debug.watch.set.is_empty());
+        let wanted = &self.debug.watch.wanted;
+        let loaded = self.modules.get(code.module).filter(|_| wanted.matters_to(code.start));
         if let Some(loaded) = loaded {
-            let relevant = relevant_operators(&loaded.module, code.function);
+            let matters = |operator: &Operator<'_>| wanted.matters(operator, code.start);
+            let relevant = relevant_operators(&loaded.module, code.function, matters);
             sites.extend(relevant.into_iter().filter_map(|pc| code.site_of(pc)));
         }
         sites
@@ -262,7 +331,8 @@ impl Store {
         let watch = &self.debug.watch;
         let relevant = || {
             let operator = self.modules.get(module).and_then(|loaded| operator_at(&loaded.module, pc));
-            operator.is_some_and(|operator| operator::is_relevant(&operator))
+            let code = self.code().function_at(site).map_or(0, |code| code.start);
+            operator.is_some_and(|operator| watch.wanted.matters(&operator, code))
         };
         watch.pending.iter().any(|pending| pending.site == site) || !watch.set.is_empty() && relevant()
     }
@@ -279,7 +349,7 @@ impl Store {
         let Some(Pending { mut hits, site, .. }) = found else { return Vec::new() };
         for hit in &mut hits {
             let Some(watchpoint) = self.debug.watch.set.get(&hit.id) else { continue };
-            let Some(now) = self.watched_value(watchpoint.target) else { continue };
+            let Some(now) = self.watched_here(watchpoint, frame) else { continue };
             hit.new = self.shown(watchpoint.place, &now);
             if let Some(watchpoint) = self.debug.watch.set.get_mut(&hit.id) {
                 watchpoint.known = now;
@@ -322,13 +392,17 @@ impl Store {
         let mut hits: BTreeMap<WatchId, WatchHit> = BTreeMap::new();
         for touch in operator::touches(&operator, operand) {
             for (id, watchpoint) in &self.debug.watch.set {
-                let (read, written) = self.touches(instance, &touch, watchpoint);
-                let old = self.watched_value(watchpoint.target).filter(|_| read || written);
+                let (read, written) = self.touches(instance, frame, &touch, watchpoint);
+                if !read && !written {
+                    continue;
+                }
+                let old = self.watched_here(watchpoint, frame);
                 let Some(old) = old.map(|old| self.shown(watchpoint.place, &old)) else { continue };
                 let hit = hits.entry(*id).or_insert_with(|| WatchHit {
                     id: *id,
                     read: false,
                     written: false,
+                    offset: touch.offset_in(watchpoint.target),
                     pc: frame.pc,
                     by_host: false,
                     new: old.clone(),
@@ -347,11 +421,20 @@ impl Store {
     }
 
     /// Whether something that an operator of an instance touches reads and writes a watched place.
-    fn touches(&self, instance: Instance, touch: &Touch, watchpoint: &Watchpoint) -> (bool, bool) {
+    fn touches(
+        &self,
+        instance: Instance,
+        frame: &WasmFrame,
+        touch: &Touch,
+        watchpoint: &Watchpoint,
+    ) -> (bool, bool) {
         let data = &self.instances[instance.index()];
         let same = match (touch.what, watchpoint.place) {
             (Touched::Global(index), Place::Global { index: watched }) => {
                 data.globals.get(index as usize) == Some(&watched)
+            }
+            (Touched::Local(index), Place::Local { frame: fp, code, index: watched, .. }) => {
+                index == watched && fp == frame.address() && code == frame.raw.code.start
             }
             (
                 Touched::Memory { memory, start, length } | Touched::Compared { memory, start, length, .. },
@@ -400,6 +483,7 @@ impl Store {
             let own = match watchpoint.place {
                 Place::Memory { index, .. } => !self.memories[index].shared(),
                 Place::Global { .. } => true,
+                Place::Local { .. } => false,
             };
             let Some(now) = self.watched_value(watchpoint.target).filter(|_| own) else { continue };
             if let Some(watchpoint) = self.debug.watch.set.get_mut(&id).filter(|one| one.known != now) {
@@ -444,8 +528,9 @@ impl Store {
         let changed: Vec<_> = changed.collect();
         let pc = frame.call.unwrap_or(frame.pc);
         let hit = |(id, place, old, new): (WatchId, Place, Raw, Raw)| {
+            let offset = first_difference(&old, &new);
             let (old, new) = (self.shown(place, &old), self.shown(place, &new));
-            WatchHit { id, read: false, written: true, pc, by_host: true, old, new }
+            WatchHit { id, read: false, written: true, offset, pc, by_host: true, old, new }
         };
         let hits: Vec<WatchHit> = changed.into_iter().map(hit).collect();
         if !hits.is_empty() {
@@ -466,8 +551,23 @@ fn operator_at(module: &Module, pc: ModulePc) -> Option<Operator<'_>> {
     OperatorsReader::new(BinaryReader::new(bytes, u64::from(pc.0))).read().ok()
 }
 
-/// Where the operators of a function are that may touch something.
-fn relevant_operators(module: &Module, function: u32) -> Vec<ModulePc> {
+/// The first byte that differs.
+fn first_difference(old: &Raw, new: &Raw) -> u64 {
+    let (Raw::Bytes(old), Raw::Bytes(new)) = (old, new) else { return 0 };
+    old.iter().zip(new).position(|(old, new)| old != new).unwrap_or_default() as u64
+}
+
+/// The bits of a local of a frame.
+fn local_bits(frame: &WasmFrame, index: u32, ty: ValueType) -> Option<Raw> {
+    read_place(&frame.raw, frame.raw.code.frame.layout().local(index), ty).map(Raw::Bits)
+}
+
+/// Where the operators of a function are that matter.
+fn relevant_operators(
+    module: &Module,
+    function: u32,
+    matters: impl Fn(&Operator<'_>) -> bool,
+) -> Vec<ModulePc> {
     let range = module.entry(function).zip(module.body_range(function));
     let Some(((_, first), range)) = range else { return Vec::new() };
     let bytes = module.bytes().get(first.0 as usize..range.end.0 as usize).unwrap_or_default();
@@ -476,7 +576,7 @@ fn relevant_operators(module: &Module, function: u32) -> Vec<ModulePc> {
     while !reader.eof() {
         let at = u32::try_from(reader.original_position());
         let (Ok(at), Ok(operator)) = (at, reader.read()) else { break };
-        if operator::is_relevant(&operator) {
+        if matters(&operator) {
             found.push(ModulePc(at));
         }
     }

@@ -1,5 +1,7 @@
-//! Which memory and globals an operator reads and writes: known before it runs, from the operator and its operands.
+//! Which memory, globals and locals an operator reads and writes: known before it runs, from the operator and its
+//! operands.
 
+use super::WatchTarget;
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
 /// A part of the store's state that an operator is about to touch. Indices are those of its instance.
@@ -26,6 +28,40 @@ pub(super) enum Touched {
         expected: u64,
     },
     Global(u32),
+    /// Of the frame that runs.
+    Local(u32),
+}
+
+impl Touch {
+    /// The first byte of a watched place that is touched, counted from the start of the place.
+    pub(super) fn offset_in(&self, target: WatchTarget) -> u64 {
+        match (self.what, target) {
+            (
+                Touched::Memory { start, .. } | Touched::Compared { start, .. },
+                WatchTarget::Memory { start: watched, .. },
+            ) => start.saturating_sub(watched),
+            _ => 0,
+        }
+    }
+}
+
+/// What an operator does with things of a kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Accesses {
+    pub(super) reads: bool,
+    pub(super) writes: bool,
+}
+
+impl Accesses {
+    const NONE: Self = Self { reads: false, writes: false };
+    const READS: Self = Self { reads: true, writes: false };
+    const WRITES: Self = Self { reads: false, writes: true };
+    const BOTH: Self = Self { reads: true, writes: true };
+
+    /// Whether both have one of the two.
+    pub(super) fn meets(self, other: Self) -> bool {
+        self.reads && other.reads || self.writes && other.writes
+    }
 }
 
 /// How an operator with a static width accesses memory.
@@ -41,17 +77,43 @@ enum Mode {
     Wait,
 }
 
-/// Whether an operator may touch memory or a global at all.
-pub(super) fn is_relevant(operator: &Operator<'_>) -> bool {
-    static_access(operator).is_some()
-        || matches!(
-            operator,
-            Operator::MemoryFill { .. }
-                | Operator::MemoryCopy { .. }
-                | Operator::MemoryInit { .. }
-                | Operator::GlobalGet { .. }
-                | Operator::GlobalSet { .. }
-        )
+impl Mode {
+    fn accesses(self) -> Accesses {
+        match self {
+            Self::Load | Self::LoadLane | Self::Wait => Accesses::READS,
+            Self::Store => Accesses::WRITES,
+            Self::ReadModifyWrite | Self::CompareExchange => Accesses::BOTH,
+        }
+    }
+}
+
+/// What an operator does with memory, whatever its operands are.
+pub(super) fn on_memory(operator: &Operator<'_>) -> Accesses {
+    match operator {
+        Operator::MemoryFill { .. } | Operator::MemoryInit { .. } => Accesses::WRITES,
+        Operator::MemoryCopy { .. } => Accesses::BOTH,
+        _ => static_access(operator).map_or(Accesses::NONE, |(_, _, mode)| mode.accesses()),
+    }
+}
+
+/// What an operator does with a global.
+pub(super) fn on_globals(operator: &Operator<'_>) -> Accesses {
+    match operator {
+        Operator::GlobalGet { .. } => Accesses::READS,
+        Operator::GlobalSet { .. } => Accesses::WRITES,
+        _ => Accesses::NONE,
+    }
+}
+
+/// The local that an operator is about, and what it does with it.
+pub(super) fn on_local(operator: &Operator<'_>) -> Option<(u32, Accesses)> {
+    match operator {
+        Operator::LocalGet { local_index } => Some((*local_index, Accesses::READS)),
+        Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+            Some((*local_index, Accesses::WRITES))
+        }
+        _ => None,
+    }
 }
 
 /// What an operator is about to touch; `operand` gives an integer operand by its depth, 0 for the top.
@@ -60,10 +122,14 @@ pub(super) fn touches(operator: &Operator<'_>, operand: impl Fn(u32) -> Option<u
         let what = Touched::Memory { memory, start: operand(depth)?, length: operand(0)? };
         Some(Touch { what, reads: !writes, writes })
     };
-    let global = |index: u32, writes: bool| Touch { what: Touched::Global(index), reads: !writes, writes };
+    let value = |what, Accesses { reads, writes }| Touch { what, reads, writes };
+    if let Some((index, accesses)) = on_local(operator) {
+        return vec![value(Touched::Local(index), accesses)];
+    }
     match operator {
-        Operator::GlobalGet { global_index } => vec![global(*global_index, false)],
-        Operator::GlobalSet { global_index } => vec![global(*global_index, true)],
+        Operator::GlobalGet { global_index } | Operator::GlobalSet { global_index } => {
+            vec![value(Touched::Global(*global_index), on_globals(operator))]
+        }
         Operator::MemoryFill { mem } | Operator::MemoryInit { mem, .. } => {
             memory(*mem, 2, true).into_iter().collect()
         }
@@ -76,14 +142,12 @@ pub(super) fn touches(operator: &Operator<'_>, operand: impl Fn(u32) -> Option<u
 
 fn static_touch(operator: &Operator<'_>, operand: impl Fn(u32) -> Option<u64>) -> Option<Touch> {
     let (memarg, length, mode) = static_access(operator)?;
-    let (depth, reads, writes) = match mode {
-        Mode::Load => (0, true, false),
-        Mode::LoadLane => (1, true, false),
-        Mode::Store => (1, false, true),
-        Mode::ReadModifyWrite => (1, true, true),
-        Mode::CompareExchange => (2, true, true),
-        Mode::Wait => (2, true, false),
+    let depth = match mode {
+        Mode::Load => 0,
+        Mode::LoadLane | Mode::Store | Mode::ReadModifyWrite => 1,
+        Mode::CompareExchange | Mode::Wait => 2,
     };
+    let Accesses { reads, writes } = mode.accesses();
     let memory = match memarg.target {
         MemArgTarget::Memory(memory) => memory,
         MemArgTarget::Array(_) => return None,

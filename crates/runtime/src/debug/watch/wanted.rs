@@ -1,0 +1,74 @@
+//! Which operators have to be visited for a set of watchpoints. What is watched for writes only costs nothing at reads,
+//! and a local costs nothing outside of its function.
+
+use super::operator::{self, Accesses};
+use super::{Place, WatchAccess};
+use std::collections::BTreeMap;
+use wasmparser::Operator;
+
+/// Kinds of operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    memory: Accesses,
+    globals: Accesses,
+    /// By start of a function's code and index of its local.
+    locals: BTreeMap<(usize, u32), Accesses>,
+}
+
+impl Wanted {
+    /// What these watchpoints need.
+    pub(super) fn by(watchpoints: impl Iterator<Item = (Place, WatchAccess)>) -> Self {
+        let mut wanted = Self::default();
+        for (place, access) in watchpoints {
+            let kind = match place {
+                Place::Memory { .. } => &mut wanted.memory,
+                Place::Global { .. } => &mut wanted.globals,
+                Place::Local { code, index, .. } => wanted.locals.entry((code, index)).or_default(),
+            };
+            kind.reads |= access != WatchAccess::Write;
+            kind.writes |= access != WatchAccess::Read;
+        }
+        wanted
+    }
+
+    /// Whether operators of the function whose code starts there may matter.
+    pub(super) fn matters_to(&self, code: usize) -> bool {
+        let anything = Accesses { reads: true, writes: true };
+        let locals = self.locals.range((code, 0)..=(code, u32::MAX)).next();
+        self.memory.meets(anything) || self.globals.meets(anything) || locals.is_some()
+    }
+
+    /// Whether an operator of the function whose code starts there may touch what is watched.
+    pub(super) fn matters(&self, operator: &Operator<'_>, code: usize) -> bool {
+        let local = || {
+            let (index, accesses) = operator::on_local(operator)?;
+            Some(self.locals.get(&(code, index))?.meets(accesses))
+        };
+        operator::on_memory(operator).meets(self.memory)
+            || operator::on_globals(operator).meets(self.globals)
+            || local().unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::ValueType;
+
+    #[test]
+    fn operators_that_cannot_touch_what_is_watched_are_not_visited() {
+        let memory = Place::Memory { index: 0, start: 0, length: 4 };
+        let local = Place::Local { frame: 1, code: 100, index: 2, ty: ValueType::I32 };
+        let (get, set) = (Operator::GlobalGet { global_index: 0 }, Operator::GlobalSet { global_index: 0 });
+        let (read, tee) = (Operator::LocalGet { local_index: 2 }, Operator::LocalTee { local_index: 2 });
+        let (fill, copy) = (Operator::MemoryFill { mem: 0 }, Operator::MemoryCopy { dst_mem: 0, src_mem: 0 });
+        let writes = Wanted::by([(memory, WatchAccess::Write)].into_iter());
+        assert!(writes.matters(&fill, 100) && writes.matters(&copy, 100));
+        assert!(![&get, &set, &read, &tee].into_iter().any(|operator| writes.matters(operator, 100)));
+        let reads = Wanted::by([(memory, WatchAccess::Read)].into_iter());
+        assert!(!reads.matters(&fill, 100) && reads.matters(&copy, 100));
+        let locals = Wanted::by([(local, WatchAccess::Write)].into_iter());
+        assert!(locals.matters(&tee, 100) && !locals.matters(&read, 100) && !locals.matters(&tee, 99));
+        assert!(locals.matters_to(100) && !locals.matters_to(99) && !Wanted::default().matters_to(100));
+    }
+}
