@@ -388,6 +388,11 @@ impl<'l> Conversation<'l> {
             Own::Read { document, offset, length } => {
                 Ok(reply::read(target, document, offset, length, is_multiprocess))
             }
+            Own::Watch(watch) => target.watch(watch).map(|()| b"OK".to_vec()),
+            Own::Unwatch(watch) => target.unwatch(watch).map(|()| b"OK".to_vec()),
+            Own::WatchpointLimit => Ok(format!("num:{};", target::MOST_WATCHPOINTS).into_bytes()),
+            Own::KnowsRegions => Ok(b"OK".to_vec()),
+            Own::Region(address) => reply::region(target, address),
             Own::CurrentThread => Ok(reply::current_thread(target.thread(), is_multiprocess)),
             Own::SelectResumed(thread) => {
                 target.resumes = target::chosen(thread);
@@ -527,6 +532,9 @@ impl<'l> Conversation<'l> {
         if std::mem::take(&mut target.wants_exit) {
             target.kill();
             return Ok(Some(Outcome::Killed));
+        }
+        if std::mem::take(&mut target.debuggee.has_stopped_again) {
+            return self.on_event(stub, target);
         }
         Ok(outcome.ended.map(|ended| match ended {
             Ended::Detached => Outcome::Detached,

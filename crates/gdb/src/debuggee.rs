@@ -1,13 +1,15 @@
 //! A guest that outlives its clients: the session with the debugger, what is known of its state, and how to start it anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use debugger::{Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId};
+use debugger::{Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId, Watched};
 use frame_table::ModulePc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::interposer::Watch;
+use crate::machine::Watching;
 use crate::persona::PersonaChoice;
 use crate::symbols::{Program, Symbols};
 
@@ -30,11 +32,17 @@ pub struct Debuggee {
     pub(crate) choice: PersonaChoice,
     /// Breakpoints in the guest. They outlive a client that is lost while the guest runs.
     pub(crate) breakpoints: BTreeSet<(ModuleId, ModulePc)>,
+    /// What clients want watched. As long-lived as breakpoints.
+    pub(crate) watchpoints: BTreeMap<Watch, Watching>,
     /// A client found it running: it belongs to itself, and a client that quits leaves it alone.
     pub(crate) was_running: bool,
     /// The signal with which a client ended it.
     pub(crate) signal_sent: Option<u8>,
     stop: Option<(ThreadId, Stop)>,
+    /// What is to be told of the watched accesses because of which it stopped: a stop reply can name one.
+    accesses: VecDeque<(Watch, u64)>,
+    /// A client resumed it, and is to be told of the next of those.
+    pub(crate) has_stopped_again: bool,
     exit: Option<Exit>,
     observer: Option<Observer>,
 }
@@ -64,9 +72,12 @@ impl Debuggee {
             launcher,
             choice: PersonaChoice::Auto,
             breakpoints: BTreeSet::new(),
+            watchpoints: BTreeMap::new(),
             was_running: false,
             signal_sent: None,
             stop: None,
+            accesses: VecDeque::new(),
+            has_stopped_again: false,
             exit: None,
             observer: None,
         }
@@ -164,7 +175,15 @@ impl Debuggee {
             observer(&self.session, &event);
         }
         match event {
-            Event::Stopped { thread, stop } => self.stop = Some((thread, stop)),
+            Event::Stopped { thread, stop } => {
+                self.accesses = match &stop {
+                    Stop::Watchpoint { watched, .. } => {
+                        watched.iter().filter_map(|access| self.asked_for(access)).collect()
+                    }
+                    _ => VecDeque::new(),
+                };
+                self.stop = Some((thread, stop));
+            }
             // The client asks for the list of threads when it wants one.
             Event::ThreadStarted(_) | Event::ThreadEnded(_) => {}
             Event::Exited(exit) => {
@@ -181,12 +200,38 @@ impl Debuggee {
         }
     }
 
-    /// Lets the guest go on: some threads each in some way, the others alike.
+    /// The access because of which the guest stands: the client's watchpoint, and the touched address.
+    pub(crate) fn watched(&self) -> Option<(Watch, u64)> {
+        self.accesses.front().copied()
+    }
+
+    /// What an access is to the client: the first of its watchpoints for it, and the touched address.
+    fn asked_for(&self, access: &Watched) -> Option<(Watch, u64)> {
+        let found = self
+            .watchpoints
+            .iter()
+            .find(|(watch, (_, target))| access.target == *target && access.stops_for == watch.kind.access());
+        found.map(|(watch, _)| (*watch, watch.address + access.access.offset.min(watch.length - 1)))
+    }
+
+    /// Goes on to the next access of the stop that has to be told. False if there is none.
+    fn tells_more(&mut self) -> bool {
+        self.accesses.pop_front();
+        self.accesses.retain(|(watch, _)| self.watchpoints.contains_key(watch));
+        !self.accesses.is_empty()
+    }
+
+    /// Lets the guest go on: some threads each in some way, the others alike. When the operator before accessed more
+    /// than the client knows of, the guest has stopped again at once, and that is told next.
     pub(crate) fn resume(
         &mut self,
         each: &[(ThreadId, Resume)],
         others: Others,
     ) -> Result<(), debugger::Error> {
+        if self.stop.is_some() && self.tells_more() {
+            self.has_stopped_again = true;
+            return Ok(());
+        }
         self.session.resume_threads(each, others)?;
         self.stop = None;
         Ok(())
@@ -197,17 +242,24 @@ impl Debuggee {
         self.session = session;
         self.events = events;
         self.breakpoints.clear();
+        self.watchpoints.clear();
+        self.accesses.clear();
         self.was_running = false;
         self.signal_sent = None;
         self.stop = None;
         self.exit = None;
     }
 
-    /// Removes all breakpoints, if the guest is stopped; a running one keeps them.
+    /// Removes all breakpoints and watchpoints, if the guest is stopped; a running one keeps them.
     pub(crate) fn clear_breakpoints(&mut self) {
-        let removed = self.session.inspect(|paused| paused.clear_breakpoints());
+        let removed = self.session.inspect(|paused| {
+            paused.clear_breakpoints();
+            paused.clear_watchpoints();
+        });
         if removed.is_ok() || self.exit.is_some() {
             self.breakpoints.clear();
+            self.watchpoints.clear();
+            self.accesses.clear();
         }
     }
 }

@@ -30,7 +30,7 @@ use debugger::{Frame, HostFrame, InstanceId, ModuleId, WasmFrame};
 
 use crate::address_space::{AddressSpace, HOST_RETURN, SLOT, Stack};
 use crate::int::{index, narrow, wide};
-use crate::machine::{Fault, Machine, ValuePlace};
+use crate::machine::{Fault, Machine, ValuePlace, Watchable};
 use crate::value_bytes;
 
 /// Bytes of padding below the innermost frame that can be read: debuggers read a stack line by line.
@@ -105,6 +105,13 @@ pub(crate) fn host_address(space: &AddressSpace, frame: &HostFrame) -> u64 {
 fn lowest(stack: Stack, frames: &[Frame]) -> u64 {
     let innermost = frames.first().map_or(stack.base, |frame| stack_pointer(stack, frame));
     (innermost.saturating_sub(RED_ZONE) & !(RED_ZONE - 1)).max(stack.end)
+}
+
+/// The addresses of the stack region of the machine's thread that can be read at this stop: the first, and the one behind
+/// the last. None in an address space without frames.
+pub(crate) fn extent(machine: &dyn Machine, space: &AddressSpace) -> Option<(u64, u64)> {
+    let stack = stack_of(machine, space);
+    (space.stacks.count > 0).then(|| (lowest(stack, machine.frames()), stack.base + SLOT))
 }
 
 /// What the slot at an address of the stack region is.
@@ -205,6 +212,26 @@ pub(crate) fn write(
         left = later;
     }
     Ok(())
+}
+
+/// The local of which some bytes are in the `length` bytes from `address`. Operands cannot be watched, nor what the
+/// image has between frames: nothing but the frame's coming and going changes those.
+///
+/// # Errors
+/// [`Fault::Fixed`] when there is no local, or more than one.
+pub(crate) fn local_at(
+    machine: &dyn Machine,
+    space: &AddressSpace,
+    address: u64,
+    length: u64,
+) -> Result<Watchable, Fault> {
+    let slot = address & !(SLOT - 1);
+    match part(stack_of(machine, space), machine.frames(), slot) {
+        Part::Value { place: place @ ValuePlace::Local { .. } } if address - slot + length <= SLOT => {
+            Ok(Watchable::Value(place))
+        }
+        _ => Err(Fault::Fixed),
+    }
 }
 
 /// Writes some bytes of one 16-byte slot, starting `offset` bytes into it.

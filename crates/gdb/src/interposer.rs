@@ -10,10 +10,12 @@
 mod lldb;
 mod rewrite;
 mod validate;
+mod watch;
 
 pub(crate) use lldb::{Request, without_suffix};
 pub(crate) use rewrite::supported_features;
 pub(crate) use validate::{Thread, has_feature, thread};
+pub(crate) use watch::Watch;
 
 use crate::hex;
 use crate::packet::{PACKET_SIZE, unescape};
@@ -53,6 +55,16 @@ pub(crate) enum Own {
     CurrentThread,
     /// `Hc`: the thread that the old spellings of `vCont` are about. gdbstub keeps it, and we rewrite those.
     SelectResumed(Thread),
+    /// `Z2` to `Z4`: watch.
+    Watch(Watch),
+    /// `z2` to `z4`: watch no longer.
+    Unwatch(Watch),
+    /// `qWatchpointSupportInfo`: how many watchpoints a client can have.
+    WatchpointLimit,
+    /// `qMemoryRegionInfo` without an address: is it known?
+    KnowsRegions,
+    /// `qMemoryRegionInfo`: the region that an address is in.
+    Region(u64),
     /// `k`: end the guest; there is no reply.
     Kill,
     /// What only lldb asks.
@@ -206,7 +218,7 @@ fn breakpoint(kind: u8, rest: &[u8]) -> Verdict {
     let mut fields = Fields::new(rest);
     match fields.number(b',') {
         Some(0 | 1) => {}
-        Some(_) => return Verdict::Unsupported,
+        Some(number) => return watch::packet(kind, number, &mut fields),
         None => return Verdict::Malformed,
     }
     let place = fields.number(b',').zip(fields.last_number());
@@ -231,6 +243,12 @@ fn query(body: &[u8], dialect: Dialect) -> Verdict {
         }
         (b"qRcmd", command) => parsed(command.strip_prefix(b",").and_then(hex::bytes).map(|_| forward(body))),
         (b"qSearch", rest) => search(rest),
+        (b"qMemoryRegionInfo", b":" | b"") => Verdict::Own(Own::KnowsRegions),
+        (b"qMemoryRegionInfo", address) => {
+            let address = address.strip_prefix(b":").and_then(hex::number);
+            parsed(address.map(|address| Verdict::Own(Own::Region(address))))
+        }
+        (b"qWatchpointSupportInfo", b":" | b"") => Verdict::Own(Own::WatchpointLimit),
         (b"qXfer", rest) => transfer(rest, dialect),
         _ => Verdict::Unsupported,
     }

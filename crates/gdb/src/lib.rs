@@ -35,6 +35,7 @@ mod monitor;
 mod packet;
 mod paused;
 mod persona;
+mod regions;
 mod reply;
 mod serve;
 mod stop;

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use debugger::{Frame, Value};
+use debugger::{Frame, Value, WatchAccess, WatchTarget, WatchpointId};
 use dwarf::FunctionReturn;
 use frame_table::ModulePc;
 
@@ -33,6 +33,18 @@ pub(crate) enum ValuePlace {
     /// A table element. Read only.
     Element { instance: u32, table: u32, index: u32 },
 }
+
+/// What can be watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watchable {
+    /// Bytes of a linear memory.
+    Memory { instance: u32, memory: u32, offset: u64, length: u64 },
+    /// A global, or a local of a frame.
+    Value(ValuePlace),
+}
+
+/// A watchpoint that was set: its name, and what it watches in the debugger's words.
+pub(crate) type Watching = (WatchpointId, WatchTarget);
 
 /// The call that returned right before the operator at which the guest stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +85,9 @@ pub(crate) trait Machine {
     /// Writes to a linear memory, all or nothing.
     fn write_memory(&mut self, instance: u32, memory: u32, offset: u64, bytes: &[u8]) -> Result<(), Fault>;
 
+    /// Watches something, in all threads.
+    fn watch(&mut self, what: Watchable, access: WatchAccess) -> Result<Watching, Fault>;
+
     /// Where a module's code section is.
     fn code(&self, module: u32) -> Option<Range<ModulePc>>;
 
@@ -89,8 +104,26 @@ pub(crate) trait Machine {
     /// reference refers to; also its function index.
     fn referenced(&self, reference: Value) -> Option<Referenced>;
 
+    /// The modules and what their instances have.
+    fn contents(&self) -> Vec<Contents>;
+
     /// The call that just returned, if the guest stopped right after one.
     fn returned_call(&self) -> Option<ReturnedCall>;
+}
+
+/// A module, and what its first instance has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Contents {
+    pub(crate) module: u32,
+    /// What it is called.
+    pub(crate) name: String,
+    pub(crate) instance: Option<u32>,
+    /// The size of each memory in bytes.
+    pub(crate) memories: Vec<u64>,
+    /// How many globals there are.
+    pub(crate) globals: u32,
+    /// How many elements each table has.
+    pub(crate) tables: Vec<u64>,
 }
 
 /// The function behind a reference.

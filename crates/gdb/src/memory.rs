@@ -7,7 +7,7 @@ use debugger::Value;
 use crate::address_space::{AddressSpace, ELEMENT, HOST_FUNCTION, Place, SLOT};
 use crate::frame_image;
 use crate::int::{index, wide};
-use crate::machine::{Fault, Machine, ValuePlace};
+use crate::machine::{Fault, Machine, ValuePlace, Watchable};
 use crate::value_bytes;
 
 /// What a debugger finds at code addresses: `iret`, the one byte with which gdb's and lldb's readers of code behave as
@@ -211,6 +211,34 @@ fn patched(
     let end = start.checked_add(bytes.len()).ok_or(Fault::Fixed)?;
     image.get_mut(start..end).ok_or(Fault::Fixed)?.copy_from_slice(bytes);
     value_bytes::decode(old, &image)
+}
+
+/// What has to be watched for the `length` bytes from `address`, all of which must be of one memory or of one value.
+///
+/// # Errors
+/// [`Fault::Unmapped`] when that is not so, [`Fault::Fixed`] for what never changes or has no value of its own.
+pub(crate) fn watchable(
+    machine: &dyn Machine,
+    space: &AddressSpace,
+    address: u64,
+    length: u64,
+) -> Result<Watchable, Fault> {
+    match space.place(address).ok_or(Fault::Unmapped)? {
+        Place::Memory { .. } if length > space.memory_room(address) => Err(Fault::Unmapped),
+        Place::Memory { instance, memory, offset } => {
+            Ok(Watchable::Memory { instance, memory, offset, length })
+        }
+        Place::Global { byte, .. } if byte.saturating_add(length) > SLOT => Err(Fault::Unmapped),
+        Place::Global { instance, global, .. } => {
+            Ok(Watchable::Value(ValuePlace::Global { instance, index: global }))
+        }
+        Place::Stack { .. } => frame_image::local_at(machine, space, address, length),
+        Place::Table { .. }
+        | Place::Bytecode { .. }
+        | Place::Host
+        | Place::HostFunction { .. }
+        | Place::Code { .. } => Err(Fault::Fixed),
+    }
 }
 
 /// Finds `pattern` in the `length` bytes from `address`.

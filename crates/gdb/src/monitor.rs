@@ -7,7 +7,7 @@ mod disassemble;
 
 use std::fmt::Write as _;
 
-use debugger::{Catch, Frame, Paused, Stop, Value, WasmFrame};
+use debugger::{Catch, Frame, Paused, Stop, Value, WasmFrame, Watched};
 
 use crate::address_space::AddressSpace;
 use crate::frame_image::module_index;
@@ -127,7 +127,7 @@ fn why(paused: &Paused<'_>) -> String {
         Stop::Start => "not started yet: before the first operator".to_owned(),
         Stop::Breakpoint { pc, .. } => format!("breakpoint at module PC {pc}"),
         Stop::Step => "step done".to_owned(),
-        Stop::Watchpoint { watched } => format!("{} watched accesses by the operator before", watched.len()),
+        Stop::Watchpoint { watched, .. } => watched.iter().map(access).collect::<Vec<_>>().join("; "),
         Stop::ModuleLoaded { module, .. } => format!("module {} was loaded", module.0),
         Stop::Interrupt { in_host_call: false } => "interrupted".to_owned(),
         Stop::Interrupt { in_host_call: true } => "interrupted in a call of the host".to_owned(),
@@ -146,6 +146,18 @@ fn why(paused: &Paused<'_>) -> String {
         line(&mut text, format_args!("in {}", describe(paused, frame)));
     }
     text
+}
+
+/// `the operator at 0x1a3 wrote what is watched`.
+fn access(watched: &Watched) -> String {
+    let hit = &watched.access;
+    let did = match (hit.read, hit.written) {
+        (true, true) => "read and wrote",
+        (_, true) => "wrote",
+        _ => "read",
+    };
+    let who = if hit.by_host { "the host function called" } else { "the operator" };
+    format!("{who} at {} {did} what is watched", hit.pc)
 }
 
 /// `func[12] $fib at 0x1a3 in app`.

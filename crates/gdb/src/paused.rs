@@ -4,11 +4,12 @@ use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use debugger::{Frame, InstanceId, LoadedModule, ModuleId, Paused, Stop, Value};
+use debugger::{Frame, InstanceId, LoadedModule, ModuleId, Paused, Stop, Value, WatchAccess, WatchTarget};
 use frame_table::ModulePc;
 
 use crate::frame_image::module_index;
-use crate::machine::{Fault, Machine, Referenced, ReturnedCall, ValuePlace};
+use crate::int::narrow;
+use crate::machine::{Contents, Fault, Machine, Referenced, ReturnedCall, ValuePlace, Watchable, Watching};
 use crate::persona::wasm;
 use crate::symbols::Symbols;
 
@@ -100,6 +101,28 @@ impl Machine for View<'_, '_> {
         self.paused.write_memory(instance, memory, offset, bytes).map_err(|_| Fault::Unmapped)
     }
 
+    fn watch(&mut self, what: Watchable, access: WatchAccess) -> Result<Watching, Fault> {
+        let target = match what {
+            Watchable::Memory { instance, memory, offset, length } => {
+                WatchTarget::Memory { instance: self.instance(instance)?, memory, start: offset, length }
+            }
+            Watchable::Value(ValuePlace::Global { instance, index }) => {
+                WatchTarget::Global { instance: self.instance(instance)?, index }
+            }
+            Watchable::Value(ValuePlace::Local { frame, index }) => {
+                self.paused.local_target(frame, index).map_err(|_| Fault::Unmapped)?
+            }
+            Watchable::Value(ValuePlace::Operand { .. } | ValuePlace::Element { .. }) => {
+                return Err(Fault::Fixed);
+            }
+        };
+        let id = self.paused.add_watchpoint(target, access).map_err(|error| {
+            tracing::debug!(%error, ?what, "cannot be watched");
+            Fault::Unmapped
+        })?;
+        Ok((id, target))
+    }
+
     fn code(&self, module: u32) -> Option<Range<ModulePc>> {
         Some(self.module(module)?.module.code_section())
     }
@@ -131,6 +154,24 @@ impl Machine for View<'_, '_> {
         let loaded = self.modules().iter().find(|loaded| loaded.instance == Some(instance))?;
         let body = loaded.module.body_range(function).map(|body| body.start);
         Some(Referenced { module: module_index(loaded.id), function, body })
+    }
+
+    fn contents(&self) -> Vec<Contents> {
+        let of_module = |loaded: &LoadedModule| {
+            let instance = loaded.instance;
+            let sizes = |size: &dyn Fn(InstanceId, u32) -> Option<u64>| -> Vec<u64> {
+                instance.map_or_else(Vec::new, |instance| (0..).map_while(|n| size(instance, n)).collect())
+            };
+            Contents {
+                module: module_index(loaded.id),
+                name: loaded.name.clone(),
+                instance: instance.map(InstanceId::number),
+                memories: sizes(&|instance, memory| self.paused.memory_size(instance, memory).ok()),
+                globals: narrow(loaded.module.globals().len()),
+                tables: sizes(&|instance, table| self.paused.table_size(instance, table).ok()),
+            }
+        };
+        self.modules().iter().map(of_module).collect()
     }
 
     fn returned_call(&self) -> Option<ReturnedCall> {

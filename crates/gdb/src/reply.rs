@@ -2,6 +2,8 @@
 
 pub(crate) mod lldb;
 
+mod region;
+
 use debugger::ThreadId;
 use std::fmt::Write as _;
 
@@ -12,6 +14,8 @@ use crate::packet::escape;
 use crate::stop::Reason;
 use crate::target::Target;
 use crate::xfer::transfer;
+
+pub(crate) use region::region;
 
 /// A thread id as the client wants it.
 fn thread_id(ThreadId(thread): ThreadId, is_multiprocess: bool) -> String {
@@ -31,6 +35,9 @@ pub(crate) fn stop(target: &Target<'_>, reason: Reason, is_multiprocess: bool) -
     let mut reply = format!("T{signal:02x}thread:{};", thread_id(thread, is_multiprocess));
     if is_breakpoint {
         reply.push_str("swbreak:;");
+    }
+    if let Some((watch, touched)) = target.debuggee.watched() {
+        reply.push_str(&format!("{}:{touched:x};", watch.kind.key()));
     }
     for (number, value) in expedited(target, thread) {
         let written = write!(reply, "{number:02x}:{};", String::from_utf8_lossy(&hex::text(&value)));

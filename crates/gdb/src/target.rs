@@ -11,7 +11,9 @@ mod extended;
 mod host_io;
 mod memory;
 mod monitor;
+mod regions;
 mod resume;
+mod watch;
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -35,6 +37,7 @@ use crate::persona::Persona;
 
 pub(crate) use arch::RunTimeArch;
 pub(crate) use resume::Action;
+pub(crate) use watch::MOST as MOST_WATCHPOINTS;
 
 /// Error numbers, as in the protocol's examples: what gdb prints does not depend on them.
 const EPERM: u8 = 1;

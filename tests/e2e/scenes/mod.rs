@@ -6,6 +6,7 @@ mod interrupt;
 mod lifetime;
 mod rerun;
 mod threads;
+mod watch;
 
 use anyhow::Result;
 use tests::fixture::{Build, Fixture};
@@ -24,8 +25,15 @@ pub(crate) struct Scene {
 }
 
 /// Every scene.
-pub(crate) const ALL: &[&[Scene]] =
-    &[interrupt::SCENES, lifetime::SCENES, rerun::SCENES, input::SCENES, threads::SCENES, editors::SCENES];
+pub(crate) const ALL: &[&[Scene]] = &[
+    interrupt::SCENES,
+    lifetime::SCENES,
+    rerun::SCENES,
+    input::SCENES,
+    threads::SCENES,
+    editors::SCENES,
+    watch::SCENES,
+];
 
 /// A fixture, a server that serves it, and a gdb that knows where.
 fn stage(program: &str, build: Build, options: &[&str], args: &[&str]) -> Result<(Server, Gdb)> {

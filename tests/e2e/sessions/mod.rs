@@ -11,6 +11,7 @@ mod steps;
 mod threads;
 mod traps;
 mod values;
+mod watchpoints;
 mod wide;
 
 use crate::session::Session;
@@ -28,5 +29,6 @@ pub(crate) const ALL: &[&[Session]] = &[
     exceptions::SESSIONS,
     optimised::SESSIONS,
     monitor::SESSIONS,
+    watchpoints::SESSIONS,
     wide::SESSIONS,
 ];

@@ -17,6 +17,7 @@ pub(crate) const SESSIONS: &[Session] = &[
     session("threads_trap", &["trap"], trap, End::Exit(134, "starting\n")),
     session("threads_exit", &["exit"], exit, End::Exit(3, "starting\n")),
     session("threads_leave", &["leave"], leave, End::Exit(0, RESULTS)),
+    session("threads_watch", &[], watch, End::Exit(0, RESULTS)),
 ];
 
 const fn session(
@@ -132,5 +133,23 @@ fn leave(gdb: &mut Gdb) {
     gdb.attach();
     gdb.go("break {results}");
     gdb.go("continue").has("Thread 1 \"threads\" hit Breakpoint 1, main (argc=2").at("results");
+    gdb.go("continue").has("exited normally]");
+}
+
+/// What is watched is watched in all threads.
+fn watch(gdb: &mut Gdb) {
+    to_the_first_worker(gdb);
+    gdb.go("watch job->result").has("Hardware watchpoint 2: job->result");
+    gdb.go("continue")
+        .has("Thread 2 \"threads\" hit Hardware watchpoint 2: job->result\n\nOld value = 1\nNew value = 25\n")
+        .at("add");
+    gdb.go("continue").has("Old value = 25\nNew value = 26\n").at("early");
+    gdb.go("delete");
+    gdb.go("watch finished").has("Hardware watchpoint 3: finished");
+    gdb.go("continue")
+        .has("Thread 2 \"threads\" hit Hardware watchpoint 3: finished\n\nOld value = 0\nNew value = 1\n");
+    gdb.go("continue")
+        .has("Thread 3 \"threads\" hit Hardware watchpoint 3: finished\n\nOld value = 1\nNew value = 2\n");
+    gdb.go("delete");
     gdb.go("continue").has("exited normally]");
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use debugger::{Frame, HostFrame, InstanceId, ModuleId, Value, ValueType, WasmFrame};
+use debugger::{Frame, HostFrame, InstanceId, ModuleId, Value, ValueType, WasmFrame, WatchAccess};
 use frame_table::ModulePc;
 use runtime::{Engine, EngineConfig, Linker, Module, Store};
 
-use super::{Fault, Machine, Referenced, ReturnedCall, ValuePlace};
+use super::{Contents, Fault, Machine, Referenced, ReturnedCall, ValuePlace, Watchable, Watching};
 
 /// The machine. Fields may be set at will.
 #[derive(Clone, Debug)]
@@ -153,6 +153,10 @@ impl Machine for Fake {
         Ok(())
     }
 
+    fn watch(&mut self, _what: Watchable, _access: WatchAccess) -> Result<Watching, Fault> {
+        Err(Fault::Fixed)
+    }
+
     fn code(&self, module: u32) -> Option<Range<ModulePc>> {
         (module == 0).then_some(ModulePc(0x40)..ModulePc(0x80))
     }
@@ -171,6 +175,17 @@ impl Machine for Fake {
 
     fn referenced(&self, _reference: Value) -> Option<Referenced> {
         None
+    }
+
+    fn contents(&self) -> Vec<Contents> {
+        vec![Contents {
+            module: 0,
+            name: "fake".to_owned(),
+            instance: Some(0),
+            memories: vec![crate::int::wide(self.memory.len())],
+            globals: crate::int::narrow(self.globals.len()),
+            tables: vec![crate::int::wide(self.table.len())],
+        }]
     }
 
     fn returned_call(&self) -> Option<ReturnedCall> {

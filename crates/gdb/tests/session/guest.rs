@@ -39,6 +39,11 @@ const PROGRAM: &str = r#"
   (func $calls_host (export "calls_host")
     i32.const 5
     call $host)
+  (func $writes (export "writes") (local $x i32)
+    (local.set $x (i32.const 1))
+    (i64.store (i32.const 64) (i64.const -1))
+    (global.set $global (i32.load (i32.const 64)))
+    (local.set $x (i32.const 2)))
 )
 "#;
 

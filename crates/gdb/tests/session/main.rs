@@ -15,3 +15,4 @@ mod handshake;
 mod lldb;
 mod running;
 mod threads;
+mod watch;
