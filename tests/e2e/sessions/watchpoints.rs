@@ -5,7 +5,7 @@ use tests::fixture::Build;
 use tests::gdb::Gdb;
 
 use crate::O0;
-use crate::session::{End, Session};
+use crate::session::{End, Script, Session};
 
 pub(crate) const SESSIONS: &[Session] = &[
     session("watch_writes", writes),
@@ -21,7 +21,7 @@ pub(crate) const SESSIONS: &[Session] = &[
     Session {
         native: false,
         program: "optimised",
-        builds: &[Build::wasm(1, 4), Build::wasm(2, 4)],
+        builds: &[Build::wasm(1, 4)],
         end: End::Exit(0, "dot=70 depth=6 weight=21\n"),
         ..session("watch_optimised", optimised)
     },
@@ -29,7 +29,15 @@ pub(crate) const SESSIONS: &[Session] = &[
 
 const fn session(name: &'static str, script: fn(&mut Gdb)) -> Session {
     let end = End::Exit(0, "sum=10 deep=3 counter=9\n");
-    Session { name, program: "watched", args: &[], builds: O0, native: true, script, end }
+    Session {
+        name,
+        program: "watched",
+        args: &[],
+        builds: O0,
+        native: true,
+        script: Script::Gdb(script),
+        end,
+    }
 }
 
 fn writes(gdb: &mut Gdb) {
@@ -185,9 +193,11 @@ fn several(gdb: &mut Gdb) {
     gdb.go("watch text[0]").has("Hardware watchpoint 2: text[0]");
     gdb.go("watch text[2]").has("Hardware watchpoint 3: text[2]");
     gdb.go("rwatch other[0]").has("Hardware read watchpoint 4: other[0]");
-    gdb.go("continue").has("Hardware watchpoint 2: text[0]\n\nOld value = 97 'a'\nNew value = 120 'x'\n");
-    gdb.go("continue").has("Hardware watchpoint 3: text[2]\n\nOld value = 99 'c'\nNew value = 122 'z'\n");
     gdb.go("continue").has("Hardware read watchpoint 4: other[0]\n\nValue = 120 'x'\n");
+    gdb.go("continue").has("Hardware watchpoint 2: text[0]\n\nOld value = 97 'a'\nNew value = 120 'x'\n");
+    gdb.go("set var $here = $pc");
+    gdb.go("continue").has("Hardware watchpoint 3: text[2]\n\nOld value = 99 'c'\nNew value = 122 'z'\n");
+    gdb.go("print $pc == $here").is("1");
     gdb.go("continue").has("exited normally]");
 }
 
@@ -229,12 +239,19 @@ fn limits(gdb: &mut Gdb) {
 /// Variables that live in Wasm's locals, of which there is no memory to watch.
 fn optimised(gdb: &mut Gdb) {
     gdb.connect();
-    gdb.go("tbreak {weigh-loop}");
-    gdb.go("continue").at("weigh-loop");
-    gdb.go("watch total").has("Hardware watchpoint 2: total");
-    gdb.go("continue").has("Hardware watchpoint 2: total\n\nOld value = 0\nNew value = 1\n");
-    gdb.go("continue").has("Hardware watchpoint 2: total\n\nOld value = 1\nNew value = 21\n");
-    gdb.go("bt").has("#0  ").has("weigh (items=").has(" in main (argc=");
-    gdb.go("continue").has("Watchpoint 2 deleted because the program has left the block in\n");
+    gdb.go("tbreak dot");
+    gdb.go("continue").has("dot (a=0x400, b=0x410, n=4)");
+    // `sum` lives in local 4 for the most of the loop, if `info address sum` is right.
+    gdb.go("info address sum").has("DW_OP_breg6 -80 [$rbp]");
+    gdb.go("watch -location *(int *)($rbp - 80)").has("Hardware watchpoint 2: -location *(int *)($rbp - 80)");
+    for (old, new) in [(0, 5), (5, 17), (17, 38), (38, 70)] {
+        gdb.go("continue").has(&format!("Old value = {old}\nNew value = {new}\n")).at("dot-loop");
+    }
+    gdb.go("tbreak {dot-after}");
+    gdb.go("continue").at("dot-after");
+    gdb.go("delete");
+    gdb.go("watch -location *(int *)$rbp").has("Hardware watchpoint 4: -location *(int *)$rbp");
+    gdb.go("continue").has("Could not insert hardware watchpoint 4.");
+    gdb.go("delete");
     gdb.go("continue").has("exited normally]");
 }

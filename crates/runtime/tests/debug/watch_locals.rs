@@ -131,3 +131,37 @@ fn the_first_byte_that_was_touched_is_told() {
     assert_eq!(fixture.call("run", &[]), Ok(vec![]));
     assert_eq!(offsets.take(), [0, 2, 1, 3]);
 }
+
+/// Where a guest stopped, and for what accesses.
+type Stops = Log<(ModulePc, usize)>;
+
+fn note_stops(fixture: &mut Fixture) -> Stops {
+    let stops = Log::new();
+    let seen = stops.clone();
+    fixture.hook(move |_, event| {
+        let DebugEvent::Point { watched, pc, .. } = event else { panic!("{event:?}") };
+        seen.push((*pc, watched.len()));
+        Resumption::Continue
+    });
+    stops
+}
+
+#[test]
+fn the_end_of_a_block_is_passed_and_that_of_the_function_is_not() {
+    let wat = r#"(module (memory 1) (func (export "run")
+        (block (loop (i32.store (i32.const 8) (i32.const 1)))) nop (i32.store (i32.const 8) (i32.const 2))))"#;
+    let mut fixture = Fixture::new(wat);
+    let stops = note_stops(&mut fixture);
+    let target = WatchTarget::Memory { instance: fixture.instance, memory: 0, start: 8, length: 4 };
+    fixture.store.add_watchpoint(target, WatchAccess::Write).expect("it is there");
+    let all = operators(&fixture.module, 0);
+    let [nop, last] =
+        ["Nop", "End"].map(|name| all.iter().rfind(|(operator, _)| operator == name).expect("an operator").1);
+    assert_eq!(fixture.call("run", &[]), Ok(vec![]));
+    assert_eq!(stops.take(), [(nop, 1), (last, 1)]);
+    // Whoever stops at the block's end gets it there.
+    let end = all.iter().find(|(operator, _)| operator == "End").expect("an operator").1;
+    fixture.store.set_breakpoint(0, end, true);
+    assert_eq!(fixture.call("run", &[]), Ok(vec![]));
+    assert_eq!(stops.take(), [(end, 1), (last, 1)]);
+}

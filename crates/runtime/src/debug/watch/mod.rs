@@ -148,7 +148,10 @@ struct Watchpoint {
 /// An access by an operator that is running, or a host function that is returning.
 struct Pending {
     fp: usize,
-    /// Where the frame goes on, and that point's site.
+    /// Where the frame goes on.
+    from: ModulePc,
+    /// Where it is to stop, and that point's site: at the next operator that does anything, so that a block's end after
+    /// a statement does not count as a part of it. Whoever stops before gets the accesses there.
     pc: ModulePc,
     site: usize,
     hits: Vec<WatchHit>,
@@ -342,7 +345,7 @@ impl Store {
         let watch = &mut self.debug.watch;
         let mut found = None;
         while let Some(last) = watch.pending.pop_if(|last| last.fp <= frame.address()) {
-            if last.fp == frame.address() && last.pc == frame.pc {
+            if last.fp == frame.address() && (last.from..=last.pc).contains(&frame.pc) {
                 found = Some(last);
             }
         }
@@ -466,14 +469,22 @@ impl Store {
         // None of these operators branches, so the next one in the code is the next one to run; behind a call it is
         // the one where the frame is already.
         let from = if frame.call.is_some() { frame.pc } else { frame.pc.offset(1) };
-        let Some((pc, site)) =
-            code.frame.at_or_after(from).and_then(|point| Some((point.pc, code.site_of(point.pc)?)))
-        else {
-            return;
-        };
+        let Some(from) = code.frame.at_or_after(from).map(|point| point.pc) else { return };
+        let pc = self.behind_ends(frame, from);
+        let Some(site) = code.site_of(pc) else { return };
         self.debug.watch.forget_below(frame.address());
-        self.debug.watch.pending.push(Pending { fp: frame.address(), pc, site, hits });
+        self.debug.watch.pending.push(Pending { fp: frame.address(), from, pc, site, hits });
         self.code_mut().set_sites(&[site], &[]);
+    }
+
+    /// The first operator from `pc` on that is not the end of a block. The end of a function is one to stop at.
+    fn behind_ends(&self, frame: &WasmFrame, mut pc: ModulePc) -> ModulePc {
+        let Some(module) = self.modules.get(frame.module).map(|loaded| &loaded.module) else { return pc };
+        while let Some(Operator::End) = operator_at(module, pc) {
+            let Some(next) = frame.raw.code.frame.at_or_after(pc.offset(1)) else { break };
+            pc = next.pc;
+        }
+        pc
     }
 
     /// In a host function, before a debugger looks: what the function wrote until now.
