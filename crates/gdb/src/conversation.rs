@@ -57,6 +57,7 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: &mut Link) -> Outcome {
         );
     }
     conversation.dialect.is_lldb = client != Client::Gdb;
+    debuggee.joins_watchpoints = conversation.dialect.is_lldb;
     conversation.dialect.has_wasm_frames = persona.has_wasm_frames();
     conversation.dialect.register_bytes =
         persona.register_sizes().iter().map(|&size| usize::from(size)).sum();

@@ -41,6 +41,8 @@ pub struct Debuggee {
     stop: Option<(ThreadId, Stop)>,
     /// What is to be told of the watched accesses because of which it stopped: a stop reply can name one.
     accesses: VecDeque<(Watch, u64)>,
+    /// The client cuts what a user wants watched into pieces, and an access to several pieces is one.
+    pub(crate) joins_watchpoints: bool,
     /// A client resumed it, and is to be told of the next of those.
     pub(crate) has_stopped_again: bool,
     exit: Option<Exit>,
@@ -77,6 +79,7 @@ impl Debuggee {
             signal_sent: None,
             stop: None,
             accesses: VecDeque::new(),
+            joins_watchpoints: false,
             has_stopped_again: false,
             exit: None,
             observer: None,
@@ -176,12 +179,7 @@ impl Debuggee {
         }
         match event {
             Event::Stopped { thread, stop } => {
-                self.accesses = match &stop {
-                    Stop::Watchpoint { watched, .. } => {
-                        watched.iter().filter_map(|access| self.asked_for(access)).collect()
-                    }
-                    _ => VecDeque::new(),
-                };
+                self.accesses = self.accesses_of(&stop);
                 self.stop = Some((thread, stop));
             }
             // The client asks for the list of threads when it wants one.
@@ -203,6 +201,17 @@ impl Debuggee {
     /// The access because of which the guest stands: the client's watchpoint, and the touched address.
     pub(crate) fn watched(&self) -> Option<(Watch, u64)> {
         self.accesses.front().copied()
+    }
+
+    /// What is to be told of a stop's accesses, in the order of the watchpoints.
+    fn accesses_of(&self, stop: &Stop) -> VecDeque<(Watch, u64)> {
+        let Stop::Watchpoint { watched, .. } = stop else { return VecDeque::new() };
+        let mut accesses: Vec<_> = watched.iter().filter_map(|access| self.asked_for(access)).collect();
+        accesses.sort_unstable();
+        if self.joins_watchpoints {
+            join(&mut accesses);
+        }
+        accesses.into()
     }
 
     /// What an access is to the client: the first of its watchpoints for it, and the touched address.
@@ -262,4 +271,17 @@ impl Debuggee {
             self.accesses.clear();
         }
     }
+}
+
+/// Leaves the first of accesses to pieces next to each other, which are sorted.
+fn join(accesses: &mut Vec<(Watch, u64)>) {
+    let mut last: Option<Watch> = None;
+    accesses.retain(|(watch, _)| {
+        let continues = |last: Watch| {
+            last.kind == watch.kind && last.address.checked_add(last.length) == Some(watch.address)
+        };
+        let is_joined = last.is_some_and(continues);
+        last = Some(*watch);
+        !is_joined
+    });
 }

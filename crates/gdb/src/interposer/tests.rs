@@ -112,6 +112,13 @@ fn packets_that_would_end_gdbstubs_session_do_not_reach_it() {
             vFile:open:2f,100000,0: Malformed
             Z0,0: Malformed
             Z0,0,1;X1,27: Malformed
+            Z2,0,0: Malformed
+            Z2,0: Malformed
+            Z2,0,4;X1,27: Malformed
+            Z4,ffffffffffffffff,2: Malformed
+            Z5,0,1: Unsupported
+            qMemoryRegionInfo:g: Malformed
+            qMemoryRegionInfo0: Unsupported
             P1: Malformed
             G00: Malformed
             X0,4:abc: Malformed
@@ -247,7 +254,12 @@ fn ordinary_packets_pass() {
             vFile:unlink:2f61: Unsupported
             Z0,7e0000000000,1: forward
             z1,7e0000000000,1: forward
-            Z2,0,4: Unsupported
+            Z2,0,4: Own(Watch(Watch { kind: Write, address: 0, length: 4 }))
+            Z3,7000000000,10: Own(Watch(Watch { kind: Read, address: 481036337152, length: 16 }))
+            z4,ffffffff,1: Own(Unwatch(Watch { kind: Access, address: 4294967295, length: 1 }))
+            qWatchpointSupportInfo:: Own(WatchpointLimit)
+            qMemoryRegionInfo:7e0000000000: Own(Region(138538465099776))
+            qMemoryRegionInfo:: Own(KnowsRegions)
             qSupported:multiprocess+;swbreak+: forward
             QStartNoAckMode: Own(StartNoAckMode)
             qAttached:1: forward

@@ -35,8 +35,32 @@ fn check(space: &AddressSpace, expected: Expect) {
 
 #[test]
 fn a_walk_sees_everything_that_can_be_read() {
-    check(&WIDE, expect![[]]);
-    check(&NARROW, expect![[]]);
+    check(
+        &WIDE,
+        expect![[r#"
+        0..10000 ReadWrite memory 0 of fake
+        700000000000..700000000020 ReadWrite globals of fake
+        710000000000..710000000010 Read table 0 of fake
+        7c0000000000..7c0000000008 Read fake
+        7d0000000000..7d0000000010 ReadExecute <host>
+        7d0000000010..7d0000000020 ReadExecute imports of fake
+        7e0000000040..7e0000000080 ReadExecute code of fake
+        7f7fffffe000..7f8000000010 ReadWrite stack of thread 1
+    "#]],
+    );
+    check(
+        &NARROW,
+        expect![[r#"
+        0..10000 ReadWrite memory 0 of fake
+        c0000000..c0000008 Read fake
+        d0000000..d0000020 ReadWrite globals of fake
+        d4000000..d4000010 Read table 0 of fake
+        d8000000..d8000010 ReadExecute <host>
+        d8000010..d8000020 ReadExecute imports of fake
+        e0000040..e0000080 ReadExecute code of fake
+        ffefe000..fff00010 ReadWrite stack of thread 1
+    "#]],
+    );
 }
 
 #[test]

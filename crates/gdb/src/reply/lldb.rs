@@ -63,6 +63,7 @@ fn why(target: &Target<'_>, thread: ThreadId) -> Why {
     let (reason, description) = match stop {
         Stop::Breakpoint { .. } => ("breakpoint", None),
         Stop::Step => ("trace", None),
+        Stop::Watchpoint { .. } if target.debuggee.watched().is_some() => ("watchpoint", watched(target)),
         Stop::Trap { message, .. } => ("exception", Some(message.clone())),
         Stop::HostError { message } => ("exception", Some(format!("host error: {message}"))),
         Stop::Exception { caught, message, .. } => {
@@ -73,6 +74,13 @@ fn why(target: &Target<'_>, thread: ThreadId) -> Why {
     };
     let has_new_module = matches!(stop, Stop::ModuleLoaded { .. });
     Why { signal, reason: Some(reason), description, has_new_module }
+}
+
+/// The watched range, its number and the address that was touched, as lldb looks for its watchpoint by those.
+fn watched(target: &Target<'_>) -> Option<String> {
+    let (watch, touched) = target.debuggee.watched()?;
+    let number = target.debuggee.watchpoints.keys().position(|other| *other == watch)?;
+    Some(format!("{} {number} {touched}", watch.address))
 }
 
 /// A stop reply for a thread, with all that lldb would ask next: the list of threads with their PCs, if it wants that,

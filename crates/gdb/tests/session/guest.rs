@@ -39,11 +39,6 @@ const PROGRAM: &str = r#"
   (func $calls_host (export "calls_host")
     i32.const 5
     call $host)
-  (func $writes (export "writes") (local $x i32)
-    (local.set $x (i32.const 1))
-    (i64.store (i32.const 64) (i64.const -1))
-    (global.set $global (i32.load (i32.const 64)))
-    (local.set $x (i32.const 2)))
 )
 "#;
 
@@ -59,8 +54,12 @@ pub(crate) fn address(function: u32, local_declarations: u32, skip: u32) -> Stri
 }
 
 fn launch_entry(export: &str, arguments: Vec<Value>) -> (Session, Events) {
+    launch(PROGRAM, export, arguments)
+}
+
+fn launch(text: &str, export: &str, arguments: Vec<Value>) -> (Session, Events) {
     let engine = Engine::new(EngineConfig::default()).expect("an engine");
-    let module = module(&engine);
+    let module = Module::new(&engine, text.as_bytes(), "program.wat").expect("a valid program");
     let mut linker = Linker::new();
     linker.define_func("env", "host", FuncType::new([ValueType::I32], []), |_, _| Ok(Vec::new()));
     let entry = Entry::Invoke { export: export.to_owned(), arguments };
@@ -81,6 +80,14 @@ fn program() -> Program {
 /// A guest that calls this export when it is continued.
 pub(crate) async fn guest(export: &str, arguments: Vec<Value>) -> Debuggee {
     let (session, events) = launch_entry(export, arguments);
+    let mut debuggee = Debuggee::new(session, events, program(), None);
+    debuggee.still().await;
+    debuggee
+}
+
+/// A guest of another program, of which clients get no symbols, that calls its export `run`.
+pub(crate) async fn guest_of(text: &str) -> Debuggee {
+    let (session, events) = launch(text, "run", Vec::new());
     let mut debuggee = Debuggee::new(session, events, program(), None);
     debuggee.still().await;
     debuggee
