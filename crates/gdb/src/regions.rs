@@ -61,7 +61,7 @@ pub(crate) fn shared(machine: &dyn Machine, space: &AddressSpace) -> Vec<Region>
         }
         let host_functions = u64::from(machine.imported_functions(module));
         let start = space.host_function(module, 0).filter(|_| host_functions > 0);
-        let room = space.host.stride - HOST_FUNCTION;
+        let room = space.host.stride.saturating_sub(HOST_FUNCTION);
         add(start, (host_functions * HOST_FUNCTION).min(room), Access::ReadExecute, "imports of ");
         add_instance(&contents, space, &mut add);
     }

@@ -1,7 +1,7 @@
 //! The map of a machine in each address space, and walks over it.
 
 use super::*;
-use crate::address_space::{NARROW, WIDE};
+use crate::address_space::{NARROW, TAGGED, WIDE};
 use crate::machine::fake::Fake;
 use expect_test::{Expect, expect};
 
@@ -64,8 +64,19 @@ fn a_walk_sees_everything_that_can_be_read() {
 }
 
 #[test]
+fn what_lldbs_plugin_sees_are_memories_and_files() {
+    check(
+        &TAGGED,
+        expect![[r#"
+            0..10000 ReadWrite memory 0 of fake
+            4000000000000000..4000000000000008 ReadExecute fake
+        "#]],
+    );
+}
+
+#[test]
 fn every_region_can_be_read_to_its_end_and_no_further() {
-    for space in [&WIDE, &NARROW] {
+    for space in [&WIDE, &NARROW, &TAGGED] {
         let machine = Fake::new();
         let mut map = shared(&machine, space);
         map.extend(stack(&machine, space, 1));
