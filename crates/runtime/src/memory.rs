@@ -186,6 +186,7 @@ impl Store {
     /// Writes to a memory, all bytes or none; false if not all of them are in it.
     #[must_use]
     pub fn write_memory(&mut self, instance: Instance, memory: u32, at: u64, from: &[u8]) -> bool {
+        self.debug.watch.embedder_wrote = true;
         self.memory_of(instance.index(), memory).is_some_and(|memory| memory.write(at, from).is_some())
     }
 }

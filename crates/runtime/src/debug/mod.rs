@@ -21,6 +21,7 @@ pub use entity::EntityError;
 pub use event::{DebugEvent, DebugHook, Resumption};
 pub use frame::{Frame, FrameError, LastCall, WasmFrame};
 pub use stack::Frames;
+pub(crate) use watch::SharedPlaces;
 pub use watch::{WatchAccess, WatchHit, WatchId, WatchTarget, WatchedValue};
 
 /// The debugging side of a store.

@@ -8,6 +8,7 @@
 #![expect(unsafe_code, reason = "maps address space, and reads and writes it by address")]
 
 use super::waiters::Waiters;
+use crate::debug::SharedPlaces;
 use crate::error::Error;
 use crate::module::{IndexType, MemoryType};
 use std::cell::UnsafeCell;
@@ -40,6 +41,7 @@ pub(crate) struct Memory {
     reserved: usize,
     growing: Mutex<()>,
     waiters: Waiters,
+    watched: SharedPlaces,
 }
 
 impl Memory {
@@ -62,6 +64,7 @@ impl Memory {
             reserved: reserved.unwrap_or(usize::MAX),
             growing: Mutex::new(()),
             waiters: Waiters::default(),
+            watched: SharedPlaces::default(),
         };
         match memory.grow(wanted / PAGE) {
             Some(_) => Ok(memory),
@@ -85,6 +88,11 @@ impl Memory {
 
     pub(crate) fn waiters(&self) -> &Waiters {
         &self.waiters
+    }
+
+    /// What debuggers of several stores watch, if it is shared.
+    pub(crate) fn watched(&self) -> &SharedPlaces {
+        &self.watched
     }
 
     /// The address of what compiled code sees.

@@ -8,4 +8,5 @@ mod traps;
 mod values;
 mod watch;
 mod watch_locals;
+mod watch_shared;
 mod write;

@@ -9,8 +9,12 @@
 //! Why not page protection? It is faster while nothing near is touched, but the stack of a C program is near to
 //! everything; it cannot watch globals; and it faults in the middle of operators that touch several pages.
 
+mod host;
 mod operator;
+mod shared;
 mod wanted;
+
+pub(crate) use shared::SharedPlaces;
 
 use super::{Frame, WasmFrame};
 use crate::engine::Tier;
@@ -20,11 +24,13 @@ use crate::instance::Instance;
 use crate::jit::FunctionCode;
 use crate::module::Module;
 use crate::store::Store;
-use crate::unwind::{ExitKind, read_place};
+use crate::unwind::read_place;
 use crate::value::{Value, ValueType};
 use frame_table::{HeapType, ModulePc};
 use operator::{Touch, Touched};
+use shared::{SharedPlace, Writing};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use wanted::Wanted;
 use wasmparser::{BinaryReader, Operator, OperatorsReader};
 
@@ -64,8 +70,7 @@ pub enum WatchTarget {
 pub enum WatchAccess {
     /// Reads by operators.
     Read,
-    /// Writes, also of the value that was there. Of a host function, only those that change the value, and none to a
-    /// shared memory, which others may write meanwhile.
+    /// Writes, also of the value that was there. Of a host function, only those that change the value.
     Write,
     /// Both.
     Any,
@@ -143,6 +148,8 @@ struct Watchpoint {
     known: Raw,
     /// What was there before a host function, which has not returned, wrote.
     before_host: Option<Raw>,
+    /// What is known of it together with other stores, if it can be written and is in a shared memory.
+    shared: Option<Arc<SharedPlace>>,
 }
 
 /// An access by an operator that is running, or a host function that is returning.
@@ -155,6 +162,10 @@ struct Pending {
     pc: ModulePc,
     site: usize,
     hits: Vec<WatchHit>,
+    /// What of a `cmpxchg` is on top of the operand stack afterwards if it wrote.
+    exchanges: Option<u64>,
+    /// Tells other stores that this one writes.
+    writing: Vec<Writing>,
 }
 
 /// The watchpoints of a store.
@@ -164,6 +175,8 @@ pub(crate) struct Watchpoints {
     /// What all of them need armed.
     wanted: Wanted,
     next: u32,
+    /// The embedder or a debugger wrote to a memory.
+    pub(crate) embedder_wrote: bool,
     /// Invariant: inner frames, which have lower frame pointers, are behind outer ones.
     pending: Vec<Pending>,
 }
@@ -192,7 +205,15 @@ impl Store {
         let (place, known) = self.watchable(target)?;
         let id = WatchId(self.debug.watch.next);
         self.debug.watch.next += 1;
-        self.debug.watch.set.insert(id, Watchpoint { place, target, access, known, before_host: None });
+        let shared = match (place, &known) {
+            (Place::Memory { index, start, length }, Raw::Bytes(bytes)) if access != WatchAccess::Read => {
+                let memory = &self.memories[index];
+                memory.shared().then(|| memory.watched().watch(start, length, bytes))
+            }
+            _ => None,
+        };
+        let watchpoint = Watchpoint { place, target, access, known, before_host: None, shared };
+        self.debug.watch.set.insert(id, watchpoint);
         if self.debug.watch.update_wanted() {
             self.rearm_for_watchpoints();
         }
@@ -349,15 +370,23 @@ impl Store {
                 found = Some(last);
             }
         }
-        let Some(Pending { mut hits, site, .. }) = found else { return Vec::new() };
+        let Some(Pending { mut hits, site, exchanges, writing, .. }) = found else { return Vec::new() };
+        if exchanges.is_some_and(|expected| integer_operand(self, frame, 0) != Some(expected)) {
+            hits.iter_mut().for_each(|hit| hit.written = false);
+            hits.retain(|hit| self.is_wanted(hit));
+        }
         for hit in &mut hits {
             let Some(watchpoint) = self.debug.watch.set.get(&hit.id) else { continue };
             let Some(now) = self.watched_here(watchpoint, frame) else { continue };
             hit.new = self.shown(watchpoint.place, &now);
+            if let Some(shared) = watchpoint.shared.as_ref().filter(|_| hit.written) {
+                shared.accept(|| self.watched_bytes(watchpoint));
+            }
             if let Some(watchpoint) = self.debug.watch.set.get_mut(&hit.id) {
                 watchpoint.known = now;
             }
         }
+        drop(writing);
         let stays = self.is_breakpoint(frame.module, frame.pc)
             || self.is_watched(frame.module, frame.pc, site)
             || self.debug.armed.contains_key(&frame.raw.code.start);
@@ -373,29 +402,23 @@ impl Store {
             return;
         }
         let Some(frame) = self.innermost_frame() else { return };
-        let hits = self.hits_of(&frame);
+        let module = self.modules.get(frame.module).map(|loaded| &loaded.module);
+        let Some(operator) = module.and_then(|module| operator_at(module, frame.pc)) else { return };
+        let touches = operator::touches(&operator, |depth| integer_operand(self, &frame, depth));
+        let hits = self.hits_of(&frame, &touches);
         if !hits.is_empty() {
-            self.expect_hits(&frame, hits);
+            // Other threads may write before the operator of a shared memory compares, so that tells afterwards.
+            let exchanges = touches.iter().find_map(Touch::exchanges);
+            self.expect_hits(&frame, hits, exchanges);
         }
     }
 
-    fn hits_of(&self, frame: &WasmFrame) -> Vec<WatchHit> {
-        let module = self.modules.get(frame.module).map(|loaded| &loaded.module);
-        let operator = module.and_then(|module| operator_at(module, frame.pc));
-        let (Some(operator), Some(instance)) = (operator, frame.instance) else { return Vec::new() };
-        let height = frame.operands().len();
-        let operand = |depth: u32| {
-            let height = u32::try_from(height).ok()?.checked_sub(depth + 1)?;
-            match frame.operand(self, height).ok()? {
-                Value::I32(value) => Some(u64::from(value.cast_unsigned())),
-                Value::I64(value) => Some(value.cast_unsigned()),
-                _ => None,
-            }
-        };
+    fn hits_of(&self, frame: &WasmFrame, touches: &[Touch]) -> Vec<WatchHit> {
+        let Some(instance) = frame.instance else { return Vec::new() };
         let mut hits: BTreeMap<WatchId, WatchHit> = BTreeMap::new();
-        for touch in operator::touches(&operator, operand) {
+        for touch in touches {
             for (id, watchpoint) in &self.debug.watch.set {
-                let (read, written) = self.touches(instance, frame, &touch, watchpoint);
+                let (read, written) = self.touches(instance, frame, touch, watchpoint);
                 if !read && !written {
                     continue;
                 }
@@ -415,12 +438,17 @@ impl Store {
                 hit.written |= written;
             }
         }
-        let wanted = |hit: &WatchHit| match self.debug.watch.set.get(&hit.id)?.access {
-            WatchAccess::Read => hit.read.then_some(()),
-            WatchAccess::Write => hit.written.then_some(()),
-            WatchAccess::Any => Some(()),
-        };
-        hits.into_values().filter(|hit| wanted(hit).is_some()).collect()
+        hits.into_values().filter(|hit| self.is_wanted(hit)).collect()
+    }
+
+    /// Whether an access is of the kind for which its watchpoint stops.
+    fn is_wanted(&self, hit: &WatchHit) -> bool {
+        match self.debug.watch.set.get(&hit.id).map(|watchpoint| watchpoint.access) {
+            Some(WatchAccess::Read) => hit.read,
+            Some(WatchAccess::Write) => hit.written,
+            Some(WatchAccess::Any) => hit.read || hit.written,
+            None => false,
+        }
     }
 
     /// Whether something that an operator of an instance touches reads and writes a watched place.
@@ -450,7 +478,10 @@ impl Store {
         };
         let writes = same && touch.writes;
         let writes = match touch.what {
-            Touched::Compared { memory, start, length, expected } if writes => {
+            // In a shared memory it may write whatever is there now.
+            Touched::Compared { memory, start, length, expected }
+                if writes && watchpoint.shared.is_none() =>
+            {
                 let mut bytes = expected.to_le_bytes();
                 let (expected, bytes_there) = (expected.to_le_bytes(), &mut bytes);
                 let length = usize::try_from(length).unwrap_or_default();
@@ -464,7 +495,7 @@ impl Store {
     }
 
     /// Has the guest stop where `frame` goes on.
-    fn expect_hits(&mut self, frame: &WasmFrame, hits: Vec<WatchHit>) {
+    fn expect_hits(&mut self, frame: &WasmFrame, hits: Vec<WatchHit>, exchanges: Option<u64>) {
         let code = &frame.raw.code;
         // None of these operators branches, so the next one in the code is the next one to run; behind a call it is
         // the one where the frame is already.
@@ -472,8 +503,12 @@ impl Store {
         let Some(from) = code.frame.at_or_after(from).map(|point| point.pc) else { return };
         let pc = self.behind_ends(frame, from);
         let Some(site) = code.site_of(pc) else { return };
-        self.debug.watch.forget_below(frame.address());
-        self.debug.watch.pending.push(Pending { fp: frame.address(), from, pc, site, hits });
+        let writes = hits.iter().filter(|hit| hit.written && !hit.by_host);
+        let shared = writes.filter_map(|hit| self.debug.watch.set.get(&hit.id)?.shared.as_ref());
+        let writing = shared.map(SharedPlace::write).collect();
+        let fp = frame.address();
+        self.debug.watch.forget_below(fp);
+        self.debug.watch.pending.push(Pending { fp, from, pc, site, hits, exchanges, writing });
         self.code_mut().set_sites(&[site], &[]);
     }
 
@@ -487,68 +522,6 @@ impl Store {
         pc
     }
 
-    /// In a host function, before a debugger looks: what the function wrote until now.
-    pub(super) fn note_host_writes(&mut self) {
-        for id in self.debug.watch.set.keys().copied().collect::<Vec<_>>() {
-            let Some(watchpoint) = self.debug.watch.set.get(&id) else { continue };
-            let own = match watchpoint.place {
-                Place::Memory { index, .. } => !self.memories[index].shared(),
-                Place::Global { .. } => true,
-                Place::Local { .. } => false,
-            };
-            let Some(now) = self.watched_value(watchpoint.target).filter(|_| own) else { continue };
-            if let Some(watchpoint) = self.debug.watch.set.get_mut(&id).filter(|one| one.known != now) {
-                let known = std::mem::replace(&mut watchpoint.known, now);
-                watchpoint.before_host.get_or_insert(known);
-            }
-        }
-    }
-
-    /// Before Wasm code is entered from this exit of the store, or from nowhere.
-    pub(crate) fn before_entry(&mut self, exit: Option<ExitKind>) {
-        match exit {
-            Some(ExitKind::Host(_)) => self.note_host_writes(),
-            _ => self.accept_writes(),
-        }
-    }
-
-    /// After a debugger, or whoever runs before any Wasm code, may have written.
-    pub(super) fn accept_writes(&mut self) {
-        for id in self.debug.watch.set.keys().copied().collect::<Vec<_>>() {
-            let Some(target) = self.debug.watch.set.get(&id).map(|watchpoint| watchpoint.target) else {
-                continue;
-            };
-            let now = self.watched_value(target);
-            if let Some((watchpoint, now)) = self.debug.watch.set.get_mut(&id).zip(now) {
-                watchpoint.known = now;
-            }
-        }
-    }
-
-    /// After a host function that Wasm code called: the guest is to stop if it wrote.
-    pub(super) fn finish_host_call(&mut self) {
-        if self.debug.watch.set.is_empty() {
-            return;
-        }
-        self.note_host_writes();
-        let Some(frame) = self.innermost_frame() else { return };
-        let changed = self.debug.watch.set.iter_mut().filter_map(|(id, one)| {
-            let old = one.before_host.take()?;
-            (one.access != WatchAccess::Read).then(|| (*id, one.place, old, one.known.clone()))
-        });
-        let changed: Vec<_> = changed.collect();
-        let pc = frame.call.unwrap_or(frame.pc);
-        let hit = |(id, place, old, new): (WatchId, Place, Raw, Raw)| {
-            let offset = first_difference(&old, &new);
-            let (old, new) = (self.shown(place, &old), self.shown(place, &new));
-            WatchHit { id, read: false, written: true, offset, pc, by_host: true, old, new }
-        };
-        let hits: Vec<WatchHit> = changed.into_iter().map(hit).collect();
-        if !hits.is_empty() {
-            self.expect_hits(&frame, hits);
-        }
-    }
-
     /// The operator of the innermost frame traps: it touched nothing.
     pub(super) fn forget_trapped(&mut self) {
         if let Some(frame) = self.raw_frames(1).first() {
@@ -557,15 +530,19 @@ impl Store {
     }
 }
 
+/// An integer operand of a frame by its depth, 0 for the top.
+fn integer_operand(store: &Store, frame: &WasmFrame, depth: u32) -> Option<u64> {
+    let height = u32::try_from(frame.operands().len()).ok()?.checked_sub(depth + 1)?;
+    match frame.operand(store, height).ok()? {
+        Value::I32(value) => Some(u64::from(value.cast_unsigned())),
+        Value::I64(value) => Some(value.cast_unsigned()),
+        _ => None,
+    }
+}
+
 fn operator_at(module: &Module, pc: ModulePc) -> Option<Operator<'_>> {
     let bytes = module.bytes().get(usize::try_from(pc.0).ok()?..)?;
     OperatorsReader::new(BinaryReader::new(bytes, u64::from(pc.0))).read().ok()
-}
-
-/// The first byte that differs.
-fn first_difference(old: &Raw, new: &Raw) -> u64 {
-    let (Raw::Bytes(old), Raw::Bytes(new)) = (old, new) else { return 0 };
-    old.iter().zip(new).position(|(old, new)| old != new).unwrap_or_default() as u64
 }
 
 /// The bits of a local of a frame.

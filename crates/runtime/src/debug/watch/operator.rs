@@ -33,6 +33,13 @@ pub(super) enum Touched {
 }
 
 impl Touch {
+    /// What a `cmpxchg` leaves on the stack if it wrote.
+    pub(super) fn exchanges(&self) -> Option<u64> {
+        let Touched::Compared { length, expected, .. } = self.what else { return None };
+        let unused = 64_u64.saturating_sub(length * 8);
+        Some(expected << unused >> unused)
+    }
+
     /// The first byte of a watched place that is touched, counted from the start of the place.
     pub(super) fn offset_in(&self, target: WatchTarget) -> u64 {
         match (self.what, target) {
