@@ -17,7 +17,8 @@ pub(crate) const SESSIONS: &[Session] = &[
     session("threads_trap", &["trap"], trap, End::Exit(134, "starting\n")),
     session("threads_exit", &["exit"], exit, End::Exit(3, "starting\n")),
     session("threads_leave", &["leave"], leave, End::Exit(0, RESULTS)),
-    session("threads_watch", &[], watch, End::Exit(0, RESULTS)),
+    // gdbserver misses an access of the other thread in one of some twenty runs.
+    Session { native: false, ..session("threads_watch", &[], watch, End::Exit(0, RESULTS)) },
 ];
 
 const fn session(
