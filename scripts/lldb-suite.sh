@@ -1,9 +1,10 @@
 #!/bin/sh
 # LLDB's own API tests, with our server as the runtime of the programs, which are built for WASI. Prints the score.
-# usage: sh scripts/lldb-suite.sh [--again] [--timeout SECONDS] [WORD...]
+# usage: sh scripts/lldb-suite.sh [--again | --failed] [--timeout SECONDS] [WORD...]
 #        sh scripts/lldb-suite.sh summary [--failures] [WORD...]
-# A WORD is a part of a test file's path. What has been run is not run again, unless --again says so. JOBS=N runs N files at a time,
-# SERVER=PATH takes another server than the release build. LLDB's sources and the results stay in tests/lldb-suite/target.
+# A WORD is a part of a test file's path. What has been run is not run again, unless --again says so, or --failed for the files with
+# a failure. JOBS=N runs N files at a time, SERVER=PATH takes another server than the release build. LLDB's sources and the results
+# stay in tests/lldb-suite/target.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/install.sh
@@ -69,6 +70,7 @@ fi
 
 mkdir -p "$suite/target/libraries"
 "$suite/bin/clang" -O1 -c "$suite/throw.c" -o "$suite/target/libraries/throw.o"
+"$suite/bin/clang" -O1 -c "$suite/main3.c" -o "$suite/target/libraries/main3.o"
 llvm-ar-22 rcs "$suite/target/libraries/libthrow.a" "$suite/target/libraries/throw.o"
 
 if [ -z "${SERVER:-}" ]; then

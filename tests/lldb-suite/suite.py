@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Runs LLDB's API tests against our server, and sums up. `scripts/lldb-suite.sh` says how.
 
-usage: suite.py run SERVER LLDB [--jobs N] [--timeout SECONDS] [--again] [WORD...]
+usage: suite.py run SERVER LLDB [--jobs N] [--timeout SECONDS] [--again | --failed] [WORD...]
        suite.py summary LLDB [--failures] [WORD...]
 A WORD is a part of a test file's path. Results are kept in target/results, one file for each test file; what has a result is not
-run again, unless --again says so.
+run again, unless --again says so, or --failed for the files with a failure.
 """
 
 import argparse
@@ -28,6 +28,19 @@ LLVM = "/usr/lib/llvm-22"
 LATE = ("commands/expression/", "tools/lldb-dap/")
 # How often a test file is begun again, without the tests that lldb died in.
 BEGINNINGS = 8
+# Why a test failed, by what it said or how it failed: the first that matches. Read what is left over with `summary --failures`.
+CAUSES = [
+    (r"std::thread|this_thread|[Tt]hread|pthread|barrier", "unbuilt", "the target has no threads (wasi-libc of Debian, no `std::thread`)"),
+    (r"dlopen|dlsym|dlclose|unable to find library|R_WASM|recompile with|shared", "unbuilt", "the target has no shared libraries"),
+    (r"", "unbuilt", "the target has not what the program calls (signals, fork, `setjmp`, files' streams)"),
+    (r"Objective-C support is unimplemented|Incompatible object format", "crashed", "lldb 22 aborts at an expression for Wasm"),
+    (r"", "crashed", "lldb died, mostly at an expression"),
+    (r"expression's opcodes|doesn't handle modules|PrepareToExecuteJIT|without a running target|[Ee]xpression execution", "", "lldb 22 interprets expressions for Wasm, and calls no function"),
+    (r"atchpoint|set a watch", "", "watchpoints"),
+    (r"[Ee]xec format error|not connected|Exec format|spawn", "", "attaching: a program for Wasm is no process of the host"),
+    (r"bad access exception|due to an assertion|upon assert|process must be launched", "", "no signal: address 0 is memory, and `abort` is a trap"),
+    (r"no end in", "timeout", "no end in time"),
+]
 OUTCOMES = ["passed", "expected failure", "failed", "unbuilt", "crashed", "timeout", "unexpected success", "unsupported", "skipped"]
 
 
@@ -107,7 +120,7 @@ class Worker:
             + ["--arch", "wasm32", "--compiler", os.path.join(HERE, "bin", "clang"), "--make", "/usr/bin/make"]
             + ["--executable", f"{LLVM}/bin/lldb", "--llvm-tools-dir", f"{LLVM}/bin", "--lldb-libs-dir", f"{LLVM}/lib"]
             + ["--env", f"LLVM_TOOLS_DIR={LLVM}/bin", "--cmake-build-type", "Release", "--platform-name", "wasm"]
-            + ["--build-dir", os.path.join(self.room, "build"), "--lldb-obj-root", self.room, *setting]
+            + ["--build-dir", os.path.join(self.room, "lldb-test-build.noindex"), "--lldb-obj-root", self.room, *setting]
             + ["-p", "^" + re.escape(name) + "$", os.path.join(self.lldb, "test", "API", directory)]
         )
 
@@ -128,7 +141,7 @@ class Worker:
             for old in (self.record, self.launches):
                 if os.path.exists(old):
                     os.remove(old)
-            shutil.rmtree(os.path.join(self.room, "build"), ignore_errors=True)
+            shutil.rmtree(os.path.join(self.room, "lldb-test-build.noindex"), ignore_errors=True)
             timeout, output = False, ""
             process = subprocess.Popen(
                 self.command(path, {**patterns, **{name: "" for name in results}}),
@@ -149,7 +162,9 @@ class Worker:
                 })
                 return results
             launched = os.path.getsize(self.launches) if os.path.exists(self.launches) else 0
-            reason = f"no end in {self.timeout} s" if timeout else f"lldb died ({process.returncode}): {output[-800:]}"
+            last_words = [line for line in output.splitlines() if re.search("LLVM ERROR|Assertion|unimplemented|UNREACHABLE", line)]
+            why = last_words[0] if last_words else output[-800:]
+            reason = f"no end in {self.timeout} s" if timeout else f"lldb died ({process.returncode}): {why}"
             results[started] = {"outcome": "timeout" if timeout else "crashed", "reason": reason, "launched": launched}
         return results
 
@@ -200,7 +215,7 @@ def run(arguments):
     workers = queue.Queue()
     for number in range(arguments.jobs):
         workers.put(Worker(number, arguments.server, arguments.lldb, arguments.timeout))
-    left = [path for path in files if arguments.again or not os.path.exists(result_path(path))]
+    left = [path for path in files if arguments.again or not has_result(path, arguments.failed)]
     print(f"{len(files)} test files, {len(left)} to run", flush=True)
 
     def one(path):
@@ -233,6 +248,23 @@ def run(arguments):
             pass
     for number in range(arguments.jobs):
         shutil.rmtree(workers.get().room, ignore_errors=True)
+
+
+def cause_of(kind, reason):
+    """Why a test failed, as far as its outcome and last words say."""
+    for pattern, outcome, cause in CAUSES:
+        if outcome in ("", kind) and re.search(pattern, reason):
+            return cause
+    return "other: one by one with `summary --failures`"
+
+
+def has_result(path, good):
+    """Whether a file has been run, and, if it has to be `good`, without a failure."""
+    if not os.path.exists(result_path(path)):
+        return False
+    with open(result_path(path)) as file:
+        outcome = file_outcome(json.load(file)["tests"])
+    return not good or outcome in ("passed", "expected failure", "unsupported", "skipped")
 
 
 def file_outcome(results):
@@ -279,6 +311,7 @@ def summary(arguments):
             last = [line for line in reason.splitlines() if line.strip()]
             print(f"{kind}\t{path}::{name}\t{last[-1][:200] if last else ''}")
         return
+    causes = collections.Counter(cause_of(kind, reason) for kind, _, _, reason in failures)
     columns = ["passed", "passed without a program", "failed", "unbuilt", "crashed", "timeout", "expected failure", "unsupported", "skipped"]
     heads = ["passed", "passed, nothing launched", "failed", "not built", "lldb died", "timeout", "expected failure", "unsupported", "skipped"]
     print("| directory | " + " | ".join(heads) + " |")
@@ -295,6 +328,11 @@ def summary(arguments):
     print(f"Tests that passed: {total['passed'] + total['passed without a program']}, of them {total['passed']} with a program on the server.")
     print("Test files: " + ", ".join(f"{files[outcome]} {outcome}" for outcome in OUTCOMES if files[outcome])
           + f"; {launched_files} of those that passed launched a program.")
+    print()
+    print("| tests that did not pass | cause |")
+    print("|---:|---|")
+    for cause, count in causes.most_common():
+        print(f"| {count} | {cause} |")
     if missing:
         print(f"{missing} test files have no result yet.")
 
@@ -308,6 +346,7 @@ def main():
     one.add_argument("--jobs", type=int, default=2)
     one.add_argument("--timeout", type=int, default=150)
     one.add_argument("--again", action="store_true")
+    one.add_argument("--failed", action="store_true")
     two = commands.add_parser("summary")
     two.add_argument("lldb")
     two.add_argument("--failures", action="store_true")
