@@ -1,7 +1,10 @@
 //! Turning away a client while another one is attached.
 //!
-//! A bare hang-up would leave its user guessing. The one thing that any client shows is an error in reply to its first
-//! packet: gdb prints `warning: Remote failure reply: E.another debugger is attached`.
+//! A bare hang-up would leave its user guessing. The one thing that gdb shows is an error in reply to its first packet: it
+//! prints `warning: Remote failure reply: E.another debugger is attached`.
+//!
+//! lldb shows no reply's text. It begins with `QStartNoAckMode`, goes on after any answer, and then waits for a process
+//! that never comes. Only without an answer it gives up: `error: Connection shut down by remote side while waiting for reply`.
 
 use std::time::Duration;
 
@@ -35,6 +38,9 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
         }
         seen.extend_from_slice(&chunk[..count]);
     }
+    if is_from_lldb(&seen) {
+        return Ok(());
+    }
     stream.write_all(reply().as_bytes()).await?;
     stream.shutdown().await?;
     // To close with unread bytes would reset the connection, and the reply could be lost.
@@ -46,6 +52,12 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
 fn has_packet(bytes: &[u8]) -> bool {
     let end = bytes.iter().position(|byte| *byte == b'#');
     end.is_some_and(|end| bytes.len() >= end + 3)
+}
+
+/// Whether the first packet is lldb's.
+fn is_from_lldb(bytes: &[u8]) -> bool {
+    let packet = bytes.iter().position(|byte| *byte == b'$').map(|at| &bytes[at + 1..]);
+    packet.is_some_and(|packet| packet.starts_with(b"QStartNoAckMode#"))
 }
 
 /// The acknowledgement and the error packet.
@@ -63,6 +75,8 @@ mod tests {
         assert!(!has_packet(b"+$qSupported:x"));
         assert!(!has_packet(b"+$qSupported#3"));
         assert!(has_packet(b"+$qSupported#37"));
+        assert!(is_from_lldb(b"+$QStartNoAckMode#b0"));
+        assert!(!is_from_lldb(b"+$qSupported#37"));
         assert_eq!(reply(), "+$E.another debugger is attached#23");
     }
 }
