@@ -10,6 +10,8 @@
 //! `same_as_native::lldb::NAME`. A session may be played in several ways of connecting; names of all but the first end
 //! in the way, as in `lldb::NAME.elf::BUILD`.
 //!
+//! `smoke::NAME` runs a script that users may copy (`tests/smoke`).
+//!
 //! Sessions that need more than one command after the other are scenes: functions of their own (`scenes/`).
 //! The last transcripts are in `target/tmp/transcripts`.
 
@@ -17,6 +19,7 @@ mod lldb_sessions;
 mod scenes;
 mod session;
 mod sessions;
+mod smoke;
 
 use std::process::ExitCode;
 
@@ -40,6 +43,11 @@ fn main() -> ExitCode {
         if scene.native {
             trials.push(played(scene, format!("native::{}", scene.name), Build::NATIVE));
         }
+    }
+    for script in smoke::SCRIPTS {
+        trials.push(trial(format!("smoke::{script}"), || {
+            smoke::run(script).map_err(|error| Failed::from(format!("{error:#}")))
+        }));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -188,6 +188,12 @@ impl Lldb {
         self.ours(&format!("target create {}", file.display()), why).has("Current executable set to");
     }
 
+    /// The way in which lldb is connected.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        self.way
+    }
+
     /// The command that connects to the server. None if lldb starts the program.
     #[must_use]
     pub fn connection(&self) -> Option<String> {
@@ -229,6 +235,49 @@ impl Lldb {
         self.hidden("script lldb.debugger.SetAsync(True)");
     }
 
+    /// Lets the program run, with the prompt back meanwhile. Needs [`Lldb::go_async`].
+    ///
+    /// # Panics
+    /// As [`Console::go`].
+    #[track_caller]
+    pub fn run(&mut self) {
+        self.go("continue").has("Process 1 resuming");
+    }
+
+    /// `process interrupt`, and waits until lldb says that the program stopped. Needs [`Lldb::go_async`]. What lldb says is
+    /// in no answer: it comes before the prompt or after it.
+    ///
+    /// # Panics
+    /// If lldb goes away or goes silent.
+    #[track_caller]
+    pub fn interrupt_process(&mut self) {
+        const STOPPED: &str = "stop reason = signal SIGINT";
+        let mut said = self.hidden("process interrupt");
+        // For a moment after it said that the program resumes lldb itself does not know it yet.
+        for _ in 0..1000 {
+            if !said.contains("Process is not running") {
+                break;
+            }
+            said = self.hidden("process interrupt");
+        }
+        if !said.contains(STOPPED) {
+            self.says(STOPPED);
+        }
+        // What follows on the reason comes in one piece with it, and so before the answer to another command.
+        self.hidden("process status");
+    }
+
+    /// `kill`: the program has ended by it. lldb says so in between, so what it says is in no answer.
+    ///
+    /// # Panics
+    /// If it has not.
+    #[track_caller]
+    pub fn kill_process(&mut self) {
+        self.hidden("kill");
+        let status = self.hidden("process status");
+        assert!(status.contains("Process 1 exited with status = 9 (0x00000009) killed"), "{status}");
+    }
+
     /// As [`Console::kill`].
     ///
     /// # Panics
@@ -252,11 +301,13 @@ impl Lldb {
 ///
 /// # Errors
 /// If it was not built.
-pub fn launch_settings() -> Result<[String; 2]> {
+pub fn launch_settings() -> Result<[String; 3]> {
     let server = toolchain::server_binary()?;
     Ok([
         format!("settings set platform.plugin.wasm.runtime-path {}", server.display()),
         "settings set -- platform.plugin.wasm.port-arg --port=".to_owned(),
+        // The server ends with its lldb, also if that crashes.
+        "settings set -- platform.plugin.wasm.runtime-args --once".to_owned(),
     ])
 }
 

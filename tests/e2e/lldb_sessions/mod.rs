@@ -1,12 +1,48 @@
 //! The sessions of lldb, by what the person at its prompt wants.
 
+mod breakpoints;
 mod elf;
+mod exceptions;
+mod frames;
+mod machine;
 mod memory;
+mod start;
 mod steps;
+mod threads;
+mod traps;
+mod values;
 mod watchpoints;
+
+use tests::lldb::Lldb;
 
 use crate::session::Session;
 
 /// Every session of lldb.
-pub(crate) const ALL: &[&[Session]] =
-    &[elf::SESSIONS, steps::SESSIONS, watchpoints::SESSIONS, memory::SESSIONS];
+pub(crate) const ALL: &[&[Session]] = &[
+    start::SESSIONS,
+    breakpoints::SESSIONS,
+    frames::SESSIONS,
+    values::SESSIONS,
+    steps::SESSIONS,
+    machine::SESSIONS,
+    traps::SESSIONS,
+    exceptions::SESSIONS,
+    threads::SESSIONS,
+    watchpoints::SESSIONS,
+    memory::SESSIONS,
+    elf::SESSIONS,
+];
+
+/// Why `step` into a function and the end of `finish` differ: what stock lldb cannot do with Wasm.
+const NO_ABI: &str = "lldb has no calling convention of Wasm";
+
+/// Why the frames below `main` differ.
+const BELOW_MAIN: &str = "what calls main is the system's";
+
+/// Connects and runs to a breakpoint at `mark`, which is gone then.
+#[track_caller]
+fn run_to(lldb: &mut Lldb, mark: &str) {
+    lldb.connect();
+    lldb.go(&format!("tbreak {{{mark}}}")).names(mark);
+    lldb.go("continue").has("stop reason = one-shot breakpoint 1").at(mark);
+}

@@ -1,9 +1,11 @@
 //! Scenes: sessions that are more than one command after the other. Time, signals and a second gdb play in them.
 
+mod dap;
 mod editors;
 mod input;
 mod interrupt;
 mod lifetime;
+mod lldb;
 mod rerun;
 mod threads;
 mod watch;
@@ -33,6 +35,8 @@ pub(crate) const ALL: &[&[Scene]] = &[
     threads::SCENES,
     editors::SCENES,
     watch::SCENES,
+    dap::SCENES,
+    lldb::SCENES,
 ];
 
 /// A fixture, a server that serves it, and a gdb that knows where.

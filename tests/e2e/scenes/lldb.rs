@@ -1,0 +1,155 @@
+//! lldb comes, interrupts, leaves, and comes again; and gdb in between.
+
+use anyhow::Result;
+use tests::fixture::{Build, Fixture};
+use tests::gdb::Gdb;
+use tests::lldb::{Lldb, Way};
+use tests::server::Server;
+use tests::toolchain;
+
+use super::Scene;
+
+pub(crate) const SCENES: &[Scene] = &[
+    Scene { name: "lldb_interrupt", native: false, play: interrupt },
+    Scene { name: "lldb_detach_and_attach", native: false, play: detach_and_attach },
+    Scene { name: "lldb_killed", native: false, play: killed },
+    Scene { name: "lldb_kill", native: false, play: kill },
+    Scene { name: "lldb_second_client", native: false, play: second_client },
+    Scene { name: "gdb_lldb_gdb", native: false, play: in_turn },
+];
+
+fn stage(program: &str, build: Build, options: &[&str], args: &[&str]) -> Result<(Fixture, Server)> {
+    let fixture = Fixture::build(program, build)?;
+    let server = Server::start(&fixture, build, options, args)?;
+    Ok((fixture, server))
+}
+
+/// An lldb for a server. `scene` names its folder.
+fn lldb(scene: &str, fixture: &Fixture, build: Build, server: &Server) -> Result<Lldb> {
+    let folder = toolchain::cache_folder()?.join("lldb").join(scene);
+    Lldb::start(fixture, build, Way::Plugin, Some(server.port), &[], &folder)
+}
+
+fn interrupt(build: Build) -> Result<()> {
+    let (fixture, server) = stage("spin", build, &["--once"], &["forever"])?;
+    let mut lldb = lldb("interrupt", &fixture, build, &server)?;
+    lldb.connect();
+    lldb.go("tbreak {forever}").names("forever");
+    lldb.go("continue").at("forever");
+    lldb.go_async();
+    for _ in 0..5 {
+        lldb.run();
+        lldb.interrupt_process();
+        lldb.go("bt").has("frame #0: ").has("spin_forever").has("frame #1: ").has("(argc=2, argv=0x");
+        lldb.go("p rounds + 1").is("(unsigned int) 1");
+    }
+    lldb.go("thread step-inst");
+    lldb.kill_process();
+    lldb.quit();
+    server.finish()?;
+    Ok(())
+}
+
+fn detach_and_attach(build: Build) -> Result<()> {
+    let (fixture, server) = stage("spin", build, &[], &[])?;
+    let mut first = lldb("detach_1", &fixture, build, &server)?;
+    first.connect();
+    first.go("tbreak {round}").names("round");
+    first.go("continue").at("round");
+    first.go_async();
+    first.run();
+    first.interrupt_process();
+    first.go("p rounds = 1000000000").is("(volatile unsigned int) 1000000000");
+    first.go("detach").has("Process 1 detached");
+    first.quit();
+    let mut second = lldb("detach_2", &fixture, build, &server)?;
+    second.connect();
+    second.go("bt").has("spin(from=6)").has("(argc=1, argv=0x");
+    // It ran on meanwhile.
+    second.go("p rounds > 1000000000").has("true");
+    second.go("p stop = 1").is("(volatile int) 1");
+    second.go("continue").has("exited with status = 0");
+    second.quit();
+    assert_eq!(server.finish()?.stdout, "spinning\nstopped 7\n");
+    Ok(())
+}
+
+/// A lost connection leaves the program where it stands.
+fn killed(build: Build) -> Result<()> {
+    let (fixture, server) = stage("steps", build, &[], &["4"])?;
+    let mut first = lldb("killed_1", &fixture, build, &server)?;
+    first.connect();
+    first.go("b {add-first}").names("add-first");
+    first.go("continue").at("add-first");
+    first.kill();
+    let mut second = lldb("killed_2", &fixture, build, &server)?;
+    second.connect().at("add-first");
+    second.go("bt").has("add(a=3, b=4)");
+    second.go("next").has("stop reason = step over");
+    second.go("p sum").is("(int) 7");
+    second.go("continue").has("exited with status = 0");
+    second.quit();
+    assert_eq!(server.finish()?.status.code(), Some(0));
+    Ok(())
+}
+
+fn kill(build: Build) -> Result<()> {
+    let (fixture, server) = stage("steps", build, &["--once"], &[])?;
+    let mut lldb = lldb("kill", &fixture, build, &server)?;
+    lldb.connect();
+    lldb.go("b fib");
+    lldb.go("continue").has("fib(n=10)");
+    lldb.kill_process();
+    lldb.quit();
+    let ended = server.finish()?;
+    assert_eq!(ended.stdout, "");
+    assert_eq!(ended.status.code(), Some(137), "{}", ended.stderr);
+    Ok(())
+}
+
+/// A second client is told so and turned away; the first does not notice.
+fn second_client(build: Build) -> Result<()> {
+    let (fixture, server) = stage("steps", build, &["--once"], &["4"])?;
+    let mut first = lldb("second_1", &fixture, build, &server)?;
+    first.connect();
+    first.go("b fib");
+    let mut second = lldb("second_2", &fixture, build, &server)?;
+    let connect = second.connection().expect("the server runs");
+    second.lenient(&connect, "it is refused").has("error: Connection shut down by remote side");
+    second.quit();
+    first.go("continue").has("fib(n=4)");
+    first.go("breakpoint delete");
+    first.go("continue").has("exited with status = 0");
+    first.quit();
+    assert_eq!(server.finish()?.status.code(), Some(0));
+    Ok(())
+}
+
+/// One server and one program, three debuggers in turn.
+fn in_turn(build: Build) -> Result<()> {
+    let (fixture, server) = stage("steps", build, &[], &["4"])?;
+    let mut gdb = Gdb::start(&fixture, build, server.port)?;
+    gdb.connect();
+    gdb.go("break {fib-base}");
+    gdb.go("continue").has("fib (n=1)").at("fib-base");
+    gdb.kill();
+    let mut lldb = lldb("in_turn", &fixture, build, &server)?;
+    lldb.connect().at("fib-base");
+    lldb.go("bt").has("fib(n=1)").has("(argc=2, argv=0x");
+    lldb.go("tbreak {main-report}").names("main-report");
+    lldb.go("continue").at("main-report");
+    lldb.go("p f").is("(int) 3");
+    lldb.go("p f = 4").is("(int) 4");
+    lldb.kill();
+    let mut gdb = Gdb::start(&fixture, build, server.port)?;
+    gdb.attach();
+    gdb.go("bt").has("#0  main (argc=2").lacks("fib (");
+    gdb.go("print f").is("4");
+    gdb.go("next").at("main-sum");
+    gdb.go("continue").has("exited normally]");
+    gdb.quit();
+    let ended = server.finish()?;
+    assert_eq!(ended.stdout, "fib = 4\nsum = 15\nproduct = 105\nwalk = 8\n");
+    assert_eq!(ended.status.code(), Some(0));
+    Ok(())
+}
