@@ -43,7 +43,7 @@ session() {
         -o "breakpoint set --file steps.c --line 13 --condition 'n == 1'" -o continue -o bt \
         -o 'frame select 1' -o 'frame variable n' -o 'frame select 3' -o 'frame variable n' -o 'frame select 0' \
         -o 'breakpoint delete 1' -o finish -o 'frame variable n' -o next -o next -o 'frame variable a b' \
-        -o 'expr calls * 2' -o 'breakpoint set --one-shot true --name apply' -o continue -o 'thread step-inst' -o finish -o continue
+        -o 'expr calls * 2' -o 'breakpoint set --one-shot true --name apply' -o continue -o 'thread step-inst' -o finish -o continue || { kill $!; return 1; }
     wait $!
 }
 
