@@ -48,6 +48,10 @@ fuzz target seconds="60":
 bench *args:
     sh scripts/bench.sh {{args}}
 
+# How fast the server answers, to a bare client and to lldb-22. `--no-lldb` leaves the latter out.
+bench-protocol *args:
+    sh scripts/bench-protocol.sh {{args}}
+
 # Modules by chance, run in all ways and by wasmi, for some seconds, from a seed on. The tests run the first ones.
 differential seconds="60" from="0":
     DIFFERENTIAL_SECONDS={{seconds}} DIFFERENTIAL_FROM={{from}} SKIP_LINT=1 sh scripts/test.sh -p tests --test differential -- --nocapture
