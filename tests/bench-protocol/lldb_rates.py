@@ -1,9 +1,9 @@
 """What lldb does with the server, through its Python API. Run by bench-protocol.
 
 usage: lldb_rates.py rates PORT MODULE   two lines: steps of one operator, and hits of a breakpoint, per second
-       lldb_rates.py connect PORT        one line: milliseconds from no process to a stopped one, the module read from the server
+       lldb_rates.py connect PORT        milliseconds until the process has stopped in a function whose name lldb knows
 
-Each line has a figure for every window. A process can be connected to again after it was let go with `detach`.
+A line of rates has a figure for every window.
 """
 
 import sys
@@ -13,7 +13,6 @@ import lldb
 
 WINDOWS = 60
 SECONDS = 0.08
-CONNECTIONS = 5
 
 
 def connect(debugger, port):
@@ -68,20 +67,16 @@ def measure_rates(port, module):
     process.Kill()
 
 
-def measure_connections(port):
-    took = []
-    for _ in range(CONNECTIONS):
-        debugger = lldb.SBDebugger.Create()
-        debugger.SetAsync(False)
-        began = time.monotonic()
-        process = connect(debugger, port)
-        if process.GetTarget().GetNumModules() == 0:
-            sys.exit("the module was not loaded")
-        took.append((time.monotonic() - began) * 1000)
-        process.Detach()
-        lldb.SBDebugger.Destroy(debugger)
-        lldb.SBModule.GarbageCollectAllocatedModules()
-    print(*took)
+def measure_connection(port):
+    debugger = lldb.SBDebugger.Create()
+    debugger.SetAsync(False)
+    began = time.monotonic()
+    process = connect(debugger, port)
+    frame = process.GetThreadAtIndex(0).GetFrameAtIndex(0)
+    if frame.GetFunctionName() is None:
+        sys.exit(f"the module was not loaded: {frame}")
+    print((time.monotonic() - began) * 1000)
+    process.Kill()
 
 
 def main():
@@ -89,7 +84,7 @@ def main():
         case ["rates", port, module]:
             measure_rates(port, module)
         case ["connect", port]:
-            measure_connections(port)
+            measure_connection(port)
         case _:
             sys.exit(__doc__)
 
