@@ -67,4 +67,7 @@ pub enum Error {
     /// The operating system gave no thread.
     #[error("cannot start a thread for the guest: {0}")]
     Thread(#[source] std::io::Error),
+    /// Whoever asked made a mistake while the guest was looked at. The guest is as it was.
+    #[error("internal error: {0}")]
+    Panicked(String),
 }

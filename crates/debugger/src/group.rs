@@ -400,6 +400,19 @@ impl Group {
         thread.requests.send(request).map_err(|_| Error::Exited)
     }
 
+    /// Hands a request to a thread for its next stop, or the one that it is at.
+    ///
+    /// # Errors
+    /// When the guest or the thread is gone.
+    pub(crate) fn ask_next(&self, id: ThreadId, request: Request) -> Result<(), Error> {
+        let state = self.lock();
+        if state.is_ending() {
+            return Err(Error::Exited);
+        }
+        let thread = state.threads.get(&id).ok_or(Error::NoThread(id))?;
+        thread.requests.send(request).map_err(|_| Error::Exited)
+    }
+
     /// A parked thread begins or ends to do what an inspection says. If that called the guest, the guest ran in between.
     pub(crate) fn inspects(&self, id: ThreadId, begins: bool) {
         let mut state = self.lock();

@@ -224,9 +224,22 @@ impl<H> Hook<H> {
     }
 }
 
-/// How long a stopped guest's thread looks for the next request before it sleeps. A debugger's requests come in bursts,
-/// and to wake a thread takes longer than to answer most of them.
-const ALERT: Duration = Duration::from_micros(30);
+/// How long a thread that waits for another one looks before it sleeps. A debugger's requests come in bursts, and to
+/// wake a thread takes longer than to answer most of them.
+const ALERT: Duration = Duration::from_micros(50);
+
+/// Looks for something that another thread is about to say, for as long as that is cheaper than to sleep until it does.
+/// It yields its processor meanwhile, since the other thread may be waiting for that one.
+pub fn alert<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let began = Instant::now();
+    loop {
+        let found = look();
+        if found.is_some() || began.elapsed() > ALERT {
+            return found;
+        }
+        std::thread::yield_now();
+    }
+}
 
 /// Wakes a thread that looks, or sleeps.
 struct Alarm {
@@ -237,14 +250,9 @@ struct Alarm {
 impl Alarm {
     /// Returns when it has rung, or now and then without.
     fn wait(&self) {
-        let began = Instant::now();
-        while began.elapsed() < ALERT {
-            if self.has_rung.swap(false, Ordering::Acquire) {
-                return;
-            }
-            std::hint::spin_loop();
+        if alert(|| self.has_rung.swap(false, Ordering::Acquire).then_some(())).is_none() {
+            std::thread::park();
         }
-        std::thread::park();
     }
 }
 

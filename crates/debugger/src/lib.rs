@@ -26,14 +26,14 @@ pub use error::Error;
 pub use event::{Event, Exit, Others, Resume, Stop};
 pub use frame::{Frame, Gap, HostFrame, WasmFrame};
 pub use guest::{Entry, Guest};
-pub use handler::{DebugHandler, Debugger, Outcome};
+pub use handler::{DebugHandler, Debugger, Outcome, alert};
 pub use inspect::{LastCall, LoadedModule, Paused};
 pub use runtime::{
     FuncHandle, GcRef, Instance as InstanceId, Object, ObjectError, ObjectKind, Reference, TrapCode, Value,
     ValueType,
 };
 pub use runtime::{WatchAccess, WatchHit, WatchTarget, WatchedValue};
-pub use session::{Events, Session};
+pub use session::{Answer, Events, Session};
 pub use spawn::Spawner;
 pub use thread::{Thread, ThreadId};
 pub use watch::{Watched, WatchpointId};

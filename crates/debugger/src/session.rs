@@ -17,10 +17,14 @@ use crate::error::Error;
 use crate::event::{Event, Others, Resume};
 use crate::group::{Group, Inspection, Phase, Request};
 use crate::guest::Guest;
+use crate::handler::alert;
 use crate::inspect::Paused;
 use crate::spawn::{self, Start};
 use crate::thread::{Thread, ThreadId};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use tokio::sync::mpsc;
 
 /// What a session reports, in order.
@@ -77,7 +81,7 @@ impl Session {
     /// Has `f` run on the guest's thread that stopped last, and returns what it returns. Blocks until then.
     ///
     /// # Errors
-    /// When the guest is running or gone.
+    /// When the guest is running or gone, or `f` panicked.
     pub fn inspect<R: Send + 'static>(
         &self,
         f: impl FnOnce(&mut Paused<'_>) -> R + Send + 'static,
@@ -86,25 +90,50 @@ impl Session {
     }
 
     /// Has `f` run on a thread of the guest while the guest is stopped, and returns what it returns. Blocks until then.
+    /// A panic of `f` ends there: the guest stays stopped, and the next one can ask.
     ///
     /// # Errors
-    /// When the guest is running or gone, or the thread is gone or could not be stopped.
+    /// When the guest is running or gone, the thread is gone or could not be stopped, or `f` panicked.
     pub fn inspect_thread<R: Send + 'static>(
         &self,
         thread: ThreadId,
         f: impl FnOnce(&mut Paused<'_>) -> R + Send + 'static,
     ) -> Result<R, Error> {
+        let (inspection, answer) = self.inspection(thread, f);
+        self.group().ask(thread, inspection)?;
+        answer.wait()
+    }
+
+    /// Has `f` run on a thread of a guest that was just resumed, as soon as that thread has stopped; at once if it stands.
+    /// Whoever will ask something at the next stop saves the time in which the question gets there.
+    ///
+    /// # Errors
+    /// When the guest or the thread is gone.
+    pub fn inspect_next<R: Send + 'static>(
+        &self,
+        thread: ThreadId,
+        f: impl FnOnce(&mut Paused<'_>) -> R + Send + 'static,
+    ) -> Result<Answer<R>, Error> {
+        let (inspection, answer) = self.inspection(thread, f);
+        self.group().ask_next(thread, inspection)?;
+        Ok(answer)
+    }
+
+    fn inspection<R: Send + 'static>(
+        &self,
+        thread: ThreadId,
+        f: impl FnOnce(&mut Paused<'_>) -> R + Send + 'static,
+    ) -> (Request, Answer<R>) {
         let (answer, result) = std::sync::mpsc::sync_channel(1);
         let group = Arc::clone(&self.owner.group);
         let inspection: Inspection = Box::new(move |paused| {
-            let found = f(paused);
+            let found = catch_unwind(AssertUnwindSafe(|| f(paused)));
             // Said before the answer: whoever gets it may resume at once.
             group.inspects(thread, false);
             // Nobody waits any more if the asking thread is gone.
             let _asked = answer.send(found);
         });
-        self.group().ask(thread, Request::Inspect(inspection))?;
-        result.recv().map_err(|_| Error::Exited)
+        (Request::Inspect(inspection), Answer(result))
     }
 
     /// Lets a stopped guest go on: the thread that stopped last in this way, the others until something stops them.
@@ -148,4 +177,25 @@ impl Session {
     pub fn is_exited(&self) -> bool {
         self.group().phase() == Phase::Ended
     }
+}
+
+/// What will come of a question to the guest.
+#[derive(Debug)]
+pub struct Answer<R>(Receiver<std::thread::Result<R>>);
+
+impl<R> Answer<R> {
+    /// Blocks until it is there.
+    ///
+    /// # Errors
+    /// When the guest or its thread has ended meanwhile, or the question panicked.
+    pub fn wait(self) -> Result<R, Error> {
+        let found = alert(|| self.0.try_recv().ok()).or_else(|| self.0.recv().ok());
+        found.ok_or(Error::Exited)?.map_err(|panic| Error::Panicked(words_of(&*panic)))
+    }
+}
+
+/// What a panic said.
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
 }

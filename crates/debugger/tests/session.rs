@@ -241,6 +241,24 @@ fn a_debugger_can_call_functions_and_gets_the_stops_in_them() {
 }
 
 #[test]
+fn a_panic_while_the_guest_is_looked_at_is_the_askers_error_and_nothing_else_changes() {
+    let mut fixture = Fixture::new(
+        "(module (func (export \"f\") (param i32) (result i32) local.get 0 i32.const 1 i32.add))",
+        "f",
+        &[Value::I32(41)],
+    );
+    assert_eq!(fixture.event(), stopped(Stop::Start));
+    for _ in 0..3 {
+        let asked = fixture.session.inspect(|paused| -> () { panic!("{} frame", paused.frames().len()) });
+        assert!(matches!(&asked, Err(Error::Panicked(words)) if words == "1 frame"), "{asked:?}");
+        assert!(fixture.session.is_stopped());
+        assert_eq!(fixture.session.inspect(|paused| paused.local(0, 0).ok()).unwrap(), Some(Value::I32(41)));
+    }
+    assert_eq!(fixture.resume(Resume::StepInstruction), stopped(Stop::Step));
+    assert_eq!(fixture.resume(Resume::Continue), Event::Exited(Exit::Values(vec![Value::I32(42)])));
+}
+
+#[test]
 fn whoever_has_an_answer_may_resume_and_interrupt_at_once() {
     let wat = r#"(module (func (export "run") loop br 0 end))"#;
     let mut fixture = Fixture::new(wat, "run", &[]);

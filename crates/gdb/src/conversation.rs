@@ -231,12 +231,14 @@ impl<'l> Conversation<'l> {
         self.is_running = false;
         target.select(target.debuggee.stopped_thread());
         stub.stopped(target)?;
+        target.take_registers_ahead();
         self.report(target)
     }
 
     /// Sends the stop reply for the guest's present state, and ends the session if that is the end.
-    fn report(&mut self, target: &Target<'_>) -> Result<Option<Outcome>, Error> {
+    fn report(&mut self, target: &mut Target<'_>) -> Result<Option<Outcome>, Error> {
         let reply = self.stop_reply(target);
+        target.forget_registers();
         self.send(frame(&reply))?;
         let exit = target.debuggee.exit().filter(|_| !target.can_launch());
         Ok(exit.cloned().map(Outcome::Exited))

@@ -3,7 +3,7 @@
 //! Why a runtime of its own? Every hop from one thread to another costs more than a packet does. This one's events are
 //! waited for on the thread that handles them, so a packet wakes it and nobody else.
 
-use debugger::Event;
+use debugger::{Event, alert};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::runtime::Runtime;
 
@@ -57,6 +57,12 @@ impl Link {
     /// # Errors
     /// When the connection fails.
     pub(crate) fn next(&mut self, debuggee: &mut Debuggee) -> Result<Incoming, Error> {
+        // A step is over before this thread would be asleep, and waking it takes longer than the step.
+        if !debuggee.is_still()
+            && let Some(event) = alert(|| debuggee.events.try_recv().ok())
+        {
+            return Ok(Incoming::Event(event));
+        }
         let Self { runtime, stream, chunk } = self;
         runtime.block_on(async {
             tokio::select! {

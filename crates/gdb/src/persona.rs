@@ -58,6 +58,15 @@ fn fits_32_bits(bytes: &[u8]) -> bool {
     fits && !dwarf::Module::parse(bytes).is_ok_and(|module| module.has_wide_pointers())
 }
 
+/// Registers by number, with their bytes in target order.
+pub(crate) type Expedited = Vec<(usize, Vec<u8>)>;
+
+/// The registers that go with a stop reply, of the machine's thread.
+pub(crate) fn expedited(persona: &dyn Persona, machine: &dyn Machine) -> Expedited {
+    let value = |&number| Some((number, persona.register(machine, number)?));
+    persona.expedited().iter().filter_map(value).collect()
+}
+
 /// One machine to show.
 pub(crate) trait Persona: Debug + Send + Sync {
     /// What it is called in messages.

@@ -39,21 +39,11 @@ pub(crate) fn stop(target: &Target<'_>, reason: Reason, is_multiprocess: bool) -
     if let Some((watch, touched)) = target.debuggee.watched() {
         reply.push_str(&format!("{}:{touched:x};", watch.kind.key()));
     }
-    for (number, value) in expedited(target, thread) {
+    for (number, value) in target.expedited(thread) {
         let written = write!(reply, "{number:02x}:{};", String::from_utf8_lossy(&hex::text(&value)));
         debug_assert!(written.is_ok(), "a string takes all text");
     }
     reply.into_bytes()
-}
-
-/// The registers of a thread that every client asks for next. None of a thread that could not be stopped.
-fn expedited(target: &Target<'_>, thread: ThreadId) -> Vec<(usize, Vec<u8>)> {
-    let persona = target.persona;
-    let registers = target.look_at(thread, move |machine| {
-        let value = |&number| Some((number, persona.register(machine, number)?));
-        Ok(persona.expedited().iter().filter_map(value).collect::<Vec<_>>())
-    });
-    registers.unwrap_or_default()
 }
 
 /// `qC`.

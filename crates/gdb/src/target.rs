@@ -19,7 +19,7 @@ use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use debugger::{Paused, Thread, ThreadId};
+use debugger::{Answer, Paused, Thread, ThreadId};
 use gdbstub::target::TargetError;
 use gdbstub::target::ext::base::BaseOps;
 use gdbstub::target::ext::breakpoints::BreakpointsOps;
@@ -33,7 +33,7 @@ use crate::debuggee::Debuggee;
 use crate::interposer as packet;
 use crate::machine::{Fault, Machine};
 use crate::paused::View;
-use crate::persona::Persona;
+use crate::persona::{self, Expedited, Persona};
 
 pub(crate) use arch::RunTimeArch;
 pub(crate) use resume::Action;
@@ -71,6 +71,10 @@ pub(crate) struct Target<'d> {
     pub(crate) resumes: Option<ThreadId>,
     /// What the packet in work asked the guest's threads to do.
     action: Action,
+    /// The registers that the next stop reply will need, asked for when the guest was resumed.
+    registers_ahead: Option<(ThreadId, Answer<Expedited>)>,
+    /// The same once the guest has stopped, until that is reported.
+    registers_of_stop: Option<(ThreadId, Expedited)>,
     /// The packet in work wanted to resume the guest, and it could not be.
     pub(crate) has_failed_to_resume: bool,
     /// The client said `!`.
@@ -87,6 +91,8 @@ impl<'d> Target<'d> {
             debuggee,
             persona,
             action: Action::default(),
+            registers_ahead: None,
+            registers_of_stop: None,
             has_failed_to_resume: false,
             is_extended: false,
             wants_exit: false,
@@ -137,9 +143,12 @@ impl<'d> Target<'d> {
         question: impl FnOnce(&mut dyn Machine) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
         let symbols = Arc::clone(&self.debuggee.symbols);
-        let ordinal =
-            self.living().iter().find(|living| living.id == thread).map_or(0, |living| living.ordinal);
+        let ordinal = self.ordinal_of(thread);
         self.inspect_thread(thread, move |paused| question(&mut View::new(ordinal, paused, &symbols)))?
+    }
+
+    fn ordinal_of(&self, thread: ThreadId) -> u32 {
+        self.living().iter().find(|living| living.id == thread).map_or(0, |living| living.ordinal)
     }
 
     /// The threads of the guest that are alive.
@@ -174,6 +183,39 @@ impl<'d> Target<'d> {
             Some(_) if self.is_stopped(self.thread) => self.thread,
             Some(_) => self.debuggee.stopped_thread(),
         }
+    }
+
+    /// Asks for the registers that the next stop reply will need, of the thread that is most likely to stop: the one that
+    /// stopped last. The guest was just resumed.
+    fn ask_ahead(&mut self) {
+        let (thread, persona, symbols) =
+            (self.debuggee.stopped_thread(), self.persona, Arc::clone(&self.debuggee.symbols));
+        let ordinal = self.ordinal_of(thread);
+        let asked = self.debuggee.session.inspect_next(thread, move |paused| {
+            persona::expedited(persona, &View::new(ordinal, paused, &symbols))
+        });
+        self.registers_ahead = asked.ok().map(|answer| (thread, answer));
+    }
+
+    /// The guest has stopped or ended: what was asked ahead is answered, if it was asked of the thread that stopped.
+    pub(crate) fn take_registers_ahead(&mut self) {
+        let stopped = self.debuggee.stop().map(|_| self.debuggee.stopped_thread());
+        let answer = self.registers_ahead.take().filter(|(thread, _)| Some(*thread) == stopped);
+        self.registers_of_stop = answer.and_then(|(thread, answer)| Some((thread, answer.wait().ok()?)));
+    }
+
+    /// The stop is reported, and from now on registers may change.
+    pub(crate) fn forget_registers(&mut self) {
+        self.registers_of_stop = None;
+    }
+
+    /// The registers of a thread that every client asks for next. None of a thread that could not be stopped.
+    pub(crate) fn expedited(&self, thread: ThreadId) -> Expedited {
+        if let Some((_, registers)) = self.registers_of_stop.as_ref().filter(|(of, _)| *of == thread) {
+            return registers.clone();
+        }
+        let persona = self.persona;
+        self.look_at(thread, move |machine| Ok(persona::expedited(persona, machine))).unwrap_or_default()
     }
 
     /// Waits until the guest has stopped or ended. Returns at once if it has.

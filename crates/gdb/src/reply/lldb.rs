@@ -88,12 +88,12 @@ fn watched(target: &Target<'_>) -> Option<String> {
 pub(crate) fn stop(target: &Target<'_>, thread: ThreadId, lists_threads: bool) -> Vec<u8> {
     let why = why(target, thread);
     let mut reply = format!("T{:02x}thread:{:x};", why.signal, thread.0);
-    let registers = super::expedited(target, thread);
+    let registers = target.expedited(thread);
     if lists_threads {
         let threads = target.living();
         let ids: Vec<_> = threads.iter().map(|thread| format!("{:x}", thread.id.0)).collect();
         let pc = |other: ThreadId| {
-            let own = if other == thread { None } else { Some(super::expedited(target, other)) };
+            let own = if other == thread { None } else { Some(target.expedited(other)) };
             let found =
                 own.as_ref().unwrap_or(&registers).iter().find(|(number, _)| *number == target.persona.pc());
             found.map_or(u64::MAX, |(_, value)| {
@@ -143,7 +143,7 @@ pub(crate) fn threads_info(target: &Target<'_>) -> Vec<u8> {
         if let Some(description) = why.description {
             push!(document, ",\"description\":\"{}\"", json_text(&description));
         }
-        let registers = super::expedited(target, thread.id);
+        let registers = target.expedited(thread.id);
         let registers: Vec<_> = registers
             .iter()
             .map(|(number, value)| format!("\"{number}\":\"{}\"", String::from_utf8_lossy(&hex::text(value))))

@@ -69,9 +69,12 @@ impl MultiThreadResume for Target<'_> {
             self.debuggee.session.kill();
             return Ok(());
         }
-        if let Err(error) = self.debuggee.resume(&each, others) {
-            tracing::debug!(%error, "the guest cannot go on");
-            self.has_failed_to_resume = true;
+        match self.debuggee.resume(&each, others) {
+            Ok(()) => self.ask_ahead(),
+            Err(error) => {
+                tracing::debug!(%error, "the guest cannot go on");
+                self.has_failed_to_resume = true;
+            }
         }
         Ok(())
     }
