@@ -39,10 +39,13 @@ spec *words:
 lldb-suite *args:
     sh scripts/lldb-suite.sh {{args}}
 
-# Fuzzes one target of tests/fuzz (dwarf, packets, differential) for some seconds; needs cargo-fuzz. Its nightly flags work with the
-# toolchain at hand this way.
+# Fuzzes one target of tests/fuzz (dwarf, packets, differential) for some seconds; needs cargo-fuzz.
 fuzz target seconds="60":
-    cd tests/fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --sanitizer none {{target}} -- -max_total_time={{seconds}}
+    sh scripts/fuzz.sh {{target}} {{seconds}}
+
+# Recorded sessions of gdb and lldb with damage: so many packets of each, other ones for each seed. The tests play the first.
+damage packets="1000000" seed="1":
+    DAMAGED_PACKETS={{packets}} DAMAGE_SEED={{seed}} SKIP_LINT=1 sh scripts/test.sh --workspace --test session -- recorded
 
 # How fast programs run and compile, compared with Wasmtime. `just bench quick` takes two rounds instead of seven.
 bench *args:

@@ -1,35 +1,70 @@
-//! Any bytes from a client: the session answers or ends, and the guest stays what it was.
+//! Any bytes from a client: the session answers or ends, and nothing panics.
+//!
+//! The first byte says what the others are: `0` a stream as it is; `1`, `2` and `3` packets' bodies, one in a line, to a
+//! session that begins as that of gdb, of lldb, of lldb with a symbol file. `scripts/fuzz.sh` makes the first inputs of the
+//! recorded sessions.
 #![no_main]
 
-use debugger::{Entry, Guest, Session, Spawner};
-use gdb::{Debuggee, Outcome, Program};
+use debugger::{Entry, Guest, Session, Spawner, Value, ValueType};
+use gdb::{Debuggee, Outcome, PersonaChoice, Program};
 use libfuzzer_sys::fuzz_target;
-use runtime::{Engine, EngineConfig, Linker, Module};
+use runtime::{Engine, EngineConfig, FuncType, Linker, Module};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const GUEST: &str = r#"(module (memory (export "memory") 1)
-    (func (export "run") (param $n i32) (result i32) local.get $n i32.const 1 i32.add))"#;
+const GUEST: &[u8] = include_bytes!("../../../crates/gdb/tests/recorded/guest.wat");
+
+const RECORDED: [&str; 3] = [
+    include_str!("../../../crates/gdb/tests/recorded/gdb.txt"),
+    include_str!("../../../crates/gdb/tests/recorded/lldb.txt"),
+    include_str!("../../../crates/gdb/tests/recorded/lldb-elf.txt"),
+];
+
+/// How many packets of a recording say who the client is.
+const GREETING: usize = 8;
 
 fuzz_target!(|bytes: &[u8]| {
+    let Some((&kind, rest)) = bytes.split_first() else { return };
+    let recorded = RECORDED.get(usize::from(kind.wrapping_sub(b'1')));
+    let (stream, persona) = match recorded {
+        None => (rest.to_vec(), PersonaChoice::Auto),
+        Some(recorded) => {
+            let greeting = recorded.lines().take(GREETING).map(str::as_bytes);
+            let bodies = greeting.chain(rest.split(|byte| *byte == b'\n'));
+            let persona = if kind == b'3' { PersonaChoice::Elf } else { PersonaChoice::Auto };
+            (bodies.flat_map(framed).collect(), persona)
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(serve(bytes));
+    runtime.block_on(serve(&stream, persona));
 });
 
-async fn serve(bytes: &[u8]) {
+/// `$BODY#SUM`, and an interrupt for the guest that runs then.
+fn framed(body: &[u8]) -> Vec<u8> {
+    let sum = body.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+    let interrupt: &[u8] = if matches!(body.first(), Some(b'v' | b'c' | b'C' | b's' | b'S')) { b"\x03" } else { b"" };
+    [b"$", body, format!("#{sum:02x}").as_bytes(), interrupt].concat()
+}
+
+async fn serve(bytes: &[u8], persona: PersonaChoice) {
     let engine = Engine::new(EngineConfig::default()).expect("this machine is supported");
-    let module = Module::new(&engine, GUEST.as_bytes(), "guest.wat").expect("valid");
+    let module = Module::new(&engine, GUEST, "guest.wat").expect("valid");
     let program = Program {
         path: PathBuf::from("/guest.wasm"),
         module: Arc::clone(module.bytes()),
         debug_file: None,
-        imported_functions: Vec::new(),
+        imported_functions: vec!["wasi_snapshot_preview1.sched_yield".into()],
     };
-    let entry = Entry::Invoke { export: "run".into(), arguments: vec![debugger::Value::I32(41)] };
-    let guest = Guest { engine, module, linker: Linker::new(), entry, run_at_once: false, spawner: Spawner::new() };
+    let mut linker = Linker::new();
+    let yields = FuncType::new([], [ValueType::I32]);
+    linker.define_func("wasi_snapshot_preview1", "sched_yield", yields, |_, _| Ok(vec![Value::I32(0)]));
+    let (entry, spawner) = (Entry::Start, Spawner::new());
+    let guest = Guest { engine, module, linker, entry, run_at_once: false, spawner };
     let (session, events) = Session::launch(guest).expect("a thread");
-    let debuggee = Debuggee::new(session, events, program, None);
+    let mut debuggee = Debuggee::new(session, events, program, None);
+    debuggee.show(persona);
+    debuggee.still().await;
     let (mut client, server) = tokio::io::duplex(1 << 16);
     let talk = async {
         // The server may hang up at any byte.

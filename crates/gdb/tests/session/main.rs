@@ -13,6 +13,7 @@ mod frames;
 mod guest;
 mod handshake;
 mod lldb;
+mod recorded;
 mod running;
 mod threads;
 mod watch;
