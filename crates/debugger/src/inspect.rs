@@ -44,11 +44,23 @@ pub struct Paused<'a> {
     stack: OnceCell<Stack>,
     /// The innermost frame, once somebody asked for it.
     innermost: OnceCell<Stack>,
+    /// The first [`NEAR`] frames, once somebody asked for them.
+    near: OnceCell<Stack>,
 }
+
+/// How many frames [`Paused::near`] finds.
+const NEAR: usize = 32;
 
 impl<'a> Paused<'a> {
     pub(crate) fn new(store: &'a mut Store, debugger: Debugger, stop: Stop) -> Self {
-        Self { store, debugger, stop, stack: OnceCell::new(), innermost: OnceCell::new() }
+        Self {
+            store,
+            debugger,
+            stop,
+            stack: OnceCell::new(),
+            innermost: OnceCell::new(),
+            near: OnceCell::new(),
+        }
     }
 
     /// Why the guest stopped.
@@ -69,6 +81,12 @@ impl<'a> Paused<'a> {
     pub fn innermost(&self) -> Option<&Frame> {
         let stack = self.stack.get().unwrap_or_else(|| self.innermost.get_or_init(|| self.find(1)));
         stack.frames.first()
+    }
+
+    /// The innermost frames, some dozens or all. Most of what a debugger asks for at a stop is in those.
+    #[must_use]
+    pub fn near(&self) -> &[Frame] {
+        &self.stack.get().unwrap_or_else(|| self.near.get_or_init(|| self.find(NEAR))).frames
     }
 
     /// The innermost frames, `limit` of them or a few more.
@@ -115,10 +133,9 @@ impl<'a> Paused<'a> {
     }
 
     pub(crate) fn frame(&self, frame: usize) -> Result<&runtime::WasmFrame, Error> {
-        let raw = match self.innermost.get() {
-            Some(innermost) if frame < innermost.raw.len() => &innermost.raw,
-            _ => &self.stack().raw,
-        };
+        let found = [&self.innermost, &self.near].into_iter().filter_map(OnceCell::get);
+        let has_frame = |stack: &&Stack| frame < stack.raw.len();
+        let raw = &found.into_iter().find(has_frame).unwrap_or_else(|| self.stack()).raw;
         let found = raw.get(frame).ok_or(Error::NoFrame(frame))?;
         found.as_ref().ok_or(Error::HostFrame(frame))
     }
@@ -350,7 +367,7 @@ impl<'a> Paused<'a> {
         let results = function.call(self.store, arguments);
         self.debugger.resume_step(self.store, step);
         // Frames that were found before are stale now, though they are still there.
-        (self.stack, self.innermost) = (OnceCell::new(), OnceCell::new());
+        (self.stack, self.innermost, self.near) = Default::default();
         Ok(results?)
     }
 

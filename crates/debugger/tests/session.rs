@@ -241,6 +241,28 @@ fn a_debugger_can_call_functions_and_gets_the_stops_in_them() {
 }
 
 #[test]
+fn frames_near_by_are_found_without_the_others_and_show_the_same() {
+    let wat = "(module (func $down (export \"down\") (param i32) (result i32)
+        local.get 0 i32.eqz if unreachable end local.get 0 i32.const 1 i32.sub call $down))";
+    let mut fixture = Fixture::new(wat, "down", &[Value::I32(99)]);
+    fixture.event();
+    fixture.resume(Resume::Continue);
+    let values = |paused: &mut debugger::Paused<'_>| {
+        let near = paused.near().len();
+        let locals: Vec<_> = [0, 1, 30, 31, 32, 33, 98, 99]
+            .into_iter()
+            .map(|frame| {
+                paused.local(frame, 0).map(|value| value == Value::I32(i32::try_from(frame).unwrap()))
+            })
+            .collect();
+        let of_all = &paused.frames()[..near];
+        let is_same = of_all.iter().zip(paused.near()).all(|(one, other)| one.depth() == other.depth());
+        (near, locals.into_iter().all(|is_right| is_right.unwrap()), is_same, paused.frames().len())
+    };
+    assert_eq!(fixture.session.inspect(values).unwrap(), (32, true, true, 100));
+}
+
+#[test]
 fn a_panic_while_the_guest_is_looked_at_is_the_askers_error_and_nothing_else_changes() {
     let mut fixture = Fixture::new(
         "(module (func (export \"f\") (param i32) (result i32) local.get 0 i32.const 1 i32.add))",

@@ -102,8 +102,8 @@ pub(crate) fn host_address(space: &AddressSpace, frame: &HostFrame) -> u64 {
 }
 
 /// The lowest address of the stack region that can be read at this stop.
-fn lowest(stack: Stack, frames: &[Frame]) -> u64 {
-    let innermost = frames.first().map_or(stack.base, |frame| stack_pointer(stack, frame));
+fn lowest(stack: Stack, machine: &dyn Machine) -> u64 {
+    let innermost = machine.innermost().map_or(stack.base, |frame| stack_pointer(stack, frame));
     (innermost.saturating_sub(RED_ZONE) & !(RED_ZONE - 1)).max(stack.end)
 }
 
@@ -111,11 +111,20 @@ fn lowest(stack: Stack, frames: &[Frame]) -> u64 {
 /// the last. None in an address space without frames.
 pub(crate) fn extent(machine: &dyn Machine, space: &AddressSpace) -> Option<(u64, u64)> {
     let stack = stack_of(machine, space);
-    (space.stacks.count > 0).then(|| (lowest(stack, machine.frames()), stack.base + SLOT))
+    (space.stacks.count > 0).then(|| (lowest(stack, machine), stack.base + SLOT))
+}
+
+/// Frames with the one that has a slot and its caller among them, if there are such. All frames of a deep stack take long
+/// to find.
+fn frames_about(stack: Stack, machine: &dyn Machine, slot: u64) -> &[Frame] {
+    let near = machine.near();
+    let has_both = near.iter().rev().nth(1).is_some_and(|frame| frame_pointer(stack, frame) + SLOT > slot);
+    if has_both { near } else { machine.frames() }
 }
 
 /// What the slot at an address of the stack region is.
-fn part(stack: Stack, frames: &[Frame], slot: u64) -> Part {
+fn part(stack: Stack, machine: &dyn Machine, slot: u64) -> Part {
+    let frames = frames_about(stack, machine, slot);
     let after_frame = |frame: &Frame| frame_pointer(stack, frame) + SLOT;
     let number = frames.partition_point(|frame| after_frame(frame) <= slot);
     let Some(frame) = frames.get(number) else { return Part::Padding };
@@ -143,7 +152,7 @@ fn image(machine: &dyn Machine, space: &AddressSpace, part: Part) -> Result<Vec<
     let mut image = match part {
         Part::Padding => Vec::new(),
         Part::Link { frame } => {
-            let caller = machine.frames().get(frame + 1);
+            let caller = machine.near().get(frame + 1).or_else(|| machine.frames().get(frame + 1));
             let pointer = caller.map_or(0, |caller| frame_pointer(stack_of(machine, space), caller));
             let host = || space.host() + HOST_RETURN;
             let address = caller.map_or_else(host, |caller| resume_address(space, caller));
@@ -168,7 +177,7 @@ pub(crate) fn read(
 ) -> Result<usize, Fault> {
     let stack = stack_of(machine, space);
     let end = stack.base + SLOT;
-    if address < lowest(stack, machine.frames()) {
+    if address < lowest(stack, machine) {
         return Ok(0);
     }
     let mut done = 0;
@@ -177,7 +186,7 @@ pub(crate) fn read(
         if at >= end {
             break;
         }
-        let slot = part(stack, machine.frames(), at & !(SLOT - 1));
+        let slot = part(stack, machine, at & !(SLOT - 1));
         let bytes = match image(machine, space, slot) {
             Ok(bytes) => bytes,
             Err(fault) if done == 0 => return Err(fault),
@@ -226,7 +235,7 @@ pub(crate) fn local_at(
     length: u64,
 ) -> Result<Watchable, Fault> {
     let slot = address & !(SLOT - 1);
-    match part(stack_of(machine, space), machine.frames(), slot) {
+    match part(stack_of(machine, space), machine, slot) {
         Part::Value { place: place @ ValuePlace::Local { .. } } if address - slot + length <= SLOT => {
             Ok(Watchable::Value(place))
         }
@@ -242,7 +251,7 @@ fn write_slot(
     offset: usize,
     bytes: &[u8],
 ) -> Result<(), Fault> {
-    let Part::Value { place } = part(stack_of(machine, space), machine.frames(), slot) else {
+    let Part::Value { place } = part(stack_of(machine, space), machine, slot) else {
         // A debugger that writes back what it read changes nothing, and may.
         let mut old = vec![0; bytes.len()];
         let count = read(machine, space, slot + wide(offset), &mut old)?;

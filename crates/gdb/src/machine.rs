@@ -66,6 +66,9 @@ pub(crate) trait Machine {
     /// All frames, innermost first. At a breakpoint, the innermost frame's PC is the one that was asked for.
     fn frames(&self) -> &[Frame];
 
+    /// The first of the frames, some dozens or all, without looking for the others.
+    fn near(&self) -> &[Frame];
+
     /// The innermost frame, without looking for the others.
     fn innermost(&self) -> Option<&Frame>;
 

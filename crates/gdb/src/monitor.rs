@@ -142,7 +142,7 @@ fn why(paused: &Paused<'_>) -> String {
         other => format!("{other:?}"),
     };
     let mut text = format!("{words}\n");
-    if let Some(Frame::Wasm(frame)) = paused.frames().first() {
+    if let Some(Frame::Wasm(frame)) = paused.innermost() {
         line(&mut text, format_args!("in {}", describe(paused, frame)));
     }
     text

@@ -50,6 +50,10 @@ impl Machine for View<'_, '_> {
         self.paused.frames()
     }
 
+    fn near(&self) -> &[Frame] {
+        self.paused.near()
+    }
+
     fn innermost(&self) -> Option<&Frame> {
         self.paused.innermost()
     }
@@ -176,7 +180,7 @@ impl Machine for View<'_, '_> {
 
     fn returned_call(&self) -> Option<ReturnedCall> {
         let call = self.paused.last_call(0)?;
-        let Some(Frame::Wasm(frame)) = self.paused.frames().first() else { return None };
+        let Some(Frame::Wasm(frame)) = self.paused.innermost() else { return None };
         let has_results = call.results > 0;
         let shape =
             call.callee.and_then(|callee| self.symbols.function_return(module_index(frame.module), callee));

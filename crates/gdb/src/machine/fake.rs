@@ -99,6 +99,10 @@ impl Machine for Fake {
         &self.frames
     }
 
+    fn near(&self) -> &[Frame] {
+        &self.frames
+    }
+
     fn innermost(&self) -> Option<&Frame> {
         self.frames.first()
     }

@@ -24,7 +24,7 @@ pub(super) fn result(machine: &dyn Machine, space: &AddressSpace, register: Resu
     if shape.is_some() && register == ResultRegister::A {
         // The debugger looks for a structure in memory, and has the operand there.
         let stack = stack_of(machine, space);
-        return machine.frames().first().map(|frame| address(lowest_value(stack, frame)));
+        return machine.innermost().map(|frame| address(lowest_value(stack, frame)));
     }
     let half = |bytes| Some(Shown::operand(machine, space, value, bytes));
     match (value, register) {

@@ -147,7 +147,7 @@ impl Persona for X86 {
 
     fn register(&self, machine: &dyn Machine, number: usize) -> Option<Vec<u8>> {
         let size = usize::from(*self.sizes.get(number)?);
-        let innermost = machine.frames().first();
+        let innermost = machine.innermost();
         let stack = stack_of(machine, self.space);
         let mut bytes = match (self.meaning)(number)? {
             Register::InstructionPointer => instruction_pointer(self.space, machine).to_le_bytes().to_vec(),
@@ -205,7 +205,7 @@ impl Persona for X86 {
 }
 
 fn instruction_pointer(space: &AddressSpace, machine: &dyn Machine) -> u64 {
-    match machine.frames().first() {
+    match machine.innermost() {
         Some(Frame::Host(frame)) => host_address(space, frame),
         Some(frame) => resume_address(space, frame),
         None => space.host(),
@@ -213,7 +213,7 @@ fn instruction_pointer(space: &AddressSpace, machine: &dyn Machine) -> u64 {
 }
 
 fn wasm_fact(machine: &dyn Machine, fact: Fact) -> Option<u32> {
-    let Some(Frame::Wasm(frame)) = machine.frames().first() else { return None };
+    let Some(Frame::Wasm(frame)) = machine.innermost() else { return None };
     Some(match fact {
         Fact::Module => module_index(frame.module),
         Fact::Instance => instance_index(frame.instance),
@@ -226,7 +226,7 @@ fn wasm_fact(machine: &dyn Machine, fact: Fact) -> Option<u32> {
 
 /// The topmost operand of the innermost frame.
 pub(super) fn top(machine: &dyn Machine) -> Option<ValuePlace> {
-    let Some(Frame::Wasm(frame)) = machine.frames().first() else { return None };
+    let Some(Frame::Wasm(frame)) = machine.innermost() else { return None };
     let index = narrow(frame.operands.len().checked_sub(1)?);
     Some(ValuePlace::Operand { frame: 0, index })
 }
