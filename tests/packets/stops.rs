@@ -135,6 +135,42 @@ fn a_stop_brings_the_thread_and_the_registers_that_gdb_asks_next() -> Result<()>
     Ok(())
 }
 
+/// The value of `rip` in a stop reply, as it is written there.
+fn pc(stop: &str) -> Result<String> {
+    let found = stop.split(';').find_map(|part| part.strip_prefix("10:"));
+    Ok(found.with_context(|| format!("no PC in {stop}"))?.to_owned())
+}
+
+/// What a processor does that runs into a breakpoint instruction. lldb counts on it: a breakpoint that it was not told of is one
+/// that the thread will hit.
+#[test]
+fn a_step_reaches_a_breakpoint_and_the_next_resume_hits_it() -> Result<()> {
+    let server = serve("steps", &[])?;
+    let mut client = greeted(&server)?;
+    client.ask("vCont;s:p1.1")?;
+    let second = pc(&client.ask("vCont;s:p1.1")?)?;
+    client.send("k")?;
+    server.finish()?;
+
+    let server = serve("steps", &[])?;
+    let mut client = greeted(&server)?;
+    client.ask("vCont;s:p1.1")?;
+    let address = u64::from_str_radix(&second, 16)?.swap_bytes();
+    let address = if second.len() == 8 { address >> 32 } else { address };
+    assert_eq!(client.ask(&format!("Z0,{address:x},1"))?, "OK");
+    let reached = client.ask("vCont;s:p1.1")?;
+    assert_eq!(pc(&reached)?, second);
+    assert!(!reached.contains("swbreak"), "{reached}");
+    let hit = client.ask("vCont;c")?;
+    assert_eq!(pc(&hit)?, second);
+    assert!(hit.contains("swbreak"), "{hit}");
+    // What was hit is stepped off.
+    assert_ne!(pc(&client.ask("vCont;s:p1.1")?)?, second);
+    client.send("k")?;
+    server.finish()?;
+    Ok(())
+}
+
 #[test]
 fn a_resume_while_running_is_not_a_second_one() -> Result<()> {
     let mut server = serve("spin", &["forever"])?;

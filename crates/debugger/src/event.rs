@@ -36,7 +36,8 @@ pub enum Stop {
         /// The PC that was asked for, which may lie before the operator that it stopped at.
         pc: ModulePc,
     },
-    /// It took the step it was asked for.
+    /// It took the step it was asked for. After a step of one operator it may be at a breakpoint, which is hit when it
+    /// goes on.
     Step,
     /// The operator before the one it is at accessed what is watched. Whatever else would have stopped it there is not
     /// reported again.
@@ -86,6 +87,19 @@ pub enum Stop {
 }
 
 impl Stop {
+    /// Whether it is said to be at a breakpoint.
+    pub(crate) fn is_at_breakpoint(&self) -> bool {
+        matches!(self, Self::Breakpoint { .. })
+    }
+
+    /// Whether it is certain that the next operator has not begun.
+    pub(crate) fn is_before_operator(&self) -> bool {
+        matches!(
+            self,
+            Self::Start | Self::Step | Self::Watchpoint { .. } | Self::Interrupt { in_host_call: false }
+        )
+    }
+
     /// Whether the program cannot go on from here.
     #[must_use]
     pub fn is_fatal(&self) -> bool {

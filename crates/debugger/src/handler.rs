@@ -164,30 +164,39 @@ impl<H: DebugHandler> DebugHook for Hook<H> {
         if matches!(event, DebugEvent::ModuleLoaded(_)) {
             self.debugger.agree(store);
         }
-        let Some(stop) = self.stop_for(store, event) else { return Resumption::Continue };
-        let handler = self.handler.clone();
-        let outcome = {
-            let mut paused = Paused::new(store, self.debugger.clone(), stop);
-            block_on(handler.handle(&mut paused))
-        };
-        match outcome {
-            Outcome::Kill => Resumption::Kill,
-            Outcome::Proceed => {
-                self.debugger.agree(store);
-                Resumption::Continue
-            }
-            Outcome::Resume(resume) => {
-                self.debugger.agree(store);
-                let plan = Plan::new(resume, store.innermost_frame().as_ref());
-                store.set_stepping(plan.steps());
-                self.debugger.state().plan = plan;
-                Resumption::Continue
+        let mut next = self.stop_for(store, event);
+        while let Some(stop) = next.take() {
+            let can_hit = !stop.is_at_breakpoint() && stop.is_before_operator();
+            let handler = self.handler.clone();
+            let outcome = {
+                let mut paused = Paused::new(store, self.debugger.clone(), stop);
+                block_on(handler.handle(&mut paused))
+            };
+            match outcome {
+                Outcome::Kill => return Resumption::Kill,
+                Outcome::Proceed => self.debugger.agree(store),
+                Outcome::Resume(resume) => {
+                    self.debugger.agree(store);
+                    let plan = Plan::new(resume, store.innermost_frame().as_ref());
+                    store.set_stepping(plan.steps());
+                    self.debugger.state().plan = plan;
+                    // A breakpoint that was reached in another way is hit when the guest goes on, as on a processor.
+                    next = if can_hit { self.breakpoint_here(store) } else { None };
+                }
             }
         }
+        Resumption::Continue
     }
 }
 
 impl<H> Hook<H> {
+    /// The breakpoint at the operator that the guest is before, if there is one.
+    fn breakpoint_here(&self, store: &Store) -> Option<Stop> {
+        let frame = store.innermost_frame()?;
+        let pc = self.debugger.state().breakpoints.reported(frame.module, frame.pc)?;
+        Some(Stop::Breakpoint { module: ModuleId::of(frame.module), pc })
+    }
+
     /// Whether an event stops the guest, and as what.
     fn stop_for(&self, store: &Store, event: DebugEvent) -> Option<Stop> {
         match event {
@@ -198,7 +207,9 @@ impl<H> Hook<H> {
                 if !watched.is_empty() {
                     return Some(Stop::Watchpoint { watched, breakpoint });
                 }
-                if let Some(pc) = breakpoint {
+                // A step of one operator reaches a breakpoint and does not hit it, unless it is said to be elsewhere.
+                let is_step = matches!(state.plan, Plan::Step(Resume::StepInstruction, _));
+                if let Some(pc) = breakpoint.filter(|requested| !is_step || *requested != pc) {
                     return Some(Stop::Breakpoint { module: ModuleId::of(module), pc });
                 }
                 if interrupted {
