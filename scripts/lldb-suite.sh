@@ -16,8 +16,6 @@ need wasm-ld-22 lld-22
 need /usr/lib/llvm-22/bin/yaml2obj llvm-22
 need /usr/lib/llvm-22/bin/FileCheck llvm-22-tools
 need /usr/lib/llvm-22/lib/clang/22/lib/wasi/libclang_rt.builtins-wasm32.a libclang-rt-22-dev-wasm32
-need /usr/lib/wasm32-wasi/libc++.a libc++-22-dev-wasm32
-need /usr/lib/wasm32-wasi/libc++abi.a libc++abi-22-dev-wasm32
 need make make
 need dpkg-source dpkg-dev
 need /usr/lib/python3/dist-packages/packaging python3-packaging
@@ -29,38 +27,71 @@ suite=$PWD/tests/lldb-suite
 sources=$suite/target/sources
 mkdir -p "$sources"
 
+# apt_source RELEASE PACKAGE ARCHIVE: fetches a package's sources of one of Debian's releases, with lists of our own, if ARCHIVE is not here.
+apt_source() {
+    [ ! -e "$3" ] || return 0
+    mkdir -p apt/lists/partial apt/cache/archives/partial
+    key='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
+    printf 'deb-src %s http://deb.debian.org/debian %s main\n' "$key" "$1" > apt/sources.list
+    for words in update "--download-only source $2"; do
+        # shellcheck disable=SC2086 # words
+        apt-get -q -o Dir::Etc::sourcelist="$PWD/apt/sources.list" -o Dir::Etc::sourceparts=- \
+            -o Dir::State::lists="$PWD/apt/lists" -o Dir::Cache="$PWD/apt/cache" -o APT::Sandbox::User= $words >&2 || break
+    done
+    [ -e "$3" ] || {
+        echo "Debian's $1 has no $3 for us: put it into $PWD" >&2
+        return 1
+    }
+}
+
 # fetch: LLDB's tests of the installed lldb's version, from Debian's sources of it. Debian's unstable has them also when the mirror
-# has no sources of the security archive, from which lldb-22 is.
+# has no sources of the security archive, from which lldb-22 is. With them, libc++'s sources; and wasi-libc's of Debian 13, the first
+# that has threads.
 fetch() {
-    [ -e "$sources/fetched" ] && return 0
+    [ -e "$sources/fetched" ] && [ -e "$sources/llvm/libcxx" ] && [ -e "$sources/wasi-libc" ] && return 0
     version=$(dpkg-query -W -f '${source:Upstream-Version}' lldb-22)
     version=${version#*:}
-    archive=llvm-toolchain-22_$version.orig.tar.xz
+    llvm=llvm-toolchain-22_$version.orig.tar.xz
+    wasi_libc=wasi-libc_0.0~git20241209.574b88d.orig.tar.xz
     (
         cd "$sources"
-        mkdir -p apt/lists/partial apt/cache/archives/partial
-        key='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
-        printf 'deb-src %s http://deb.debian.org/debian %s main\n' "$key" unstable > apt/sources.list
-        apt_get() {
-            apt-get -q -o Dir::Etc::sourcelist="$PWD/apt/sources.list" -o Dir::Etc::sourceparts=- \
-                -o Dir::State::lists="$PWD/apt/lists" -o Dir::Cache="$PWD/apt/cache" -o APT::Sandbox::User= "$@" >&2
-        }
-        if [ ! -e "$archive" ]; then
-            apt_get update
-            apt_get --download-only source llvm-toolchain-22
-        fi
-        [ -e "$archive" ] || {
-            echo "Debian's unstable has other sources than those of the installed lldb-22, $version: put $archive into $sources" >&2
-            exit 1
-        }
-        echo "Unpacking LLDB's tests" >&2
-        tar -xJf "$archive" --wildcards --strip-components=1 '*/lldb/use_lldb_suite_root.py' '*/lldb/test/API' \
+        apt_source unstable llvm-toolchain-22 "$llvm"
+        apt_source trixie wasi-libc "$wasi_libc"
+        echo "Unpacking LLDB's tests, libc++ and wasi-libc" >&2
+        tar -xJf "$llvm" --wildcards --strip-components=1 '*/lldb/use_lldb_suite_root.py' '*/lldb/test/API' \
             '*/lldb/packages' '*/lldb/include' '*/lldb/examples'
-        rm -f "$archive"
+        mkdir -p llvm wasi-libc
+        tar -xJf "$llvm" -C llvm --wildcards --strip-components=1 --exclude='*/test/*' '*/libcxx/*' '*/libcxxabi/*' '*/libunwind/*' '*/libc/*'
+        tar -xJf "$wasi_libc" -C wasi-libc --strip-components=1
+        rm -f "$llvm" "$wasi_libc"
         touch fetched
     ) || exit 1
 }
 fetch
+
+# libraries: Debian's wasi-libc and libc++ of clang-22, which apt would not install beside those of clang-19; what programs are linked
+# with in place of what these have not; and the libraries for threads and exceptions.
+libraries() {
+    [ -e "$suite/target/debian/usr" ] || (
+        mkdir -p "$suite/target/debs"
+        cd "$suite/target/debs"
+        apt-get -q -o APT::Sandbox::User= download wasi-libc libc++-22-dev-wasm32 libc++abi-22-dev-wasm32 >&2
+        for package in *.deb; do
+            dpkg -x "$package" ../debian
+        done
+        rm -rf ../debs
+    ) || exit 1
+    SUITE_TARGET=$suite/target
+    export SUITE_TARGET
+    mkdir -p "$suite/target/libraries"
+    "$suite/bin/clang" -O1 -c "$suite/throw.c" -o "$suite/target/libraries/throw.o"
+    "$suite/bin/clang" -O1 -c "$suite/main3.c" -o "$suite/target/libraries/main3.o"
+    llvm-ar-22 rcs "$suite/target/libraries/libthrow.a" "$suite/target/libraries/throw.o"
+    if [ ! -e "$suite/target/sysroot/lib/wasm32-wasip1-threads/libc++abi.a" ]; then
+        echo "Building wasi-libc and libc++ with threads and exceptions" >&2
+        sh "$suite/sysroot.sh" "$sources/wasi-libc" "$sources/llvm" "$suite/target/sysroot"
+    fi
+}
 
 lldb=$sources/lldb
 if [ "${1:-}" = summary ]; then
@@ -68,11 +99,7 @@ if [ "${1:-}" = summary ]; then
     exec /usr/bin/python3 "$suite/suite.py" summary "$lldb" "$@"
 fi
 
-mkdir -p "$suite/target/libraries"
-"$suite/bin/clang" -O1 -c "$suite/throw.c" -o "$suite/target/libraries/throw.o"
-"$suite/bin/clang" -O1 -c "$suite/main3.c" -o "$suite/target/libraries/main3.o"
-llvm-ar-22 rcs "$suite/target/libraries/libthrow.a" "$suite/target/libraries/throw.o"
-
+libraries
 if [ -z "${SERVER:-}" ]; then
     have_cargo
     cargo build --release -p wasm-gdbserver

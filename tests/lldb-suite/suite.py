@@ -41,6 +41,8 @@ CAUSES = [
     (r"bad access exception|due to an assertion|upon assert|process must be launched", "", "no signal: address 0 is memory, and `abort` is a trap"),
     (r"no end in", "timeout", "no end in time"),
 ]
+# What lldb 22 says before it ends itself at an expression outside of a function with a language, which it takes for Objective-C++.
+OBJECTIVE_C = "Objective-C support is unimplemented"
 OUTCOMES = ["passed", "expected failure", "failed", "unbuilt", "crashed", "timeout", "unexpected success", "unsupported", "skipped"]
 
 
@@ -111,8 +113,10 @@ class Worker:
             )
         os.chmod(self.runtime, 0o755)
 
-    def command(self, path, skips):
+    def command(self, path, skips, language):
         setting = ["--setting", f"platform.plugin.wasm.runtime-path={self.runtime}"]
+        if language:
+            setting += ["--setting", f"target.language={language}"]
         setting += ["--setting", "-- platform.plugin.wasm.port-arg=--port="]
         directory, name = os.path.split(path)
         return (
@@ -128,6 +132,7 @@ class Worker:
         """What became of the tests of a file: {name: {outcome, reason, launched, seconds}}."""
         results = {}
         patterns = dict(skips)
+        language = None
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": self.room,
@@ -135,7 +140,8 @@ class Worker:
             "LC_ALL": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": f"{LLVM}/lib/python3.11/site-packages",
-            "SUITE_LIBRARIES": os.path.join(TARGET, "libraries"),
+            "SUITE_TARGET": TARGET,
+            "SUITE_SERVER": self.server,
         }
         for _ in range(BEGINNINGS):
             for old in (self.record, self.launches):
@@ -144,7 +150,7 @@ class Worker:
             shutil.rmtree(os.path.join(self.room, "lldb-test-build.noindex"), ignore_errors=True)
             timeout, output = False, ""
             process = subprocess.Popen(
-                self.command(path, {**patterns, **{name: "" for name in results}}),
+                self.command(path, {**patterns, **{name: "" for name in results}}, language),
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
                 start_new_session=True, errors="replace", text=True,
             )
@@ -153,7 +159,11 @@ class Worker:
             except subprocess.TimeoutExpired:
                 timeout = True
             self.end(process)
+            before = set(results)
             ended, started = self.read_record(results)
+            if language:
+                for name in results.keys() - before:
+                    results[name]["language"] = language
             if ended:
                 return results
             if not started:
@@ -164,9 +174,18 @@ class Worker:
             launched = os.path.getsize(self.launches) if os.path.exists(self.launches) else 0
             last_words = [line for line in output.splitlines() if re.search("LLVM ERROR|Assertion|unimplemented|UNREACHABLE", line)]
             why = last_words[0] if last_words else output[-800:]
+            if not language and OBJECTIVE_C in why:
+                # As users are told to do: from here on the file's tests run with a language.
+                language = self.language_of(path)
+                continue
             reason = f"no end in {self.timeout} s" if timeout else f"lldb died ({process.returncode}): {why}"
             results[started] = {"outcome": "timeout" if timeout else "crashed", "reason": reason, "launched": launched}
         return results
+
+    def language_of(self, path):
+        """What the program of a test file is written in, as lldb calls it."""
+        directory = os.path.join(self.lldb, "test", "API", os.path.dirname(path))
+        return "c++" if any(name.endswith(".cpp") for name in os.listdir(directory)) else "c"
 
     def read_record(self, results):
         """Takes the results; whether the run came to its end, and the test that was begun and not ended."""
@@ -286,7 +305,7 @@ def group(path):
 def summary(arguments):
     rows = collections.defaultdict(collections.Counter)
     total, files, launched_files = collections.Counter(), collections.Counter(), 0
-    missing = 0
+    missing = with_language = 0
     failures = []
     for path in test_files(arguments.lldb, arguments.words):
         where = result_path(path)
@@ -300,6 +319,7 @@ def summary(arguments):
         launched_files += outcome == "passed" and any(result["launched"] for result in results.values() if result["outcome"] == "passed")
         for name, result in results.items():
             kind = result["outcome"]
+            with_language += kind == "passed" and "language" in result
             if kind == "passed" and not result["launched"]:
                 kind = "passed without a program"
             for counter in (rows[group(path)], total):
@@ -325,7 +345,8 @@ def summary(arguments):
         print(f"| {name} | " + " | ".join(str(merged[name][column] or "") for column in columns) + " |")
     print("| **all** | " + " | ".join(f"**{total[column]}**" for column in columns) + " |")
     print()
-    print(f"Tests that passed: {total['passed'] + total['passed without a program']}, of them {total['passed']} with a program on the server.")
+    print(f"Tests that passed: {total['passed'] + total['passed without a program']}, of them {total['passed']} with a program on the server,"
+          f" and {with_language} with target.language set because lldb had died without.")
     print("Test files: " + ", ".join(f"{files[outcome]} {outcome}" for outcome in OUTCOMES if files[outcome])
           + f"; {launched_files} of those that passed launched a program.")
     print()
