@@ -59,12 +59,13 @@ def know_the_system():
 
     dotest.setupSysPath = set_up_quickly
 
-    # What the tests of lldb-server take for it.
-    sys.path.insert(0, os.path.join(os.path.dirname(dotest.__file__), "tools", "lldb-server"))
-    import lldbgdbserverutils
+    # What the tests of lldb-server take for it. Others start the real one, with a native program.
+    if "/tools/lldb-server" in sys.argv[-1]:
+        sys.path.insert(0, os.path.join(os.path.dirname(dotest.__file__), "tools", "lldb-server"))
+        import lldbgdbserverutils
 
-    here = os.path.dirname(os.path.realpath(__file__))
-    lldbgdbserverutils.get_lldb_server_exe = lambda: os.path.join(here, "bin", "lldb-server")
+        launcher = os.path.join(os.path.dirname(os.path.realpath(__file__)), "bin", "lldb-server")
+        lldbgdbserverutils.get_lldb_server_exe = lambda: launcher
 
     supported = test_categories.is_supported_on_platform
     # The one kind of debug info that is run. Split DWARF would run every test a second time.
