@@ -53,6 +53,11 @@ impl Conversation<'_> {
     ) -> Result<Option<Outcome>, Error> {
         let is_multiprocess = self.is_multiprocess;
         let reply = match own {
+            // lldb would wait for ever for the end of what it has just connected to.
+            Own::StopReason if self.dialect.is_lldb && target.debuggee.exit().is_some() => {
+                tracing::warn!("lldb connects to a program that has ended, which it cannot");
+                return self.fail(CANNOT, "the program has ended").map(|()| None);
+            }
             Own::StopReason => Ok(self.stop_reply(target)),
             Own::StartNoAckMode => return self.stop_acknowledging().map(|()| None),
             Own::Lldb(Request::DetachStopped) => {

@@ -52,6 +52,20 @@ async fn greeted(export: &str, arguments: Vec<Value>) -> Client {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lldb_is_told_at_once_that_the_program_has_ended() {
+    let mut client = greeted("sum", Vec::new()).await;
+    assert_eq!(client.ask("vCont;c").await, "W00");
+    let (debuggee, outcome) = client.end().await;
+    assert!(matches!(outcome, Outcome::Exited(_)), "{outcome:?}");
+    let mut next = Client::connect(debuggee);
+    for packet in ["QStartNoAckMode", FEATURES, "QEnableErrorStrings"] {
+        next.ask(packet).await;
+    }
+    assert!(next.ask("?").await.starts_with("E01;"), "it waits for ever behind a `W`");
+    next.hang_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lldb_connects() {
     let mut client = Client::connect(guest("sum", Vec::new()).await);
     for packet in GREETING {
