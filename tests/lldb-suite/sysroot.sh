@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the libraries of the suite's programs that have threads or exceptions, which Debian does not have for WASI: wasi-libc with
-# POSIX threads, and libc++ with both. Some five minutes of one processor.
+# POSIX threads, and libc++ with both. Three minutes of one processor.
 # usage: sysroot.sh WASI-LIBC LLVM SYSROOT
 # WASI-LIBC and LLVM are the directories with the sources, SYSROOT is made.
 set -eu
@@ -14,7 +14,7 @@ flags="--target=$target --sysroot=$sysroot -pthread -O1 -w -fwasm-exceptions -ml
 
 # wasi-libc's libraries, without its check of their symbols, which expects another compiler's.
 make -s -C "$wasi_libc" -j "$jobs" CC="clang-22 -w" AR=llvm-ar-22 NM=llvm-nm-22 THREAD_MODEL=posix TARGET_TRIPLE=$target SYSROOT="$sysroot" \
-    libc "$lib/libm.a" "$lib/libpthread.a" "$lib/librt.a" "build/$target/copy-startup-files.stamp" >&2
+    libc "$lib/libm.a" "$lib/libpthread.a" "$lib/librt.a" "build/$target/copy-startup-files.stamp" > /dev/null
 
 # libc++'s headers, with the two that its build makes.
 mkdir -p "$headers" "$objects"
