@@ -77,6 +77,10 @@ pub struct GuestOptions {
     pub invoke: Option<String>,
     /// A file with the debug info.
     pub debug_file: Option<PathBuf>,
+    /// Whether every local of every frame is kept for the debugger.
+    pub complete: bool,
+    /// Whether all code is such that a trap leaves every value: that of the debug tier.
+    pub precise_traps: bool,
     /// What it may use of the machine.
     pub limits: LimitOptions,
 }
@@ -224,6 +228,12 @@ struct GuestFlags {
     /// A file with the debug info, if the module has it not itself
     #[arg(long, value_name = "FILE")]
     debug_file: Option<PathBuf>,
+    /// Keep every local of every frame, not only those that the debug info names or the program still needs
+    #[arg(long)]
+    complete: bool,
+    /// Run slow code that stops anywhere, so that an access out of bounds shows every value
+    #[arg(long)]
+    precise_traps: bool,
     #[command(flatten)]
     limits: LimitOptions,
 }
@@ -313,13 +323,13 @@ fn address_and_rest(
 
 impl GuestFlags {
     fn with_words(self, words: Vec<OsString>, what: &str) -> Result<GuestOptions, clap::Error> {
-        let Self { dir, env, invoke, debug_file, limits } = self;
+        let Self { dir, env, invoke, debug_file, complete, precise_traps, limits } = self;
         let mut words = words.into_iter();
         let Some(module) = words.next() else {
             return Err(usage_error(ErrorKind::MissingRequiredArgument, format!("{what} is missing")));
         };
         let (module, args) = (PathBuf::from(module), words.collect());
-        Ok(GuestOptions { module, args, dirs: dir, env, invoke, debug_file, limits })
+        Ok(GuestOptions { module, args, dirs: dir, env, invoke, debug_file, complete, precise_traps, limits })
     }
 }
 

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
-use runtime::{Engine, EngineConfig, ExternType, FuncType, Linker, Module, Tier};
+use runtime::{Engine, EngineConfig, ExternType, FuncType, Linker, Module, ObservableLocals, Tiers};
 
 use crate::args::GuestOptions;
 use crate::invoke;
-use crate::limits::LimitOptions;
 
 /// The first bytes of a module in the binary format.
 const MAGIC: &[u8] = b"\0asm";
@@ -49,8 +48,8 @@ impl ModuleFile {
     ///
     /// # Errors
     /// When a file cannot be read or the module is not valid.
-    pub(crate) fn load(path: &Path, debug_file: Option<&Path>, limits: LimitOptions) -> Result<Self> {
-        let engine = Engine::new(EngineConfig { tier: Tier::Debug, ..limits.config() })?;
+    pub(crate) fn load(path: &Path, debug_file: Option<&Path>, config: EngineConfig) -> Result<Self> {
+        let engine = Engine::new(config)?;
         let module = load_module(&engine, path)?;
         let debug_file = debug_file.map(load_debug_file).transpose()?;
         Ok(Self { path: path.to_owned(), engine, module, debug_file })
@@ -79,6 +78,20 @@ impl ModuleFile {
         }
     }
 
+    /// Has the guest keep the locals that the debug info names, and of the others those that it needs itself.
+    fn keep_what_is_named(&mut self) {
+        let debug_file = self.debug_file();
+        match dwarf::named_locals(self.module.bytes(), debug_file.as_deref()) {
+            Ok(Some(locals)) => {
+                let observable = ObservableLocals::new(locals.named, locals.whole, locals.frame_bases);
+                self.module = self.module.clone().with_observable(observable);
+            }
+            // Without debug info, debuggers show locals as they are.
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, "all locals are kept"),
+        }
+    }
+
     /// The module as the symbol image is made from it.
     ///
     /// # Errors
@@ -103,7 +116,12 @@ impl Program {
     /// # Errors
     /// When a file cannot be read, the module is not valid, or it has not the function that is to be called.
     pub(crate) fn load(options: GuestOptions) -> Result<Self> {
-        let file = ModuleFile::load(&options.module, options.debug_file.as_deref(), options.limits)?;
+        let tiers = if options.precise_traps { Tiers::Debug } else { Tiers::Automatic };
+        let config = EngineConfig { tiers, ..options.limits.config() };
+        let mut file = ModuleFile::load(&options.module, options.debug_file.as_deref(), config)?;
+        if !options.complete {
+            file.keep_what_is_named();
+        }
         let program = Self { file, options };
         program.entry(&program.given_words()?)?;
         Ok(program)

@@ -5,7 +5,7 @@ use crate::outcome::{Bytes, Datum, Ended, Outcome, State};
 use crate::stepper::{Seen, Stepper};
 use frame_table::ModulePc;
 use runtime::{
-    DebugHook, Engine, EngineConfig, Error, Failure, Instance, Linker, Module, Store, Tier, Value,
+    DebugHook, Engine, EngineConfig, Error, Failure, Instance, Linker, Module, Store, Tiers, Value,
 };
 use std::sync::Arc;
 
@@ -22,11 +22,22 @@ pub(crate) enum Mode {
     Stepped,
     /// Instrumented code that stops at some operators.
     Breakpoints,
+    /// Code of both tiers that stops at the same ones.
+    Automatic,
+    /// Code of both tiers that changes from one to the other by chance.
+    Switched,
 }
 
 impl Mode {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Plain, Self::Baseline, Self::Instrumented, Self::Stepped, Self::Breakpoints];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Plain,
+        Self::Baseline,
+        Self::Instrumented,
+        Self::Stepped,
+        Self::Breakpoints,
+        Self::Automatic,
+        Self::Switched,
+    ];
 }
 
 /// Why a case was not run to its end.
@@ -51,13 +62,16 @@ pub(crate) struct Runtimes {
     plain: Engine,
     baseline: Engine,
     debug: Engine,
+    automatic: Engine,
+    switched: Engine,
 }
 
 impl Runtimes {
     pub(crate) fn new() -> Self {
-        let engine = |tier, baseline_processor| {
+        let engine = |tiers, baseline_processor, tier_stress| {
             let config = EngineConfig {
-                tier,
+                tiers,
+                tier_stress,
                 baseline_processor,
                 max_stack: STACK,
                 gc_heap_limit: HEAP,
@@ -66,9 +80,11 @@ impl Runtimes {
             Engine::new(config).expect("this machine is supported")
         };
         Self {
-            plain: engine(Tier::Run, false),
-            baseline: engine(Tier::Run, true),
-            debug: engine(Tier::Debug, false),
+            plain: engine(Tiers::Run, false, None),
+            baseline: engine(Tiers::Run, true, None),
+            debug: engine(Tiers::Debug, false, None),
+            automatic: engine(Tiers::Automatic, false, None),
+            switched: engine(Tiers::Automatic, false, Some(1)),
         }
     }
 
@@ -78,6 +94,8 @@ impl Runtimes {
             Mode::Plain => &self.plain,
             Mode::Baseline => &self.baseline,
             Mode::Instrumented | Mode::Stepped | Mode::Breakpoints => &self.debug,
+            Mode::Automatic => &self.automatic,
+            Mode::Switched => &self.switched,
         };
         let module = Module::new(engine, &case.bytes, "case").map_err(unrun)?;
         let mut store = Store::new(engine).map_err(unrun)?;
@@ -85,7 +103,7 @@ impl Runtimes {
             store.compile_all(&module).map_err(unrun)?;
         }
         let stepper = Arc::new(Stepper::default());
-        if matches!(mode, Mode::Stepped | Mode::Breakpoints) {
+        if matches!(mode, Mode::Stepped | Mode::Breakpoints | Mode::Automatic) {
             let hook: Arc<dyn DebugHook> = Arc::<Stepper>::clone(&stepper);
             store.set_debug_hook(Some(hook));
             store.set_stepping(mode == Mode::Stepped);
@@ -98,7 +116,7 @@ impl Runtimes {
             }
             Err(error) => return Err(unrun(error)),
         };
-        if mode == Mode::Breakpoints {
+        if matches!(mode, Mode::Breakpoints | Mode::Automatic) {
             set_breakpoints(&mut store, &module, case.seed).map_err(unrun)?;
         }
         let mut calls = Vec::new();

@@ -1,14 +1,14 @@
-//! What instrumentation emits: each `.wat` here has a golden beside it with the CLIF, the machine code and the frame
-//! table of its function 0, as the debug tier compiles it. `UPDATE_EXPECT=1` writes the goldens.
+//! What instrumentation emits: each `.wat` here has two goldens beside it with the CLIF, the machine code and the frame
+//! table of its function 0, as the debug tier and the run tier compile it. `UPDATE_EXPECT=1` writes the goldens.
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use runtime::{Engine, EngineConfig, Module};
+use runtime::{Engine, EngineConfig, Module, Tiers};
 use std::path::{Path, PathBuf};
 
 fn main() -> std::process::ExitCode {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("disas");
     let trials = match sources(&folder) {
-        Ok(sources) if !sources.is_empty() => sources.into_iter().map(trial).collect(),
+        Ok(sources) if !sources.is_empty() => sources.iter().flat_map(|source| trials(source)).collect(),
         other => vec![Trial::test("sources", move || {
             Err(format!("no sources in {}: {other:?}", folder.display()).into())
         })],
@@ -28,18 +28,21 @@ fn sources(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn trial(path: PathBuf) -> Trial {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Trial::test(name, move || {
-        let explained = explain(&path).map_err(|error| Failed::from(error.to_string()))?;
-        expect_test::expect_file![path.with_extension("golden")].assert_eq(&explained);
-        Ok(())
+fn trials(path: &Path) -> [Trial; 2] {
+    [("debug", Tiers::Debug, "golden"), ("run", Tiers::Run, "run.golden")].map(|(tier, tiers, extension)| {
+        let path = path.to_owned();
+        let name = format!("{tier}::{}", path.file_stem().unwrap_or_default().to_string_lossy());
+        Trial::test(name, move || {
+            let explained = explain(&path, tiers).map_err(|error| Failed::from(error.to_string()))?;
+            expect_test::expect_file![path.with_extension(extension)].assert_eq(&explained);
+            Ok(())
+        })
     })
 }
 
-fn explain(path: &Path) -> anyhow::Result<String> {
+fn explain(path: &Path, tiers: Tiers) -> anyhow::Result<String> {
     // The features of the processor at hand must not show in the goldens.
-    let engine = Engine::new(EngineConfig { baseline_processor: true, ..EngineConfig::default() })?;
+    let engine = Engine::new(EngineConfig { tiers, baseline_processor: true, ..EngineConfig::default() })?;
     let module = Module::new(&engine, &std::fs::read(path)?, "golden")?;
     Ok(module.explain(&engine, 0)?)
 }

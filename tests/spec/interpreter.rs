@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use runtime::{
-    DebugHook, Engine, EngineConfig, Error, Failure, Instance, Linker, Module, Store, Tier, TrapCode, Value,
+    DebugHook, Engine, EngineConfig, Error, Failure, Instance, Linker, Module, Store, Tiers, TrapCode, Value,
 };
 use wast::core::WastRetCore;
 use wast::token::Id;
@@ -86,6 +86,8 @@ fn run_here(mode: Mode, script: &Script, newest: &Newest) -> Result<Report, Stri
         report.mishaps.push(Mishap { line: piece.line, why });
     }
     (report.tally.stops, report.tally.compared) = interpreter.watcher.figures();
+    let changes = interpreter.store.tier_changes();
+    report.tally.switched = [changes.to_debug, changes.to_run];
     Ok(report)
 }
 
@@ -113,22 +115,31 @@ struct Interpreter {
     last_definition: Option<Module>,
 }
 
+/// Where chance begins.
+const SEED: u64 = 0x5eed;
+
 /// The outer error is the script's or ours, the inner one the guest's.
 type Executed = Result<Result<Vec<Value>, Failure>, String>;
 
 impl Interpreter {
     fn new(mode: Mode) -> Result<Self, Error> {
-        let tier = if mode == Mode::Plain { Tier::Run } else { Tier::Debug };
+        let tiers = match mode {
+            Mode::Plain => Tiers::Run,
+            Mode::Instrumented | Mode::Stepped => Tiers::Debug,
+            Mode::Switched => Tiers::Automatic,
+        };
+        let tier_stress = (mode == Mode::Switched).then_some(SEED);
         // At each of its steps the watcher walks the stack, so that the scripts that exhaust it need a short one.
         let max_stack = if mode == Mode::Stepped { STEPPED_STACK } else { EngineConfig::default().max_stack };
         // A collection at every stop, if there is an object: references that a frame alone holds must survive it.
         let gc_stress = mode != Mode::Plain;
-        let engine = Engine::new(EngineConfig { tier, max_stack, gc_stress, ..EngineConfig::default() })?;
+        let config = EngineConfig { tiers, max_stack, gc_stress, tier_stress, ..EngineConfig::default() };
+        let engine = Engine::new(config)?;
         let mut store = Store::new(&engine)?;
         let mut linker = Linker::new();
         spectest::define(&engine, &mut linker, &mut store)?;
         let watcher = Arc::new(Watcher::new(mode));
-        if mode != Mode::Plain {
+        if mode.is_watched() {
             let hook: Arc<dyn DebugHook> = Arc::<Watcher>::clone(&watcher);
             store.set_debug_hook(Some(hook));
         }
@@ -146,7 +157,7 @@ impl Interpreter {
     }
 
     fn directive(&mut self, directive: WastDirective<'_>) -> Result<Outcome, String> {
-        if self.mode != Mode::Plain {
+        if self.mode.is_watched() {
             self.watcher.begin(&mut self.store);
         }
         match directive {

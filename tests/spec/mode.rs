@@ -11,10 +11,17 @@ pub(crate) enum Mode {
     Instrumented,
     /// Instrumented code that stops at every operator.
     Stepped,
+    /// Code of both tiers: functions and frames change from one to the other by chance, wherever they can.
+    Switched,
 }
 
 impl Mode {
-    pub(crate) const ALL: [Self; 3] = [Self::Plain, Self::Instrumented, Self::Stepped];
+    pub(crate) const ALL: [Self; 4] = [Self::Plain, Self::Instrumented, Self::Stepped, Self::Switched];
+
+    /// Whether a hook is told of stops.
+    pub(crate) fn is_watched(self) -> bool {
+        matches!(self, Self::Instrumented | Self::Stepped)
+    }
 }
 
 impl Display for Mode {
@@ -23,6 +30,7 @@ impl Display for Mode {
             Self::Plain => "plain",
             Self::Instrumented => "instrumented",
             Self::Stepped => "stepped",
+            Self::Switched => "switched",
         })
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Tally {
     pub(crate) stops: u64,
     /// Operators whose outcome was compared with the reference.
     pub(crate) compared: u64,
+    /// Frames that went on in the debug tier, and in the run tier.
+    pub(crate) switched: [u64; 2],
 }
 
 impl AddAssign for Tally {
@@ -38,6 +40,9 @@ impl AddAssign for Tally {
         self.repealed += other.repealed;
         self.stops += other.stops;
         self.compared += other.compared;
+        for (sum, more) in self.switched.iter_mut().zip(other.switched) {
+            *sum += more;
+        }
     }
 }
 
@@ -56,7 +61,7 @@ impl Table {
     pub(crate) fn text(&self) -> String {
         let mut sums: BTreeMap<Mode, Tally> = BTreeMap::new();
         let mut text = format!(
-            "{:38} {:12} {:>7} {:>10} {:>10} {:>8} {:>8} {:>8} {:>8} {:>10} {:>10}\n",
+            "{:38} {:12} {:>7} {:>10} {:>10} {:>8} {:>8} {:>8} {:>8} {:>10} {:>10} {:>9} {:>9}\n",
             "scripts of",
             "mode",
             "scripts",
@@ -67,7 +72,9 @@ impl Table {
             "passed",
             "repealed",
             "stops",
-            "compared"
+            "compared",
+            "to debug",
+            "to run"
         );
         for ((group, mode), tally) in &self.rows {
             row(&mut text, group, *mode, tally);
@@ -83,7 +90,7 @@ impl Table {
 fn row(text: &mut String, group: &str, mode: Mode, tally: &Tally) {
     let _infallible = writeln!(
         text,
-        "{group:38} {mode:12} {:7} {:10} {:10} {:8} {:8} {:8} {:8} {:10} {:10}",
+        "{group:38} {mode:12} {:7} {:10} {:10} {:8} {:8} {:8} {:8} {:10} {:10} {:9} {:9}",
         tally.scripts,
         tally.directives,
         tally.assertions,
@@ -92,6 +99,8 @@ fn row(text: &mut String, group: &str, mode: Mode, tally: &Tally) {
         tally.returns_passed,
         tally.repealed,
         tally.stops,
-        tally.compared
+        tally.compared,
+        tally.switched[0],
+        tally.switched[1]
     );
 }

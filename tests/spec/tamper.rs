@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::{Failed, Trial};
 use runtime::{
-    DebugEvent, DebugHook, Engine, EngineConfig, GcRef, Instance, Linker, Module, Resumption, Store, Tier,
+    DebugEvent, DebugHook, Engine, EngineConfig, GcRef, Instance, Linker, Module, Resumption, Store, Tiers,
     TrapCode, Value,
 };
 use wasmparser::Operator;
@@ -280,7 +280,7 @@ impl DebugHook for Liar {
 
 /// Runs the program with one lie; returns the complaint, and how much was compared.
 fn run(lie: Lie) -> Result<(Option<String>, u64)> {
-    let engine = Engine::new(EngineConfig { tier: Tier::Debug, ..EngineConfig::default() })?;
+    let engine = Engine::new(EngineConfig { tiers: Tiers::Debug, ..EngineConfig::default() })?;
     let mut store = Store::new(&engine)?;
     let liar = Arc::new(Liar { lie, state: Mutex::default() });
     let hook: Arc<dyn DebugHook> = Arc::<Liar>::clone(&liar);

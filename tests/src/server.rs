@@ -48,6 +48,12 @@ pub fn write_symbols(options: &[&str], module: &Path, elf: &Path) -> Result<()> 
     Ok(())
 }
 
+/// The words of `SERVER_OPTIONS`, which every server of ours gets: the same sessions in another setting.
+fn everywhere() -> Vec<String> {
+    let words = std::env::var("SERVER_OPTIONS").unwrap_or_default();
+    words.split_whitespace().map(str::to_owned).collect()
+}
+
 impl Server {
     /// Serves a fixture with the server of its machine. `options` are of our server only.
     ///
@@ -66,7 +72,7 @@ impl Server {
     /// As [`Server::start`].
     pub fn wasm(module: &Path, options: &[&str], args: &[&str]) -> Result<Self> {
         let mut command = Command::new(toolchain::server_binary()?);
-        command.args(options).arg(":0").arg(module).args(args);
+        command.args(everywhere()).args(options).arg(":0").arg(module).args(args);
         Self::launch(&mut command, "Listening on 127.0.0.1:")
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Requests {
     version: u64,
     /// Which exceptions stop.
     pub(crate) catch: Catch,
+    /// Whether every value of every frame is to be there at every stop.
+    keeps_everything: bool,
 }
 
 impl Requests {
@@ -25,6 +27,15 @@ impl Requests {
 
     pub(crate) fn remove(&mut self, module: usize, pc: ModulePc) {
         self.version += u64::from(self.all.remove(&(module, pc)));
+    }
+
+    pub(crate) fn keep_everything(&mut self, keeps: bool) {
+        self.version += u64::from(self.keeps_everything != keeps);
+        self.keeps_everything = keeps;
+    }
+
+    pub(crate) fn keeps_everything(&self) -> bool {
+        self.keeps_everything
     }
 
     pub(crate) fn clear(&mut self) {

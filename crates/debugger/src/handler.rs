@@ -133,6 +133,7 @@ impl Debugger {
             return;
         }
         state.agrees_with = version;
+        store.set_always_debug_tier(requests.keeps_everything());
         let mut changes = Vec::new();
         for (module, pc) in state.breakpoints.outdated(&requests) {
             let unused = state.breakpoints.remove(module, pc);

@@ -347,6 +347,12 @@ impl<'a> Paused<'a> {
         self.debugger.requests().clear();
     }
 
+    /// Whether every value of every frame is to be there at every stop, from when the guest goes on. Otherwise fast code
+    /// keeps what the debug info names and what the program may still read. The guest is slower meanwhile.
+    pub fn keep_everything(&self, keeps: bool) {
+        self.debugger.requests().keep_everything(keeps);
+    }
+
     /// Whether the guest stops when a module was instantiated: see [`Stop::ModuleLoaded`].
     pub fn stop_at_modules(&mut self, stops: bool) {
         self.debugger.stop_at_modules(stops);

@@ -93,8 +93,20 @@ fn damaged_debug_sections_never_panic() {
             }
             let image = dwarf::symbol_image(&bytes, None, &layout).unwrap();
             converted += usize::from(image.report.has_debug_info());
+            check_named_locals(&bytes);
         }
         assert!(converted > 500, "most damage must leave something: {converted} of 1500");
+    }
+}
+
+/// Whatever the debug info says, what it names are locals of functions.
+fn check_named_locals(bytes: &[u8]) {
+    let module = Module::parse(bytes).unwrap();
+    let Some(locals) = dwarf::named_locals(bytes, None).unwrap() else { return };
+    for (range, local) in &locals.named {
+        let function = module.function_at(range.start).unwrap();
+        assert!(range.start < range.end && range.end.0 <= function.body.end, "{range:?}");
+        assert!(u64::from(*local) < function.num_locals(), "{range:?}: {local}");
     }
 }
 

@@ -23,12 +23,14 @@
 //! a constant, or in a local that still holds it.
 #![forbid(unsafe_code)]
 
+mod local_set;
 mod pc;
 mod shape;
 mod slot;
 mod table;
 mod value_type;
 
+pub use local_set::{LocalSet, LocalSetId, LocalSets};
 pub use pc::{ModulePc, TextOffset};
 pub use shape::{Operand, Place, ShapeId, StackShapes};
 pub use slot::SlotLayout;

@@ -14,6 +14,8 @@ pub enum Place {
     Constant(u64),
     /// In this local, which has not been written since the operand was pushed.
     Local(u32),
+    /// Where no debugger can find it: in a register of code that has not stored it.
+    Unknown,
 }
 
 /// One operand of a shape.

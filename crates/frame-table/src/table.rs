@@ -3,10 +3,13 @@
 //! A frame is found by a native offset. Which lookup applies depends on why the frame is there:
 //!
 //! - the innermost frame stopped at an operator: [`FrameTable::by_site`], the return address of the patched call;
-//! - a frame that trapped: [`FrameTable::by_trap`], the operator whose code *contains* the offset;
+//! - a frame on a cold path, where everything was stored: [`FrameTable::by_site`] again, the exact offset;
+//! - a frame that trapped elsewhere: [`FrameTable::by_trap`], the operator whose code *contains* the offset;
 //! - a caller: [`FrameTable::by_call`], the call whose code *ends* at the offset.
 
-use crate::{ModulePc, Operand, ShapeId, SlotLayout, StackShapes, TextOffset, ValueType};
+use crate::{
+    LocalSetId, LocalSets, ModulePc, Operand, ShapeId, SlotLayout, StackShapes, TextOffset, ValueType,
+};
 
 /// The state before one operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub struct ProgramPoint {
     pub site: Option<TextOffset>,
     /// The operand stack before the operator.
     pub shape: ShapeId,
+    /// The locals that the state slot has.
+    pub held: LocalSetId,
 }
 
 /// The state of a frame while a call that it made runs.
@@ -30,6 +35,8 @@ pub struct CallSite {
     pub next_pc: ModulePc,
     /// The operand stack with the arguments taken and no result pushed.
     pub shape: ShapeId,
+    /// The locals that the state slot has.
+    pub held: LocalSetId,
 }
 
 /// What a compiler hands over to make a [`FrameTable`]. Order does not matter.
@@ -37,14 +44,21 @@ pub struct CallSite {
 pub struct FrameTableParts {
     /// Types of all locals, parameters first.
     pub locals: Vec<ValueType>,
+    /// How many of them are parameters.
+    pub params: u32,
     /// Layout of the state slot.
     pub layout: SlotLayout,
     /// The state slot starts this many bytes below the frame pointer.
     pub slot_below_fp: u32,
     /// All stack shapes that the points and calls name.
     pub shapes: StackShapes,
+    /// All sets of locals that they name.
+    pub local_sets: LocalSets,
     /// One per operator that can be stopped at or can trap.
     pub points: Vec<ProgramPoint>,
+    /// States on cold paths, where more is stored than at the operator's point. The site is an offset at which the
+    /// frame is found: what a call there returns to, or the instruction that traps.
+    pub cold: Vec<ProgramPoint>,
     /// One per call.
     pub calls: Vec<CallSite>,
     /// Where the code of each operator starts: it ends where the next one starts.
@@ -55,13 +69,17 @@ pub struct FrameTableParts {
 #[derive(Clone, Debug)]
 pub struct FrameTable {
     locals: Box<[ValueType]>,
+    params: u32,
     layout: SlotLayout,
     slot_below_fp: u32,
     shapes: StackShapes,
+    local_sets: LocalSets,
     /// Invariant: sorted by `pc`, at most one each.
     points: Box<[ProgramPoint]>,
     /// Invariant: sorted; (site, index into `points`).
     sites: Box<[(TextOffset, u32)]>,
+    /// Invariant: sorted by `site`, which all have.
+    cold: Box<[ProgramPoint]>,
     /// Invariant: sorted by `returns_to`.
     calls: Box<[CallSite]>,
     /// Invariant: sorted by offset.
@@ -72,8 +90,10 @@ impl FrameTable {
     /// Sorts the parts into a table.
     #[must_use]
     pub fn new(parts: FrameTableParts) -> Self {
-        let FrameTableParts { locals, layout, slot_below_fp, shapes, mut points, mut calls, mut spans } =
-            parts;
+        let FrameTableParts { locals, params, layout, slot_below_fp, shapes, local_sets, .. } = parts;
+        let FrameTableParts { mut points, mut cold, mut calls, mut spans, .. } = parts;
+        cold.retain(|point| point.site.is_some());
+        cold.sort_by_key(|point| point.site);
         points.sort_by_key(|point| point.pc);
         points.dedup_by_key(|point| point.pc);
         calls.sort_by_key(|call| call.returns_to);
@@ -86,11 +106,14 @@ impl FrameTable {
         sites.sort_unstable();
         Self {
             locals: locals.into(),
+            params,
             layout,
             slot_below_fp,
             shapes,
+            local_sets,
             points: points.into(),
             sites: sites.into(),
+            cold: cold.into(),
             calls: calls.into(),
             spans: spans.into(),
         }
@@ -100,6 +123,12 @@ impl FrameTable {
     #[must_use]
     pub fn locals(&self) -> &[ValueType] {
         &self.locals
+    }
+
+    /// Whether a local is none of the parameters: where the function is entered, it is zero.
+    #[must_use]
+    pub fn is_zero_at_entry(&self, local: u32) -> bool {
+        local >= self.params
     }
 
     /// Layout of the state slot.
@@ -118,6 +147,12 @@ impl FrameTable {
     #[must_use]
     pub fn operands(&self, shape: ShapeId) -> Vec<Operand> {
         self.shapes.operands(shape)
+    }
+
+    /// Whether the state slot has a local, at a point or call of this function with this set.
+    #[must_use]
+    pub fn holds(&self, held: LocalSetId, local: u32) -> bool {
+        self.local_sets.contains(held, local)
     }
 
     /// All points, by ascending PC.
@@ -139,9 +174,12 @@ impl FrameTable {
         self.points.get(from..)?.iter().find(|point| point.site.is_some())
     }
 
-    /// The point whose patchable call returns to `site`.
+    /// The point whose patchable call returns to `site`, or the state of a cold path there.
     #[must_use]
     pub fn by_site(&self, site: TextOffset) -> Option<&ProgramPoint> {
+        if let Ok(found) = self.cold.binary_search_by_key(&Some(site), |point| point.site) {
+            return self.cold.get(found);
+        }
         let found = self.sites.binary_search_by_key(&site, |entry| entry.0).ok()?;
         let (_, index) = self.sites.get(found)?;
         self.points.get(usize::try_from(*index).ok()?)
@@ -154,9 +192,12 @@ impl FrameTable {
         self.calls.get(found)
     }
 
-    /// The point of the operator whose code contains `offset`.
+    /// The cold path's state at `offset`, or else the point of the operator whose code contains it.
     #[must_use]
     pub fn by_trap(&self, offset: TextOffset) -> Option<&ProgramPoint> {
+        if let Ok(found) = self.cold.binary_search_by_key(&Some(offset), |point| point.site) {
+            return self.cold.get(found);
+        }
         let after = self.spans.partition_point(|span| span.0 <= offset);
         let (_, pc) = self.spans.get(after.checked_sub(1)?)?;
         let found = self.points.binary_search_by_key(pc, |point| point.pc).ok()?;
@@ -179,18 +220,24 @@ mod tests {
     fn table() -> FrameTable {
         let mut shapes = StackShapes::default();
         let one = shapes.push(StackShapes::EMPTY, Operand { ty: ValueType::I32, place: Place::Slot });
-        let point = |pc, site, shape| ProgramPoint { pc: ModulePc(pc), site: Some(TextOffset(site)), shape };
+        let held = LocalSets::ALL;
+        let point =
+            |pc, site, shape| ProgramPoint { pc: ModulePc(pc), site: Some(TextOffset(site)), shape, held };
         FrameTable::new(FrameTableParts {
             locals: vec![ValueType::I32],
+            params: 1,
             layout: SlotLayout::new(1, false),
             slot_below_fp: 64,
             shapes,
+            local_sets: LocalSets::default(),
+            cold: vec![point(12, 22, StackShapes::EMPTY)],
             points: vec![point(13, 5, one), point(10, 20, StackShapes::EMPTY), point(12, 30, one)],
             calls: vec![CallSite {
                 returns_to: TextOffset(38),
                 pc: ModulePc(12),
                 next_pc: ModulePc(13),
                 shape: StackShapes::EMPTY,
+                held,
             }],
             spans: vec![
                 (TextOffset(15), ModulePc(10)),
@@ -215,6 +262,14 @@ mod tests {
         let table = table();
         assert_eq!(table.by_site(TextOffset(20)).map(|point| point.pc), Some(ModulePc(10)));
         assert_eq!(table.by_site(TextOffset(21)), None);
+    }
+
+    #[test]
+    fn a_cold_path_has_a_state_of_its_own() {
+        let table = table();
+        assert_eq!(table.by_site(TextOffset(22)).map(|point| point.pc), Some(ModulePc(12)));
+        assert_eq!(table.by_trap(TextOffset(22)).map(|point| point.shape), Some(StackShapes::EMPTY));
+        assert_eq!(table.by_trap(TextOffset(23)).map(|point| point.pc), Some(ModulePc(10)));
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: &mut Link) -> Outcome {
     conversation.dialect.has_wasm_frames = persona.has_wasm_frames();
     conversation.dialect.register_bytes =
         persona.register_sizes().iter().map(|&size| usize::from(size)).sum();
+    // That lldb reads a frame's image in blocks, and shows nothing of one in which a value is not available.
+    let reads_blocks = conversation.dialect.is_lldb && !persona.has_wasm_frames();
+    debuggee.keep_everything(reads_blocks);
     let mut target = Target::new(debuggee, persona);
     let outcome = conversation.run(&mut target).unwrap_or_else(|error| Outcome::Lost(Some(error)));
     if target.debuggee.session.is_stopped() {

@@ -259,6 +259,14 @@ impl Debuggee {
         self.exit = None;
     }
 
+    /// Has every value of every frame be there at every stop, or lets the guest be faster.
+    pub(crate) fn keep_everything(&mut self, keeps: bool) {
+        let kept = self.session.inspect(move |paused| paused.keep_everything(keeps));
+        if let Err(error) = kept {
+            tracing::debug!(%error, "the guest keeps what it kept");
+        }
+    }
+
     /// Removes all breakpoints and watchpoints, if the guest is stopped; a running one keeps them.
     pub(crate) fn clear_breakpoints(&mut self) {
         let removed = self.session.inspect(|paused| {

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p runtime --example pauses [megabytes of living objects]`
 
-use runtime::{Engine, EngineConfig, Instance, Linker, Module, Store, Tier, Value};
+use runtime::{Engine, EngineConfig, Instance, Linker, Module, Store, Tiers, Value};
 use std::error::Error;
 use std::io::Write as _;
 use std::time::Instant;
@@ -34,8 +34,9 @@ const PROGRAM: &str = r#"(module
 fn main() -> Result<(), Box<dyn Error>> {
     let megabytes: u32 = std::env::args().nth(1).map_or(Ok(64), |text| text.parse())?;
     let mut out = std::io::stdout();
-    for tier in [Tier::Run, Tier::Debug] {
-        let engine = Engine::new(EngineConfig { tier, gc_heap_limit: 1 << 30, ..EngineConfig::default() })?;
+    for tier in [Tiers::Run, Tiers::Debug] {
+        let engine =
+            Engine::new(EngineConfig { tiers: tier, gc_heap_limit: 1 << 30, ..EngineConfig::default() })?;
         let module = Module::new(&engine, PROGRAM.as_bytes(), "pauses")?;
         let mut store = Store::new(&engine)?;
         let instance = Instance::new(&mut store, &module, &Linker::new())?;

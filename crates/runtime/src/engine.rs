@@ -8,21 +8,30 @@ use cranelift_codegen::settings::{self, Configurable};
 use frame_table::{RefType, TypeId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How functions are compiled.
+/// Which tiers functions are compiled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Tier {
-    /// Every operator is a program point: it can be stopped at, and the whole state is in the state slot.
+pub enum Tiers {
+    /// The debug tier only: every operator can be stopped at, and the whole state is in the state slot.
     #[default]
     Debug,
-    /// Plain code. There is no state slot and nothing to stop at but calls of the host.
+    /// The run tier only: optimized code. Functions can be stopped in at calls and loops, not at breakpoints.
+    Run,
+    /// The run tier, and the debug tier for functions that have breakpoints or are stepped through, as long as they do.
+    Automatic,
+}
+
+/// How a function is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Tier {
+    Debug,
     Run,
 }
 
 /// Choices for an [`Engine`].
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// How functions are compiled.
-    pub tier: Tier,
+    /// Which tiers functions are compiled in.
+    pub tiers: Tiers,
     /// Bytes of stack that a guest may use before it traps with [`crate::TrapCode::StackOverflow`]. The thread's own
     /// stack is a limit as well.
     pub max_stack: usize,
@@ -39,6 +48,9 @@ pub struct EngineConfig {
     /// Collect garbage wherever it may happen, and spoil what is freed: finds references that the collector does not
     /// know of. Slow.
     pub gc_stress: bool,
+    /// With [`Tiers::Automatic`]: functions change their tiers by chance, beginning with this seed, wherever they can.
+    /// Finds switches that change what the program does. Slow.
+    pub tier_stress: Option<u64>,
     /// Compile for any processor of this architecture instead of the one at hand.
     pub baseline_processor: bool,
 }
@@ -46,13 +58,14 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
-            tier: Tier::Debug,
+            tiers: Tiers::Debug,
             max_stack: 1 << 20,
             max_memory: 16 << 30,
             max_table: 10_000_000,
             max_instances: 10_000,
             gc_heap_limit: 256 << 20,
             gc_stress: false,
+            tier_stress: None,
             baseline_processor: false,
         }
     }
@@ -66,7 +79,8 @@ pub struct Engine {
 
 struct EngineInner {
     config: EngineConfig,
-    isa: OwnedTargetIsa,
+    debug_isa: OwnedTargetIsa,
+    run_isa: OwnedTargetIsa,
     types: Mutex<TypeRegistry>,
 }
 
@@ -76,26 +90,9 @@ impl Engine {
     /// # Errors
     /// When the processor is not supported.
     pub fn new(config: EngineConfig) -> Result<Self, Error> {
-        let limit = |reason: String| Error::Limit(format!("no code generator for this machine: {reason}"));
-        let mut flags = settings::builder();
-        for (name, value) in [
-            ("preserve_frame_pointers", "true"),
-            ("enable_probestack", "true"),
-            ("probestack_strategy", "inline"),
-            ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
-            ("opt_level", if config.tier == Tier::Run { "speed" } else { "none" }),
-            ("is_pic", "false"),
-            ("unwind_info", "false"),
-            // Results that do not fit in registers go to memory of the caller's.
-            ("enable_multi_ret_implicit_sret", "true"),
-        ] {
-            flags.set(name, value).map_err(|error| limit(error.to_string()))?;
-        }
-        let isa = cranelift_native::builder_with_options(!config.baseline_processor)
-            .map_err(|reason| limit(reason.to_owned()))?
-            .finish(settings::Flags::new(flags))
-            .map_err(|error| limit(error.to_string()))?;
-        Ok(Self { inner: Arc::new(EngineInner { config, isa, types: Mutex::default() }) })
+        let debug_isa = isa_of(Tier::Debug, config.baseline_processor)?;
+        let run_isa = isa_of(Tier::Run, config.baseline_processor)?;
+        Ok(Self { inner: Arc::new(EngineInner { config, debug_isa, run_isa, types: Mutex::default() }) })
     }
 
     /// The choices it was made with.
@@ -104,8 +101,11 @@ impl Engine {
         &self.inner.config
     }
 
-    pub(crate) fn isa(&self) -> &OwnedTargetIsa {
-        &self.inner.isa
+    pub(crate) fn isa(&self, tier: Tier) -> &OwnedTargetIsa {
+        match tier {
+            Tier::Debug => &self.inner.debug_isa,
+            Tier::Run => &self.inner.run_isa,
+        }
     }
 
     fn types(&self) -> MutexGuard<'_, TypeRegistry> {
@@ -145,4 +145,28 @@ impl Engine {
             _ => one == other,
         }
     }
+}
+
+/// The code generator of a tier.
+fn isa_of(tier: Tier, baseline: bool) -> Result<OwnedTargetIsa, Error> {
+    let limit = |reason: String| Error::Limit(format!("no code generator for this machine: {reason}"));
+    let mut flags = settings::builder();
+    for (name, value) in [
+        ("preserve_frame_pointers", "true"),
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
+        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+        ("opt_level", if tier == Tier::Run { "speed" } else { "none" }),
+        ("is_pic", "false"),
+        // Says which registers a function saves where; it changes no code.
+        ("unwind_info", "true"),
+        // Results that do not fit in registers go to memory of the caller's.
+        ("enable_multi_ret_implicit_sret", "true"),
+    ] {
+        flags.set(name, value).map_err(|error| limit(error.to_string()))?;
+    }
+    cranelift_native::builder_with_options(!baseline)
+        .map_err(|reason| limit(reason.to_owned()))?
+        .finish(settings::Flags::new(flags))
+        .map_err(|error| limit(error.to_string()))
 }

@@ -10,7 +10,7 @@ use crate::module::{
 use crate::store::{FuncHandle, Store};
 use crate::trap::{Failure, TrapCode};
 use crate::value::{Value, ValueType};
-use crate::vm::{FuncRef, Global, Table, VmContext, VmOffsets, offsets, range};
+use crate::vm::{FuncRef, Global, Limits, Table, VmContext, VmOffsets, offsets, range};
 use frame_table::TypeId;
 use std::sync::Arc;
 
@@ -178,6 +178,7 @@ impl Instance {
         store.fill_functions(instance.index(), offsets)?;
         store.fill_globals_and_tables(instance.index())?;
         store.fill_views(instance.index(), offsets);
+        store.set_stop_at_loops(store.limits().requested(Limits::SWITCH));
         Ok(instance)
     }
 }

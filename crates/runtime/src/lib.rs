@@ -15,6 +15,7 @@ mod linker;
 mod memory;
 mod module;
 mod store;
+mod tier;
 mod translate;
 mod trap;
 mod types;
@@ -26,15 +27,18 @@ pub use debug::{
     BreakpointEdit, DebugEvent, DebugHook, EntityError, Frame, FrameError, Frames, LastCall, Resumption,
     WasmFrame, WatchAccess, WatchHit, WatchId, WatchTarget, WatchedValue,
 };
-pub use engine::{Engine, EngineConfig, Tier};
+pub use engine::{Engine, EngineConfig, Tiers};
 pub use error::Error;
 pub use exception::Tag;
 pub use heap::{HeapStatistics, Object, ObjectError, ObjectKind};
 pub use instance::Instance;
 pub use linker::Linker;
 pub use memory::{MemoryBytes, SharedMemory};
-pub use module::{Callee, ExternType, GlobalType, Import, IndexType, MemoryType, Module, TableType};
+pub use module::{
+    Callee, ExternType, GlobalType, Import, IndexType, MemoryType, Module, ObservableLocals, TableType,
+};
 pub use store::{Caller, FuncHandle, InterruptHandle, Store};
+pub use tier::TierChanges;
 pub use trap::{Failure, HostError, TrapCode};
 pub use types::{FieldType, Storage};
 pub use value::{FuncType, GcRef, HeapType, RefType, Reference, TypeId, Value, ValueType};

@@ -1,15 +1,18 @@
 //! A store: everything that running instances share, on the one thread that runs them.
 
 use crate::debug::DebugState;
-use crate::engine::Engine;
+use crate::engine::{Engine, Tiers};
 use crate::error::Error;
 use crate::exception::TagData;
 use crate::heap::{Heap, Roots, object_address};
 use crate::instance::InstanceData;
-use crate::jit::{CodeMemory, CodePages, Compiled, FunctionCode, compile_function};
+use crate::jit::{Audience, CodeMemory, CodePages, Compiled, FunctionCode, compile_function};
 use crate::memory::MemoryBytes;
 use crate::module::{Module, narrow};
+use crate::tier::{TierStress, Versions};
+use crate::translate::Version;
 use crate::trap::{Failure, HostError, TrapCode};
+use crate::unwind::Switching;
 use crate::value::{FuncType, HeapType, Reference, Value, ValueType};
 use crate::vm::offsets::reference;
 use crate::vm::{
@@ -51,14 +54,14 @@ pub(crate) struct LoadedModule {
     pub(crate) module: Module,
     /// Address of each defined function's stub.
     pub(crate) stubs: Vec<usize>,
-    /// Code of the defined functions that were compiled.
-    functions: Vec<Option<Arc<FunctionCode>>>,
+    /// Code of the defined functions.
+    pub(crate) functions: Vec<Versions>,
 }
 
 impl LoadedModule {
     /// Code of the functions that were compiled.
     pub(crate) fn compiled(&self) -> impl Iterator<Item = &Arc<FunctionCode>> {
-        self.functions.iter().flatten()
+        self.functions.iter().flat_map(Versions::iter)
     }
 }
 
@@ -80,6 +83,8 @@ pub struct Store {
     pub(crate) tags: Vec<TagData>,
     failure: Option<Failure>,
     pub(crate) debug: DebugState,
+    pub(crate) switching: Switching,
+    pub(crate) tier_stress: TierStress,
 }
 
 /// Interrupts a guest from another thread.
@@ -156,6 +161,9 @@ impl Store {
         if engine.config().gc_stress {
             limits.request(Limits::COLLECT);
         }
+        if engine.config().tier_stress.is_some() {
+            limits.request(Limits::SWITCH);
+        }
         Ok(Box::new(Self {
             engine: engine.clone(),
             code: CodeMemory::new(engine, host_entries())?,
@@ -171,6 +179,8 @@ impl Store {
             tags: Vec::new(),
             failure: None,
             debug: DebugState::default(),
+            switching: Switching::default(),
+            tier_stress: TierStress::new(engine.config().tier_stress),
         }))
     }
 
@@ -213,25 +223,62 @@ impl Store {
         self.heap.learn_types();
         let count = module.info().bodies.len();
         let stubs = self.code.publish_stubs(count)?;
-        self.modules.push(LoadedModule { module: module.clone(), stubs, functions: vec![None; count] });
+        self.modules.push(LoadedModule {
+            module: module.clone(),
+            stubs,
+            functions: vec![Versions::default(); count],
+        });
         Ok(self.modules.len() - 1)
     }
 
-    /// The code of a defined function, counted without imports. Compiles it if need be, and makes all instances use it.
+    /// The code of a defined function, counted without imports, that callers are to have. Compiles it if need be, and
+    /// makes all instances use it.
     pub(crate) fn compiled(&mut self, module: usize, defined: u32) -> Result<Arc<FunctionCode>, Error> {
+        self.pin(module, defined);
+        if let Some(code) = self.compiled_already(module, defined) {
+            return Ok(Arc::clone(code));
+        }
+        let code = self.version_of(module, defined, self.wanted_version(module, defined))?;
+        if self.compiled_already(module, defined).is_none() {
+            self.code.announce(defined, &code);
+            self.announce(&code, defined);
+        }
+        Ok(code)
+    }
+
+    /// All instances use this code of a function.
+    fn announce(&mut self, code: &Arc<FunctionCode>, defined: u32) {
+        let loaded = &mut self.modules[code.module];
+        let offset = VmOffsets::new(loaded.module.info()).defined_function(defined);
+        if let Some(versions) = loaded.versions_mut(defined) {
+            versions.set_known(code);
+        }
+        for instance in self.instances.iter_mut().filter(|instance| instance.module == code.module) {
+            instance.vmctx.set_pointer(offset, code.start);
+        }
+    }
+
+    /// A version of a defined function's code. Compiles it if need be.
+    pub(crate) fn version_of(
+        &mut self,
+        module: usize,
+        defined: u32,
+        version: Version,
+    ) -> Result<Arc<FunctionCode>, Error> {
+        self.pin(module, defined);
         let loaded = self.modules.get(module).ok_or_else(|| Error::Limit("no such module".into()))?;
-        if let Some(Some(code)) = loaded.functions.get(defined as usize) {
+        if let Some(code) = loaded.versions(defined).and_then(|versions| versions.get(version)) {
             return Ok(Arc::clone(code));
         }
         let info = Arc::clone(loaded.module.info());
-        let compiled = compile_function(&self.engine, &info, info.imported.functions + defined)?;
+        let compiled = compile_function(&self.engine, &info, info.imported.functions + defined, version)?;
         let adopted = self.adopt(module, vec![(defined, compiled)])?;
         adopted.into_iter().next().ok_or_else(|| Error::Limit("the code was not placed".into()))
     }
 
-    /// The code of a defined function if it was compiled.
+    /// The code of a defined function that callers have, if it was compiled.
     pub(crate) fn compiled_already(&self, module: usize, defined: u32) -> Option<&Arc<FunctionCode>> {
-        self.modules.get(module)?.functions.get(defined as usize)?.as_ref()
+        self.modules.get(module)?.versions(defined)?.known()
     }
 
     /// Whether one of the instances has its vmctx there.
@@ -264,11 +311,17 @@ impl Store {
             .collect();
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let share = missing.len().div_ceil(workers).max(1);
+        for defined in &missing {
+            self.pin(index, *defined);
+        }
+        let missing: Vec<(u32, Version)> =
+            missing.into_iter().map(|defined| (defined, self.wanted_version(index, defined))).collect();
         let (engine, info) = (&self.engine, &*info);
-        let work = |part: &[u32]| -> Result<Vec<_>, Error> {
+        let work = |part: &[(u32, Version)]| -> Result<Vec<_>, Error> {
             part.iter()
-                .map(|defined| {
-                    Ok((*defined, compile_function(engine, info, info.imported.functions + defined)?))
+                .map(|(defined, version)| {
+                    let index = info.imported.functions + defined;
+                    Ok((*defined, compile_function(engine, info, index, *version)?))
                 })
                 .collect()
         };
@@ -375,23 +428,26 @@ impl Store {
         }
     }
 
-    /// Publishes the code of defined functions, and makes all instances of their module use it.
+    /// Publishes the code of defined functions; if it is the first of each, and wanted, all instances use it.
     fn adopt(
         &mut self,
         module: usize,
         compiled: Vec<(u32, Compiled)>,
     ) -> Result<Vec<Arc<FunctionCode>>, Error> {
-        let info = Arc::clone(self.modules[module].module.info());
-        let offsets = VmOffsets::new(&info);
-        let imported = info.imported.functions;
-        let published = self.code.publish_functions(module, imported, compiled)?;
+        let imported = self.modules[module].module.num_imported_functions();
+        let is_for_callers = |(defined, compiled): &(u32, Compiled)| {
+            self.compiled_already(module, *defined).is_none()
+                && compiled.version == self.wanted_version(module, *defined)
+        };
+        let audience = if compiled.iter().all(is_for_callers) { Audience::Callers } else { Audience::Nobody };
+        let published = self.code.publish_functions(module, imported, compiled, audience)?;
         for code in &published {
             let defined = code.function - imported;
-            if let Some(place) = self.modules[module].functions.get_mut(defined as usize) {
-                *place = Some(Arc::clone(code));
+            if let Some(versions) = self.modules[module].versions_mut(defined) {
+                versions.add(Arc::clone(code));
             }
-            for instance in self.instances.iter_mut().filter(|instance| instance.module == module) {
-                instance.vmctx.set_pointer(offsets.defined_function(defined), code.start);
+            if audience == Audience::Callers {
+                self.announce(code, defined);
             }
             self.arm_breakpoints_of(code);
         }
@@ -406,8 +462,13 @@ impl Store {
         let Some(loaded) = self.modules.get(module) else { return Ok(None) };
         let Some(function) = loaded.module.function_at(pc) else { return Ok(None) };
         let defined = function - loaded.module.num_imported_functions();
-        let code = self.compiled(module, defined)?;
+        let code = self.version_of(module, defined, self.stoppable_version())?;
         Ok(code.frame.at_or_after(pc).map(|point| point.pc))
+    }
+
+    /// The version of functions that breakpoints can be in.
+    fn stoppable_version(&self) -> Version {
+        if self.engine.config().tiers == Tiers::Run { Version::Run } else { Version::Debug }
     }
 
     /// What a reference outside of the `func` hierarchy is: see `offsets::reference`.

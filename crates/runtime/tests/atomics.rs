@@ -2,14 +2,15 @@
 
 use runtime::{
     DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, Frame, IndexType, Instance, Linker,
-    MemoryType, Module, Resumption, SharedMemory, Store, Tier, TrapCode, Value,
+    MemoryType, Module, Resumption, SharedMemory, Store, Tiers, TrapCode, Value,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 
 fn engines() -> [Engine; 2] {
-    [Tier::Debug, Tier::Run].map(|tier| {
-        Engine::new(EngineConfig { tier, ..EngineConfig::default() }).expect("this machine is supported")
+    [Tiers::Debug, Tiers::Run].map(|tier| {
+        Engine::new(EngineConfig { tiers: tier, ..EngineConfig::default() })
+            .expect("this machine is supported")
     })
 }
 
@@ -40,11 +41,11 @@ impl Guest {
 }
 
 /// A store for each tier, for many modules.
-struct Tiers {
+struct Both {
     stores: [(Engine, Box<Store>); 2],
 }
 
-impl Tiers {
+impl Both {
     fn new() -> Self {
         let store = |engine: Engine| {
             let store = Store::new(&engine).expect("memory for code");
@@ -68,7 +69,7 @@ impl Tiers {
 
 /// Calls `run` of a module without imports in both tiers; the outcomes must agree.
 fn run(wat: &str) -> Result<Vec<Value>, Failure> {
-    Tiers::new().run(wat, &[])
+    Both::new().run(wat, &[])
 }
 
 /// The operators of one width: the type of their values, the end of their names, bytes in memory.
@@ -114,7 +115,7 @@ fn value(ty: &str, bits: u64) -> Value {
 
 #[test]
 fn updates_return_the_old_value_and_leave_the_new_one() {
-    let mut tiers = Tiers::new();
+    let mut tiers = Both::new();
     let (old, operand) = (0xf0e1_d2c3_b4a5_9687_u64, 0x1122_3344_5566_7788_u64);
     for (ty, width, bytes) in WIDTHS {
         let mask = u64::MAX >> (64 - 8 * bytes);
@@ -138,7 +139,7 @@ fn updates_return_the_old_value_and_leave_the_new_one() {
 
 #[test]
 fn a_compare_and_exchange_writes_only_if_the_value_was_as_expected() {
-    let mut tiers = Tiers::new();
+    let mut tiers = Both::new();
     for (ty, width, bytes) in WIDTHS {
         let mask = u64::MAX >> (64 - 8 * bytes);
         let [cmpxchg, load, store] = operators(ty, width, "cmpxchg");
@@ -158,7 +159,7 @@ fn a_compare_and_exchange_writes_only_if_the_value_was_as_expected() {
 
 #[test]
 fn accesses_that_are_not_aligned_or_outside_trap() {
-    let mut tiers = Tiers::new();
+    let mut tiers = Both::new();
     for (ty, width, bytes) in WIDTHS {
         let names = UPDATES.into_iter().map(|op| operators(ty, width, op)[0].clone());
         let [cmpxchg, load, store] = operators(ty, width, "cmpxchg");

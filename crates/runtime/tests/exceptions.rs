@@ -2,15 +2,15 @@
 
 use runtime::{
     DebugEvent, DebugHook, Engine, EngineConfig, Failure, FuncType, HostError, Instance, Linker, Module,
-    Resumption, Store, Tier, TrapCode, Value, ValueType,
+    Resumption, Store, Tiers, TrapCode, Value, ValueType,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
-const TIERS: [Tier; 2] = [Tier::Debug, Tier::Run];
+const TIERS: [Tiers; 2] = [Tiers::Debug, Tiers::Run];
 
-fn store(tier: Tier) -> (Engine, Box<Store>) {
+fn store(tier: Tiers) -> (Engine, Box<Store>) {
     // With a collection at every chance: what code still needs of an exception has to be found.
-    let config = EngineConfig { tier, gc_stress: true, ..EngineConfig::default() };
+    let config = EngineConfig { tiers: tier, gc_stress: true, ..EngineConfig::default() };
     let engine = Engine::new(config).expect("a supported machine");
     let store = Store::new(&engine).expect("memory for code");
     (engine, store)
@@ -340,7 +340,7 @@ fn tags_are_told_apart_by_instance_and_shared_by_import() {
 
 #[test]
 fn a_tag_of_another_type_is_not_linked() {
-    let (engine, mut store) = store(Tier::Run);
+    let (engine, mut store) = store(Tiers::Run);
     let mut linker = Linker::new();
     linker.define_tag(&mut store, "host", "t", [ValueType::I64]);
     let module = Module::new(&engine, br#"(module (import "host" "t" (tag (param i32))))"#, "test");

@@ -3,13 +3,13 @@
 
 use runtime::{
     DebugEvent, DebugHook, Engine, EngineConfig, Failure, Instance, InterruptHandle, Linker, Module,
-    Resumption, Store, Tier, Value,
+    Resumption, Store, Tiers, Value,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
-const TIERS: [Tier; 2] = [Tier::Debug, Tier::Run];
+const TIERS: [Tiers; 2] = [Tiers::Debug, Tiers::Run];
 
 /// Tells of every stop for an interrupt; ends the guest at the last one.
 struct Hook {
@@ -31,8 +31,8 @@ impl DebugHook for Hook {
 
 /// Runs `run` of a module on a thread of its own and interrupts it `stops` times; returns how many frames there were
 /// at each stop.
-fn interrupted(tier: Tier, wat: &str, stops: u32) -> Vec<usize> {
-    let engine = Engine::new(EngineConfig { tier, max_stack: 64 << 20, ..EngineConfig::default() });
+fn interrupted(tier: Tiers, wat: &str, stops: u32) -> Vec<usize> {
+    let engine = Engine::new(EngineConfig { tiers: tier, max_stack: 64 << 20, ..EngineConfig::default() });
     let engine = engine.expect("this machine is supported");
     let module = Module::new(&engine, wat.as_bytes(), "test").expect("valid");
     let (stopped, stops_seen) = channel();
@@ -95,7 +95,7 @@ fn recursion_without_a_loop() {
 fn several_stores_at_once() {
     let wat = r#"(module (func (export "run") (param i32) (loop (br 0))))"#;
     std::thread::scope(|scope| {
-        for tier in [Tier::Run, Tier::Debug, Tier::Run] {
+        for tier in [Tiers::Run, Tiers::Debug, Tiers::Run] {
             scope.spawn(move || assert_eq!(interrupted(tier, wat, 30).len(), 30));
         }
     });

@@ -2,13 +2,13 @@
 
 use runtime::{
     DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, Frame, FuncType, HeapType, HostError,
-    Instance, Linker, MemoryType, Module, RefType, Resumption, SharedMemory, Store, TableType, Tier,
+    Instance, Linker, MemoryType, Module, RefType, Resumption, SharedMemory, Store, TableType, Tiers,
     TrapCode, Value,
 };
 use std::sync::{Arc, Mutex};
 
 fn configs() -> [EngineConfig; 2] {
-    [Tier::Debug, Tier::Run].map(|tier| EngineConfig { tier, ..EngineConfig::default() })
+    [Tiers::Debug, Tiers::Run].map(|tier| EngineConfig { tiers: tier, ..EngineConfig::default() })
 }
 
 fn engine(config: EngineConfig) -> Engine {

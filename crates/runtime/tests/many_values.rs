@@ -1,10 +1,10 @@
 //! Functions with more parameters and results than there are registers, and operators that call functions of the host on
 //! old processors.
 
-use runtime::{Engine, EngineConfig, FuncType, Instance, Linker, Module, Store, Tier, Value, ValueType};
+use runtime::{Engine, EngineConfig, FuncType, Instance, Linker, Module, Store, Tiers, Value, ValueType};
 
 fn configs() -> [EngineConfig; 2] {
-    [Tier::Debug, Tier::Run].map(|tier| EngineConfig { tier, ..EngineConfig::default() })
+    [Tiers::Debug, Tiers::Run].map(|tier| EngineConfig { tiers: tier, ..EngineConfig::default() })
 }
 
 fn engine(config: EngineConfig) -> Engine {

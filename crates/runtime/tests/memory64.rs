@@ -2,21 +2,22 @@
 
 use runtime::{
     Engine, EngineConfig, Error, Failure, HeapType, IndexType, Instance, Linker, MemoryType, Module, RefType,
-    Store, TableType, Tier, TrapCode, Value,
+    Store, TableType, Tiers, TrapCode, Value,
 };
 
 fn engines() -> [Engine; 2] {
-    [Tier::Debug, Tier::Run].map(|tier| {
-        Engine::new(EngineConfig { tier, ..EngineConfig::default() }).expect("this machine is supported")
+    [Tiers::Debug, Tiers::Run].map(|tier| {
+        Engine::new(EngineConfig { tiers: tier, ..EngineConfig::default() })
+            .expect("this machine is supported")
     })
 }
 
 /// A store for each tier, for many modules.
-struct Tiers {
+struct Both {
     stores: [(Engine, Box<Store>); 2],
 }
 
-impl Tiers {
+impl Both {
     fn new() -> Self {
         let store = |engine: Engine| {
             let store = Store::new(&engine).expect("memory for code");
@@ -40,7 +41,7 @@ impl Tiers {
 
 /// Calls `run` of a module without imports in both tiers; the outcomes must agree.
 fn run(wat: &str, args: &[Value]) -> Result<Vec<Value>, Failure> {
-    Tiers::new().run(wat, args)
+    Both::new().run(wat, args)
 }
 
 /// How a module's instantiation fails, in both tiers.
@@ -84,7 +85,7 @@ const ACCESSES: [(&str, u64, &str, bool); 18] = [
 
 #[test]
 fn every_access_is_checked_to_the_byte() {
-    let mut tiers = Tiers::new();
+    let mut tiers = Both::new();
     for (operator, bytes, operand, leaves) in ACCESSES {
         let drop = if leaves { "(drop)" } else { "" };
         for memory in ["", "$other"] {

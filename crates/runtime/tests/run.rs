@@ -1,13 +1,14 @@
 //! Running modules in both tiers: results, traps, calls of the host, limits.
 
 use runtime::{
-    Engine, EngineConfig, Failure, FuncType, HostError, Instance, Linker, MemoryBytes, Module, Store, Tier,
+    Engine, EngineConfig, Failure, FuncType, HostError, Instance, Linker, MemoryBytes, Module, Store, Tiers,
     TrapCode, Value, ValueType,
 };
 
 fn engines() -> [Engine; 2] {
-    [Tier::Debug, Tier::Run].map(|tier| {
-        Engine::new(EngineConfig { tier, ..EngineConfig::default() }).expect("this machine is supported")
+    [Tiers::Debug, Tiers::Run].map(|tier| {
+        Engine::new(EngineConfig { tiers: tier, ..EngineConfig::default() })
+            .expect("this machine is supported")
     })
 }
 

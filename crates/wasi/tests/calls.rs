@@ -5,7 +5,7 @@ mod common;
 
 use common::{Guest, program, run};
 use expect_test::expect;
-use runtime::{Engine, EngineConfig, Failure, Module, Tier};
+use runtime::{Engine, EngineConfig, Failure, Module, Tiers};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write, pipe};
@@ -21,7 +21,7 @@ const PROGRAMS: [&str; 6] = ["process.c", "descriptors.c", "listing.c", "paths.c
 /// Runs a program in each tier, in a world that is made anew for each, and compares all that it writes.
 fn succeeds<World>(name: &str, world: impl Fn(&mut WasiBuilder) -> World, wanted: &expect_test::Expect) {
     let module = program(name);
-    for tier in [Tier::Debug, Tier::Run] {
+    for tier in [Tiers::Debug, Tiers::Run] {
         let mut builder = WasiBuilder::new();
         let mut output = tempfile::tempfile().expect("a temporary file");
         builder.stdout(output.try_clone().expect("a second descriptor"));
@@ -124,7 +124,7 @@ fn many_and_long_arguments_and_variables() {
 #[test]
 fn exit_codes_and_signals() {
     let module = program("process.c");
-    for tier in [Tier::Debug, Tier::Run] {
+    for tier in [Tiers::Debug, Tiers::Run] {
         let outcome = |words: &[&str]| {
             let mut builder = WasiBuilder::new();
             builder.args([&["process"], words].concat());

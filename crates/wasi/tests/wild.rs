@@ -7,7 +7,7 @@ mod common;
 
 use common::{Guest, program};
 use runtime::{
-    Engine, EngineConfig, ExternType, Failure, FuncType, Module, Tier, TrapCode, Value, ValueType,
+    Engine, EngineConfig, ExternType, Failure, FuncType, Module, Tiers, TrapCode, Value, ValueType,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -136,7 +136,7 @@ fn every_pointer_out_of_bounds_traps() {
     let functions = functions();
     let module = trampolines(&functions);
     let mut pointers = 0;
-    for tier in [Tier::Debug, Tier::Run] {
+    for tier in [Tiers::Debug, Tiers::Run] {
         for line in GOOD.lines().filter(|line| !line.trim().is_empty()) {
             let mut words = line.split_whitespace();
             let name = words.next().expect("a name");
@@ -224,7 +224,7 @@ fn calls_by_chance_return_or_trap() {
     let module = trampolines(&functions);
     let mut chance = Chance(0x5eed);
     let mut returned = 0;
-    for tier in [Tier::Debug, Tier::Run] {
+    for tier in [Tiers::Debug, Tiers::Run] {
         for (name, ty) in &functions {
             let world = world(0);
             let (mut guest, _) = Guest::new_in(tier, &module, &world.builder).expect("links");

@@ -53,6 +53,12 @@ fn what_follows_the_module_is_the_guests() {
 }
 
 #[test]
+fn all_locals_are_kept_if_the_user_says_so() {
+    assert!(served("--complete :0 m.wasm").2.complete);
+    assert!(!served(":0 m.wasm --complete").2.complete);
+}
+
+#[test]
 fn options_may_stand_between_the_address_and_the_module() {
     let (address, options, guest) = served("--env A=1 :5 --env B=2 --no-wait m.wasm --once");
     assert_eq!(address.port, 5);

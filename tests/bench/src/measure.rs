@@ -15,17 +15,20 @@ pub(crate) enum Engine {
     Run,
     /// Wasmtime as it comes.
     Wasmtime,
+    /// Our run tier, which keeps what the program may still read.
+    Live,
     /// Our runtime with every operator a program point, and none of them armed.
     Debug,
 }
 
 impl Engine {
     /// In the order of the table's columns.
-    pub(crate) const ALL: [Self; 3] = [Self::Run, Self::Wasmtime, Self::Debug];
+    pub(crate) const ALL: [Self; 4] = [Self::Run, Self::Live, Self::Wasmtime, Self::Debug];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Run => "run",
+            Self::Live => "live",
             Self::Wasmtime => "wasmtime",
             Self::Debug => "debug",
         }
@@ -78,8 +81,9 @@ pub(crate) fn measure(engine: Engine, path: &Path) -> Result<()> {
     rustix::thread::sched_setaffinity(None, &one)?;
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let measured = match engine {
-        Engine::Run => ours(runtime::Tier::Run, &bytes),
-        Engine::Debug => ours(runtime::Tier::Debug, &bytes),
+        Engine::Run => ours(runtime::Tiers::Run, false, &bytes),
+        Engine::Live => ours(runtime::Tiers::Run, true, &bytes),
+        Engine::Debug => ours(runtime::Tiers::Debug, false, &bytes),
         Engine::Wasmtime => wasmtime(&bytes),
     }?;
     eprintln!("{measured}");
@@ -91,14 +95,17 @@ fn processor_time() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
-fn ours(tier: runtime::Tier, bytes: &[u8]) -> Result<Measurement> {
+fn ours(tier: runtime::Tiers, live: bool, bytes: &[u8]) -> Result<Measurement> {
     use runtime::{Engine, EngineConfig, Failure, Instance, Linker, Module, Store};
-    let engine = Engine::new(EngineConfig { tier, max_stack: 4 << 20, ..EngineConfig::default() })?;
+    let engine = Engine::new(EngineConfig { tiers: tier, max_stack: 4 << 20, ..EngineConfig::default() })?;
     let mut linker = Linker::new();
     wasi::WasiBuilder::new().args(["program"]).build()?.add_to_linker(&mut linker);
 
     let began = processor_time();
-    let module = Module::new(&engine, bytes, "program")?;
+    let mut module = Module::new(&engine, bytes, "program")?;
+    if live {
+        module = module.with_observable(runtime::ObservableLocals::default());
+    }
     let mut store = Store::new(&engine)?;
     store.compile_all(&module)?;
     let compiled = processor_time();

@@ -7,10 +7,12 @@
 //! The `wast` crate (`wat` files with debug info) counts from behind that number instead. So do units whose functions
 //! start at bodies only if one counts that way.
 
+use std::ops::Range;
+
 use frame_table::ModulePc;
 
 use super::limits::Budget;
-use crate::{Function, Layout, Module};
+use crate::{Function, Module};
 
 /// The code of one module as one unit counts it.
 #[derive(Clone, Copy)]
@@ -27,11 +29,12 @@ pub(crate) struct AddressMap<'m> {
 }
 
 impl<'m> AddressMap<'m> {
-    /// `lists` is what may be read of the sections with lists of addresses.
-    pub(crate) fn new(module: &'m Module<'m>, layout: &Layout, lists: &'m Budget) -> Self {
+    /// `text` is the synthetic address of the code section's contents, `lists` what may be read of the sections with lists
+    /// of addresses.
+    pub(crate) fn new(module: &'m Module<'m>, text: u64, lists: &'m Budget) -> Self {
         let start = ModulePc(module.code.start);
         let length = u64::from(module.code.end.saturating_sub(module.code.start));
-        Self { module, start, text: layout.code_address(start), length, lists }
+        Self { module, start, text, length, lists }
     }
 
     /// The map for a unit one of whose functions starts at `address`.
@@ -62,6 +65,12 @@ impl<'m> AddressMap<'m> {
     /// A range of code as offsets from [`AddressMap::text`], or `None` if it is empty or no code.
     pub(crate) fn range(&self, begin: u64, end: u64) -> Option<(u64, u64)> {
         (begin > 0 && begin < end && end <= self.length).then_some((begin, end))
+    }
+
+    /// The module PCs of a range of code.
+    pub(crate) fn pcs(&self, begin: u64, end: u64) -> Option<Range<ModulePc>> {
+        let pc = |address| u32::try_from(address).ok().map(|address| self.start.offset(address));
+        Some(pc(begin)?..pc(end)?)
     }
 
     /// The range of a unit, which may start at 0: some producers say "the whole code section".

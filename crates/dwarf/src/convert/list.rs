@@ -13,7 +13,7 @@ use crate::report::{Drop, Report};
 use crate::sections::Reader;
 
 /// Bytes of an entry of a list, about.
-const ENTRY: usize = 4;
+pub(crate) const ENTRY: usize = 4;
 
 /// The ranges of code (begin and end, as offsets from the start of the code) that a `DW_AT_ranges` names.
 /// Those that are no code, and what follows a malformed one, are left out.

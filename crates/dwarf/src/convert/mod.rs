@@ -14,6 +14,7 @@ mod library;
 mod limits;
 mod line;
 mod list;
+mod locals;
 mod pointer;
 mod sources;
 mod survey;
@@ -22,10 +23,12 @@ mod variable;
 
 use std::collections::{BTreeMap, HashSet};
 
+use frame_table::ModulePc;
 use gimli::LittleEndian;
 use gimli::write::{Dwarf, EndianVec, Sections};
 
 pub(crate) use self::library::SourceExists;
+pub use self::locals::{NamedLocals, named_locals};
 pub(crate) use self::variable::StaticVariable;
 
 use self::address::AddressMap;
@@ -58,7 +61,8 @@ pub(crate) fn convert<'a>(
     report: &mut Report,
 ) -> Converted {
     let lists = Budget::new(debug.list_bytes());
-    let map = AddressMap::new(module, layout, &lists);
+    let text = layout.code_address(ModulePc(module.code.start));
+    let map = AddressMap::new(module, text, &lists);
     let mut dwarf = Dwarf::new();
     let survey = Survey::new(debug, map, layout.machine, source_exists, &mut dwarf, report);
     let strings = Budget::new(debug.string_bytes());

@@ -107,7 +107,7 @@ fn unit_length(section: Reader<'_>, offset: usize) -> Option<usize> {
 }
 
 /// The id by which a skeleton's contents are found.
-fn skeleton_id(unit: &read::Unit<Reader<'_>>) -> Option<DwoId> {
+pub(crate) fn skeleton_id(unit: &read::Unit<Reader<'_>>) -> Option<DwoId> {
     match unit.header.type_() {
         UnitType::Skeleton(id) => Some(id),
         UnitType::Compilation => unit.dwo_id,

@@ -86,10 +86,7 @@ impl<'m, 'a> Survey<'m, 'a> {
                 version: source.unit.header.version().max(4),
                 address_size: machine.address_size(),
             };
-            let map = match first_function(&source) {
-                Some(address) => map.for_unit_with(address),
-                None => map,
-            };
+            let map = counted_by(&source, map);
             let mut unit = Unit::new(encoding, LineProgram::none());
             let places = match survey_entries(&source, &mut unit, &map, report) {
                 Ok(places) => places,
@@ -143,6 +140,14 @@ impl<'m, 'a> Survey<'m, 'a> {
     fn place(&self, number: usize, offset: UnitOffset) -> Option<&Place> {
         let places = &self.units.get(number)?.places;
         places.get(places.binary_search_by_key(&offset.0, |place| place.offset.0).ok()?)
+    }
+}
+
+/// The map of a unit, which may count from elsewhere.
+pub(crate) fn counted_by<'m>(source: &Source<'_>, map: AddressMap<'m>) -> AddressMap<'m> {
+    match first_function(source) {
+        Some(address) => map.for_unit_with(address),
+        None => map,
     }
 }
 

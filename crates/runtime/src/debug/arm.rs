@@ -1,8 +1,11 @@
 //! Which program points call the debugger: breakpoints, what watchpoints need, and all points of functions that are
 //! stepped through.
 
+use crate::engine::Tiers;
+use crate::error::Error;
 use crate::jit::FunctionCode;
 use crate::store::{LoadedModule, Store};
+use crate::translate::Version;
 use crate::unwind::{RawFrame, caller_of};
 use crate::vm::Limits;
 use frame_table::ModulePc;
@@ -28,8 +31,13 @@ impl BreakpointEdit<'_> {
 
 impl Drop for BreakpointEdit<'_> {
     fn drop(&mut self) {
+        let changed = std::mem::take(&mut self.changed);
+        if self.store.engine().config().tiers == Tiers::Automatic {
+            self.store.settle_functions_at(&changed);
+            return;
+        }
         let (mut arm, mut disarm) = (Vec::new(), Vec::new());
-        for (module, pc) in std::mem::take(&mut self.changed) {
+        for (module, pc) in changed {
             let Some(code) = self.store.code_at(module, pc) else { continue };
             let Some(site) = code.site_of(pc) else { continue };
             if !self.store.debug.armed.contains_key(&code.start) {
@@ -58,6 +66,42 @@ impl Store {
     #[must_use]
     pub fn publications(&self) -> u64 {
         self.code().publications()
+    }
+
+    /// With [`Tiers::Automatic`]: has every function run in the debug tier, where every value of every frame is there at
+    /// every stop, or lets them go back. Frames that are on the stack change as soon as they go on.
+    pub fn set_always_debug_tier(&mut self, always: bool) {
+        if self.debug.always_debug_tier == always || self.engine().config().tiers != Tiers::Automatic {
+            return;
+        }
+        self.debug.always_debug_tier = always;
+        self.settle_all_functions();
+        let all: Vec<_> = self.modules.iter().flat_map(LoadedModule::compiled).cloned().collect();
+        let stepped = &self.debug.armed;
+        let codes: Vec<_> = all.into_iter().filter(|code| !stepped.contains_key(&code.start)).collect();
+        self.rearm(codes);
+        self.switch_waiting_frames();
+    }
+
+    /// After breakpoints were set or cleared: functions change their tier as they are wanted now.
+    fn settle_functions_at(&mut self, changed: &BTreeSet<(usize, ModulePc)>) {
+        let functions: BTreeSet<(usize, u32)> = changed
+            .iter()
+            .filter_map(|(module, pc)| Some((*module, self.modules.get(*module)?.defined_at(*pc)?)))
+            .collect();
+        for (module, defined) in &functions {
+            self.settle_function(*module, *defined);
+        }
+        let debug_code = |(module, defined): &(usize, u32)| {
+            self.modules.get(*module)?.versions(*defined)?.get(Version::Debug).cloned()
+        };
+        let codes: Vec<_> = functions
+            .iter()
+            .filter_map(debug_code)
+            .filter(|code| !self.debug.armed.contains_key(&code.start))
+            .collect();
+        self.rearm(codes);
+        self.switch_waiting_frames();
     }
 
     pub(super) fn is_breakpoint(&self, module: usize, pc: ModulePc) -> bool {
@@ -92,6 +136,7 @@ impl Store {
         self.debug.armed_around = first.fp;
         for frame in inner {
             self.arm_function(&frame.code);
+            self.switch_waiting_frame(&frame);
         }
     }
 
@@ -109,6 +154,7 @@ impl Store {
     pub(crate) fn arm_loops(&mut self) {
         let arm = self.debug.hook.is_some();
         self.code_mut().allow(arm);
+        self.set_loop_flags(arm);
     }
 
     /// At a function's entry or after a host call, with something requested: the next operator is to stop.
@@ -122,24 +168,65 @@ impl Store {
         if self.debug.hook.is_none() || self.debug.armed.contains_key(&code.start) {
             return;
         }
+        let code = &match self.stepped_code(code) {
+            Ok(code) => code,
+            Err(error) => {
+                tracing::error!(%error, "cannot step through a function");
+                return;
+            }
+        };
+        if self.debug.armed.contains_key(&code.start) {
+            return;
+        }
         let sites: Vec<usize> = code.sites().collect();
         self.code_mut().set_sites(&sites, &[]);
         self.debug.armed.insert(code.start, Arc::clone(code));
     }
 
+    /// The code of a function that can be stepped through, which new calls run from now on.
+    fn stepped_code(&mut self, code: &Arc<FunctionCode>) -> Result<Arc<FunctionCode>, Error> {
+        if self.engine().config().tiers != Tiers::Automatic {
+            return Ok(Arc::clone(code));
+        }
+        let defined = self.defined_of(code);
+        let debug = self.version_of(code.module, defined, Version::Debug)?;
+        self.debug.stepped.insert((code.module, defined));
+        self.settle_function(code.module, defined);
+        Ok(debug)
+    }
+
     /// Leaves only what is armed whether or not somebody steps.
     pub(super) fn disarm_all(&mut self) {
         let armed = std::mem::take(&mut self.debug.armed);
+        for (module, defined) in std::mem::take(&mut self.debug.stepped) {
+            self.settle_function(module, defined);
+        }
         self.rearm(armed.into_values());
-        if self.code().loops_armed() && !self.limits().requested(Limits::INTERRUPT) {
+        if self.code().loops_armed() && !self.limits().requested(Limits::INTERRUPT | Limits::SWITCH) {
             let all = self.modules.iter().flat_map(LoadedModule::compiled);
             let lasting = all.flat_map(|code| self.lasting_sites(code)).collect();
             self.code_mut().disarm_loops(&lasting);
+            self.set_stop_at_loops(false);
         }
     }
 
+    fn set_loop_flags(&mut self, stop: bool) {
+        for instance in &mut self.instances {
+            instance.vmctx.set_stop_at_loops(stop);
+        }
+    }
+
+    /// Whether code of the run tier is to stop at the headers of loops.
+    pub(crate) fn set_stop_at_loops(&mut self, stop: bool) {
+        let stop = stop || self.tier_stress.is_on();
+        if stop {
+            self.code_mut().arm_loops();
+        }
+        self.set_loop_flags(stop);
+    }
+
     /// Arms of these functions what is to be armed whether or not somebody steps, and nothing else.
-    pub(super) fn rearm(&mut self, functions: impl IntoIterator<Item = Arc<FunctionCode>>) {
+    pub(crate) fn rearm(&mut self, functions: impl IntoIterator<Item = Arc<FunctionCode>>) {
         let (mut arm, mut disarm) = (Vec::new(), Vec::new());
         for code in functions {
             let lasting = self.lasting_sites(&code);
@@ -154,6 +241,9 @@ impl Store {
     /// The sites of a function that are armed whether or not somebody steps.
     fn lasting_sites(&self, code: &FunctionCode) -> BTreeSet<usize> {
         let mut sites = self.watched_sites(code);
+        if self.is_left_at_loops(code) {
+            sites.extend(code.loop_sites());
+        }
         let points = self.debug.breakpoints.get(&code.module);
         let range = self.modules.get(code.module).and_then(|loaded| loaded.module.body_range(code.function));
         if let Some((points, range)) = points.zip(range) {
@@ -171,8 +261,8 @@ impl Store {
     }
 
     fn code_at(&self, module: usize, pc: ModulePc) -> Option<Arc<FunctionCode>> {
-        let loaded = &self.modules.get(module)?.module;
-        let defined = loaded.function_at(pc)?.checked_sub(loaded.num_imported_functions())?;
-        self.compiled_already(module, defined).cloned()
+        let loaded = self.modules.get(module)?;
+        let versions = loaded.versions(loaded.defined_at(pc)?)?;
+        versions.get(Version::Debug).or_else(|| versions.known()).cloned()
     }
 }

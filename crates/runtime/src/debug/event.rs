@@ -1,9 +1,11 @@
 //! What a hook is told, and telling it.
 
-use super::WatchHit;
-use crate::engine::Tier;
+use super::{WasmFrame, WatchHit};
+use crate::engine::Tiers;
 use crate::instance::Instance;
 use crate::store::Store;
+use crate::tier::Entrance;
+use crate::translate::Version;
 use crate::trap::{Failure, TrapCode};
 use crate::unwind::{ExitKind, Landing, handler_of, innermost_exit};
 use crate::value::GcRef;
@@ -68,10 +70,15 @@ impl Store {
         self.debug.hook = hook;
     }
 
-    /// The innermost frame is at an armed point.
-    pub(crate) fn at_point(&mut self) -> Result<(), Failure> {
+    /// The innermost frame is at an armed point, or on a cold path of the run tier. Returns whether it was rebuilt for the
+    /// other tier.
+    pub(crate) fn at_point(&mut self) -> Result<bool, Failure> {
         self.collect_if_stressed();
-        let Some(frame) = self.innermost_frame() else { return Ok(()) };
+        self.stress_tiers();
+        let Some(frame) = self.innermost_frame() else { return Ok(false) };
+        if self.engine().config().tiers == Tiers::Automatic && frame.raw.code.version != Version::Debug {
+            return self.at_run_point(&frame);
+        }
         let (module, pc) = (frame.module, frame.pc);
         let watched = self.finish_watched(&frame);
         let breakpoint = self.is_breakpoint(module, pc);
@@ -91,17 +98,48 @@ impl Store {
             self.disarm_all();
         }
         self.begin_watched();
-        Ok(())
+        Ok(self.switch_to_run(&frame.raw))
+    }
+
+    /// The innermost frame is at a function's entry or a loop's header in the run tier. Only interrupts are told of here:
+    /// for the rest it goes on in the debug tier, which is at the same operator.
+    fn at_run_point(&mut self, frame: &WasmFrame) -> Result<bool, Failure> {
+        let interrupted = self.limits().clear(Limits::INTERRUPT) != 0;
+        if interrupted {
+            let (module, pc) = (frame.module, frame.pc);
+            let watched = Vec::new();
+            let event = DebugEvent::Point { module, pc, breakpoint: false, interrupted, watched };
+            if self.report(event) == Resumption::Kill {
+                return Err(Failure::Killed);
+            }
+        }
+        if self.limits().requested(Limits::STEP) {
+            self.arm_around();
+        } else {
+            self.disarm_all();
+        }
+        let entrance = if interrupted { Entrance::BehindPoint } else { Entrance::AtPoint };
+        Ok(self.switch_at_point(&frame.raw, entrance))
     }
 
     /// At a function's entry, with something requested.
-    pub(crate) fn at_entry(&mut self, pc: usize) -> Result<(), Failure> {
-        match self.engine().config().tier {
-            Tier::Debug => self.arm_for_request(pc),
-            // There may be no point to stop at.
-            Tier::Run => self.at_point()?,
+    pub(crate) fn at_entry(&mut self) -> Result<bool, Failure> {
+        if !self.limits().requested(Limits::INTERRUPT | Limits::STEP | Limits::SWITCH) {
+            self.collect_if_stressed();
+            return Ok(false);
         }
-        Ok(())
+        let innermost = self.innermost_frame();
+        match innermost.filter(|frame| frame.raw.code.version == Version::Debug) {
+            Some(frame) => {
+                self.collect_if_stressed();
+                self.stress_tiers();
+                if self.limits().requested(Limits::INTERRUPT | Limits::STEP) {
+                    self.arm_for_request(frame.raw.pc);
+                }
+                Ok(false)
+            }
+            None => self.at_point(),
+        }
     }
 
     /// How the guest ends by a trap, after whoever debugs it saw it.
@@ -144,8 +182,12 @@ impl Store {
     /// After a host function that Wasm code at `pc` called: an interrupt that is still wanted stops at the next point.
     pub(crate) fn after_host_call(&mut self, pc: usize) {
         self.finish_host_call();
+        self.stress_tiers();
         if self.limits().requested(Limits::INTERRUPT) {
             self.arm_for_request(pc);
+            if let Some(frame) = self.raw_frames(1).first() {
+                self.switch_waiting_frame(frame);
+            }
         }
     }
 

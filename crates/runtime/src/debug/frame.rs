@@ -4,9 +4,9 @@ use super::StopId;
 use crate::instance::Instance;
 use crate::module::narrow;
 use crate::store::Store;
-use crate::unwind::{RawFrame, read_operand, read_place, write_place};
+use crate::unwind::{RawFrame, read_local, read_operand, write_place};
 use crate::value::{Value, ValueType};
-use frame_table::{ModulePc, Operand, Place};
+use frame_table::{LocalSetId, ModulePc, Operand, Place};
 use thiserror::Error;
 
 /// Why a frame's value cannot be had.
@@ -59,6 +59,8 @@ pub struct WasmFrame {
     /// For a caller: the call that it waits in.
     pub call: Option<ModulePc>,
     pub(super) operands: Vec<Operand>,
+    /// The locals that the state slot has.
+    pub(super) held: LocalSetId,
     /// Number of the activation, counted from the outermost, which is 0.
     pub activation: u32,
 }
@@ -109,7 +111,7 @@ impl WasmFrame {
     pub fn local(&self, store: &Store, index: u32) -> Result<Value, FrameError> {
         self.check(store)?;
         let ty = *self.locals().get(index as usize).ok_or(FrameError::NoSuchValue)?;
-        let bits = read_place(&self.raw, self.raw.code.frame.layout().local(index), ty);
+        let bits = read_local(&self.raw, self.held, index, ty);
         Ok(store.value_of(ty, bits.ok_or(FrameError::Unavailable)?))
     }
 
@@ -119,8 +121,12 @@ impl WasmFrame {
     /// See [`FrameError`].
     pub fn set_local(&self, store: &mut Store, index: u32, value: Value) -> Result<(), FrameError> {
         self.check(store)?;
+        let table = &self.raw.code.frame;
         let ty = *self.locals().get(index as usize).ok_or(FrameError::NoSuchValue)?;
-        self.write(store, self.raw.code.frame.layout().local(index), ty, value)
+        if !table.holds(self.held, index) {
+            return Err(FrameError::Unavailable);
+        }
+        self.write(store, table.layout().local(index), ty, value)
     }
 
     /// An operand's value; 0 is the bottom of the stack.
@@ -134,7 +140,7 @@ impl WasmFrame {
     }
 
     fn operand_value(&self, store: &Store, height: u32, operand: Operand) -> Result<Value, FrameError> {
-        let bits = read_operand(&self.raw, height, operand).ok_or(FrameError::Unavailable)?;
+        let bits = read_operand(&self.raw, self.held, height, operand).ok_or(FrameError::Unavailable)?;
         Ok(store.value_of(operand.ty, bits))
     }
 
@@ -151,9 +157,12 @@ impl WasmFrame {
         self.write(store, self.raw.code.frame.layout().operand(height), operand.ty, value)
     }
 
-    fn write(&self, store: &Store, offset: u32, ty: ValueType, value: Value) -> Result<(), FrameError> {
+    fn write(&self, store: &mut Store, offset: u32, ty: ValueType, value: Value) -> Result<(), FrameError> {
         if !store.fits(value, ty) {
             return Err(FrameError::Type(ty));
+        }
+        if !store.will_read_slot(&self.raw) {
+            return Err(FrameError::Unavailable);
         }
         let written = write_place(&self.raw, offset, ty, store.bits_of(value));
         written.then_some(()).ok_or(FrameError::Unavailable)

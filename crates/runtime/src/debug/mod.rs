@@ -13,6 +13,7 @@ mod watch;
 use crate::jit::FunctionCode;
 use frame_table::ModulePc;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -31,6 +32,10 @@ pub(crate) struct DebugState {
     breakpoints: BTreeMap<usize, BTreeSet<ModulePc>>,
     /// Functions all of whose points are armed, by start address.
     armed: BTreeMap<usize, Arc<FunctionCode>>,
+    /// Whether every function is to be in the debug tier, whatever else.
+    always_debug_tier: bool,
+    /// The functions of these, by module and number without imports; and those whose debug code is not there yet.
+    stepped: BTreeSet<(usize, u32)>,
     /// The frame whose surroundings were armed last, by frame pointer.
     armed_around: usize,
     /// Frames that were found at other stops are stale.
@@ -55,6 +60,8 @@ impl Default for DebugState {
             hook: None,
             breakpoints: BTreeMap::new(),
             armed: BTreeMap::new(),
+            always_debug_tier: false,
+            stepped: BTreeSet::new(),
             armed_around: 0,
             stop: StopId { store: STORES.fetch_add(1, Ordering::Relaxed), generation: 0 },
             watch: watch::Watchpoints::default(),
@@ -63,6 +70,21 @@ impl Default for DebugState {
 }
 
 impl DebugState {
+    /// Whether every function is to be in the debug tier.
+    pub(crate) fn wants_everything(&self) -> bool {
+        self.always_debug_tier || self.watch.any()
+    }
+
+    /// Whether a function is stepped through.
+    pub(crate) fn is_stepped_through(&self, module: usize, defined: u32) -> bool {
+        self.stepped.contains(&(module, defined))
+    }
+
+    /// Whether a breakpoint is in this part of a module.
+    pub(crate) fn has_breakpoints(&self, module: usize, body: Range<ModulePc>) -> bool {
+        self.breakpoints.get(&module).is_some_and(|points| points.range(body).next().is_some())
+    }
+
     /// Wasm code runs, or ran: what was found before is stale.
     pub(crate) fn goes_on(&mut self) {
         self.stop.generation += 1;

@@ -56,7 +56,7 @@ impl Store {
     }
 
     /// The innermost `count` frames as they are on the native stack, of whatever activation.
-    pub(super) fn raw_frames(&self, count: usize) -> Vec<RawFrame> {
+    pub(crate) fn raw_frames(&self, count: usize) -> Vec<RawFrame> {
         let frames = Walk::new(self).filter_map(|walked| match walked {
             Walked::Frame(raw) => Some(raw),
             _ => None,
@@ -67,16 +67,16 @@ impl Store {
     fn frame(&self, raw: RawFrame, activation: u32) -> Option<WasmFrame> {
         let code = Arc::clone(&raw.code);
         let table = &code.frame;
-        let (pc, call, shape) = match raw.position {
-            Position::Point => table.by_site(code.offset(raw.pc)).map(|point| (point.pc, None, point.shape)),
-            Position::Trap => code.trapped_point(raw.pc).map(|point| (point.pc, None, point.shape)),
-            Position::Builtin => {
-                table.by_trap(code.offset(raw.pc - 1)).map(|point| (point.pc, None, point.shape))
-            }
+        let (pc, call, shape, held) = match raw.position {
             Position::Call => {
-                table.by_call(code.offset(raw.pc)).map(|call| (call.next_pc, Some(call.pc), call.shape))
+                let call = table.by_call(code.offset(raw.pc))?;
+                (call.next_pc, Some(call.pc), call.shape, call.held)
             }
-        }?;
+            _ => {
+                let point = raw.point()?;
+                (point.pc, None, point.shape, point.held)
+            }
+        };
         let instance = slot_vmctx(&raw).map(|vmctx| {
             // The slot's first word is written before anything can look at the frame.
             Instance::from_index(crate::vm::instance_of_frame(vmctx))
@@ -89,6 +89,7 @@ impl Store {
             pc,
             call,
             operands: table.operands(shape),
+            held,
             activation,
             raw,
         })

@@ -1,24 +1,27 @@
 //! Executable memory of a store: what was put into it, and which code an address belongs to.
 #![expect(unsafe_code, reason = "patches published code and frees it with the store")]
 
-use super::compile::{Compiled, Relocation, StackMap, Target};
+use super::compile::{Compiled, NativeFrame, Relocation, StackMap, Target};
 use super::handler::TrySite;
 use super::pages::CodePages;
 use super::patch::{self, Edit};
+use super::poll::Poll;
 use super::{libcalls, stub, thunk};
-use crate::engine::Engine;
+use crate::engine::{Engine, Tier};
 use crate::error::Error;
 use crate::module::narrow;
-use crate::translate::Callee;
+use crate::translate::{Callee, Version};
 use crate::trap::TrapCode;
-use crate::unwind::{HostEntries, lazy_compile_address};
+use crate::unwind::{
+    HostEntries, Position, breakpoint_address, function_entry_address, lazy_compile_address,
+};
 use crate::value::FuncType;
 use crate::vm::Builtin;
 use cranelift_codegen::ir::Signature;
 use cranelift_codegen::isa::CallConv;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module as _, ModuleReloc, ModuleRelocTarget, default_libcall_names};
-use frame_table::{FrameTable, ModulePc, ProgramPoint, TextOffset};
+use frame_table::{FrameTable, ModulePc, ProgramPoint, ShapeId, TextOffset};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
@@ -30,7 +33,7 @@ const ARENA: usize = 1 << 30;
 const FUNCTION_ALIGNMENT: usize = 16;
 
 /// A place in what was defined in the `JITModule`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Location {
     blob: FuncId,
     offset: u32,
@@ -56,8 +59,15 @@ pub(crate) struct FunctionCode {
     pub(crate) start: usize,
     /// What is where in its frames.
     pub(crate) frame: FrameTable,
+    pub(crate) native: NativeFrame,
+    pub(crate) version: Version,
+    location: Location,
+    /// Its first bytes, where another version may be entered instead.
+    entry: [u8; patch::CALL_LENGTH],
     traps: Vec<(u32, TrapCode)>,
     sites: Vec<u32>,
+    /// Those of them that are at loop headers, ascending.
+    loops: Vec<u32>,
     stack_maps: Vec<StackMap>,
     tries: Vec<TrySite>,
 }
@@ -102,10 +112,78 @@ impl FunctionCode {
         Some(self.start + point.site?.0 as usize)
     }
 
+    /// Where the patchable call starts that returns to `site`.
+    pub(crate) fn start_of_site(site: TextOffset) -> TextOffset {
+        TextOffset(site.0 - narrow(patch::CALL_LENGTH))
+    }
+
+    /// Whether a site is at the header of a loop.
+    pub(crate) fn is_loop_site(&self, site: TextOffset) -> bool {
+        self.loops.binary_search(&site.0).is_ok()
+    }
+
+    /// The addresses that the sites at loop headers return to.
+    pub(crate) fn loop_sites(&self) -> impl Iterator<Item = usize> {
+        self.loops.iter().map(|site| self.start + *site as usize)
+    }
+
+    /// Where the operator at `pc`, which calls or throws, lands if its handler of this index catches an exception.
+    pub(crate) fn landing_of(&self, pc: ModulePc, handler: usize) -> Option<TextOffset> {
+        let at = |site: &&TrySite| self.operator_before(site.returns_to) == Some(pc);
+        Some(self.tries.iter().find(at)?.handlers.get(handler)?.1)
+    }
+
+    /// The operator whose code ends at `offset`.
+    fn operator_before(&self, offset: TextOffset) -> Option<ModulePc> {
+        self.frame.by_trap(TextOffset(offset.0.checked_sub(1)?)).map(|point| point.pc)
+    }
+
+    /// The operand stack of a frame that is at the operator at `pc`, or waits in its call.
+    pub(crate) fn shape_at(&self, pc: ModulePc, position: Position) -> Option<ShapeId> {
+        if position == Position::Call {
+            return self.frame.calls().iter().find(|call| call.pc == pc).map(|call| call.shape);
+        }
+        self.frame.at_or_after(pc).filter(|point| point.pc == pc).map(|point| point.shape)
+    }
+
     /// The addresses that all sites return to.
     pub(crate) fn sites(&self) -> impl Iterator<Item = usize> {
         self.sites.iter().map(|site| self.start + *site as usize)
     }
+}
+
+/// What can be armed at the header of a loop.
+#[derive(Clone, Copy)]
+struct LoopSite {
+    end: usize,
+    /// Where it goes when it is armed; none for a point, which calls.
+    cold: Option<usize>,
+}
+
+impl LoopSite {
+    fn point(code: usize, site: u32) -> Self {
+        Self { end: code + site as usize, cold: None }
+    }
+
+    fn poll(code: usize, poll: Poll) -> Self {
+        Self { end: code + poll.end.0 as usize, cold: Some(code + poll.cold.0 as usize) }
+    }
+
+    fn arm(&self, breakpoint: usize) -> Option<Edit> {
+        match self.cold {
+            Some(cold) => Edit::jump(self.end, cold),
+            None => Edit::arm(self.end, breakpoint),
+        }
+    }
+}
+
+/// Who is to know a function's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Its callers: it is the first code of the function.
+    Callers,
+    /// Nobody: callers come to it by way of the first one, or not at all.
+    Nobody,
 }
 
 /// All code of a store.
@@ -117,8 +195,8 @@ pub(crate) struct CodeMemory {
     registry: BTreeMap<usize, (usize, CodeKind)>,
     arena: Range<usize>,
     pages: CodePages,
-    /// The addresses that the sites of all loops return to, ascending.
-    loops: Vec<usize>,
+    /// What is at the headers of all loops, by the address that it ends at, ascending.
+    loops: Vec<LoopSite>,
     /// While they are armed, nothing but `disarm_loops` disarms one.
     loops_armed: bool,
     hosts: HostEntries,
@@ -141,7 +219,7 @@ impl CodeMemory {
     pub(crate) fn new(engine: &Engine, hosts: HostEntries) -> Result<Self, Error> {
         let arena = ArenaMemoryProvider::new_with_size(ARENA)
             .map_err(|error| Error::Limit(format!("cannot reserve memory for code: {error}")))?;
-        let mut builder = JITBuilder::with_isa(Arc::clone(engine.isa()), default_libcall_names());
+        let mut builder = JITBuilder::with_isa(Arc::clone(engine.isa(Tier::Debug)), default_libcall_names());
         builder.memory_provider(Box::new(arena));
         builder.symbols(libcalls::symbols());
         let mut memory = Self {
@@ -162,10 +240,12 @@ impl CodeMemory {
             functions: Vec::new(),
             code_size: 0,
         };
-        memory.breakpoint = memory.publish_preserving(hosts.breakpoint)?.address;
+        let stop = memory.publish_jump(breakpoint_address())?;
+        memory.breakpoint = stop.address;
+        memory.thunks.insert(Callee::Stop, stop);
         // The first allocation is at the start of the arena.
         memory.arena = memory.breakpoint..memory.breakpoint + ARENA;
-        let entry = memory.publish_preserving(hosts.function_entry)?;
+        let entry = memory.publish_jump(function_entry_address())?;
         memory.thunks.insert(Callee::FunctionEntry, entry);
         let mut builtins = Vec::new();
         for builtin in Builtin::ALL {
@@ -184,10 +264,9 @@ impl CodeMemory {
         Ok(Location { blob, offset: 0, address })
     }
 
-    /// A thunk that keeps all registers.
-    fn publish_preserving(&mut self, host: usize) -> Result<Location, Error> {
-        let (bytes, alignment) = thunk::preserving(&self.engine, host)?;
-        self.publish(&bytes, alignment)
+    /// What code calls that is too far away to be called.
+    fn publish_jump(&mut self, address: usize) -> Result<Location, Error> {
+        self.publish(&thunk::jump(address), 16)
     }
 
     fn jit(&mut self) -> Result<&mut JITModule, Error> {
@@ -221,49 +300,79 @@ impl CodeMemory {
         module: usize,
         imported: u32,
         functions: Vec<(u32, Compiled)>,
+        audience: Audience,
     ) -> Result<Vec<Arc<FunctionCode>>, Error> {
         if functions.is_empty() {
             return Ok(Vec::new());
         }
         let blob = self.declare()?;
-        let mut stubs = Vec::new();
+        let mut locations = Vec::new();
         let alignment =
             functions.iter().map(|(_, compiled)| u64::from(compiled.alignment)).max().unwrap_or(1);
         let mut bytes = Vec::new();
-        for (defined, compiled) in &functions {
+        for (_, compiled) in &functions {
             // At least one byte between functions: an address just behind one of them belongs to no other.
             let at = (bytes.len() + 1).next_multiple_of(FUNCTION_ALIGNMENT.max(compiled.alignment as usize));
             bytes.resize(at, patch::FILLER);
             bytes.extend_from_slice(&compiled.bytes);
             let location = Location { blob, offset: narrow(at), address: 0 };
-            stubs.push(std::mem::replace(&mut self.functions[module][*defined as usize], location));
+            locations.push(location);
+        }
+        let earlier: Vec<Location> =
+            functions.iter().map(|(defined, _)| self.functions[module][*defined as usize]).collect();
+        if audience == Audience::Callers {
+            for ((defined, _), location) in functions.iter().zip(&locations) {
+                self.functions[module][*defined as usize] = *location;
+            }
         }
         let mut relocs = Vec::new();
-        for (defined, compiled) in &functions {
-            let at = self.functions[module][*defined as usize].offset;
-            relocs.extend(compiled.relocs.iter().map(|reloc| self.module_reloc(module, at, reloc)));
+        for ((_, compiled), location) in functions.iter().zip(&locations) {
+            let reloc = |reloc| self.module_reloc(module, location.offset, reloc);
+            relocs.extend(compiled.relocs.iter().map(reloc));
         }
         let placed = self.place(blob, &bytes, alignment, &relocs);
         if placed.is_err() {
-            for ((defined, _), stub) in functions.iter().zip(&stubs) {
-                self.functions[module][*defined as usize] = *stub;
+            for ((defined, _), earlier) in functions.iter().zip(&earlier) {
+                self.functions[module][*defined as usize] = *earlier;
             }
         }
         let start = placed?;
         self.code_size += bytes.len() as u64;
         let mut published = Vec::new();
         let mut redirected = Vec::new();
-        for ((defined, compiled), stub) in functions.into_iter().zip(stubs) {
-            let Compiled { bytes, traps, sites, loops, stack_maps, frame, tries, .. } = compiled;
-            let location = &mut self.functions[module][defined as usize];
-            location.address = start + location.offset as usize;
-            let start = location.address;
-            redirected.extend(Edit::stub(stub.address, start));
-            self.loops.extend(loops.iter().map(|site| start + *site as usize));
+        for (((defined, compiled), earlier), location) in functions.into_iter().zip(earlier).zip(locations) {
+            let Compiled {
+                bytes, traps, sites, loops, polls, stack_maps, frame, tries, native, version, ..
+            } = compiled;
+            let start = start + location.offset as usize;
+            if audience == Audience::Callers {
+                self.functions[module][defined as usize].address = start;
+                redirected.extend(Edit::stub(earlier.address, start));
+            }
+            let mut headers: Vec<LoopSite> = loops.iter().map(|site| LoopSite::point(start, *site)).collect();
+            headers.extend(polls.iter().map(|poll| LoopSite::poll(start, *poll)));
+            headers.sort_unstable_by_key(|site| site.end);
+            if self.loops_armed {
+                redirected.extend(headers.iter().filter_map(|site| site.arm(self.breakpoint)));
+            }
+            self.loops.extend(headers);
             let function = imported + defined;
             let frame = FrameTable::new(frame);
-            let code = FunctionCode { module, function, start, frame, traps, sites, stack_maps, tries };
-            let code = Arc::new(code);
+            let code = Arc::new(FunctionCode {
+                module,
+                function,
+                start,
+                frame,
+                native,
+                version,
+                location: Location { address: start, ..location },
+                entry: entry_of(&bytes),
+                traps,
+                sites,
+                loops,
+                stack_maps,
+                tries,
+            });
             self.registry.insert(start, (start + bytes.len(), CodeKind::Function(Arc::clone(&code))));
             published.push(code);
         }
@@ -330,6 +439,23 @@ impl CodeMemory {
         self.code_size
     }
 
+    /// Has the callers of a function, whose number is without imports, know this code of it: the first that they do.
+    pub(crate) fn announce(&mut self, defined: u32, code: &FunctionCode) {
+        let stub = std::mem::replace(&mut self.functions[code.module][defined as usize], code.location);
+        self.patch(Edit::stub(stub.address, code.start).into_iter().collect());
+    }
+
+    /// Has the callers of `first` run `code`, another version of the function or the same.
+    pub(crate) fn redirect(&mut self, first: &FunctionCode, code: &FunctionCode) {
+        let edit = if first.start == code.start {
+            Some(Edit::restore(first.start, first.entry))
+        } else {
+            Edit::stub(first.start, code.start)
+        };
+        self.publications += 1;
+        self.patch(edit.into_iter().collect());
+    }
+
     /// All addresses that code of this store can have.
     pub(crate) fn arena(&self) -> Range<usize> {
         self.arena.clone()
@@ -356,7 +482,9 @@ impl CodeMemory {
 
     /// Arms or disarms program points, named by the addresses that their sites return to.
     pub(crate) fn set_sites(&mut self, arm: &[usize], disarm: &[usize]) {
-        let stays = |site: &usize| self.loops_armed && self.loops.binary_search(site).is_ok();
+        let stays = |site: &usize| {
+            self.loops_armed && self.loops.binary_search_by_key(site, |known| known.end).is_ok()
+        };
         let disarm = disarm.iter().filter(|site| !stays(site));
         let mut edits: Vec<Edit> = disarm.map(|site| Edit::disarm(*site)).collect();
         edits.extend(arm.iter().filter_map(|site| Edit::arm(*site, self.breakpoint)));
@@ -369,7 +497,7 @@ impl CodeMemory {
     pub(crate) fn allow(&mut self, arm_loops: bool) {
         self.loops_armed |= arm_loops;
         let loops = self.loops.iter().filter(|_| arm_loops);
-        let edits = loops.filter_map(|site| Edit::arm(*site, self.breakpoint));
+        let edits = loops.filter_map(|site| site.arm(self.breakpoint));
         // SAFETY: sites come from `FunctionCode`; the store's one thread is in the handler, between two instructions.
         unsafe { self.pages.allow(edits) };
     }
@@ -379,10 +507,20 @@ impl CodeMemory {
         self.loops_armed
     }
 
+    /// Arms all loops.
+    pub(crate) fn arm_loops(&mut self) {
+        if !self.loops_armed {
+            self.loops_armed = true;
+            let edits = self.loops.iter().filter_map(|site| site.arm(self.breakpoint)).collect();
+            self.patch(edits);
+        }
+    }
+
     /// Disarms the loops, except for the sites in `lasting`.
     pub(crate) fn disarm_loops(&mut self, lasting: &BTreeSet<usize>) {
         self.loops_armed = false;
-        let disarm: Vec<usize> = self.loops.iter().copied().filter(|site| !lasting.contains(site)).collect();
+        let ends = self.loops.iter().map(|site| site.end);
+        let disarm: Vec<usize> = ends.filter(|site| !lasting.contains(site)).collect();
         self.set_sites(&[], &disarm);
     }
 
@@ -397,6 +535,11 @@ impl CodeMemory {
             tracing::error!(%error, "cannot patch code");
         }
     }
+}
+
+/// The first bytes of a function's code.
+fn entry_of(code: &[u8]) -> [u8; patch::CALL_LENGTH] {
+    code.first_chunk().copied().unwrap_or([patch::FILLER; patch::CALL_LENGTH])
 }
 
 fn not_placed(error: cranelift_module::ModuleError) -> Error {

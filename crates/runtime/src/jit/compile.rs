@@ -1,10 +1,11 @@
 //! CLIF to bytes, with what the frame table needs to know about them. Pure, so that it can run on several threads.
 
 use super::handler::TrySite;
-use crate::engine::Engine;
+use super::poll::Poll;
+use crate::engine::{Engine, Tier};
 use crate::error::Error;
 use crate::module::{ModuleInfo, narrow};
-use crate::translate::{self, CALL_TAG, Callee, Points};
+use crate::translate::{self, CALL_TAG, COLD_TAG, Call, Callee, POLL_TAG, Point, Points, Version};
 use crate::trap::TrapCode;
 use cranelift_codegen::MachDebugTagPos;
 use cranelift_codegen::binemit::Reloc;
@@ -12,6 +13,7 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::entity::PrimaryMap;
 use cranelift_codegen::ir::DebugTag;
 use cranelift_codegen::ir::{self, ExternalName};
+use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use frame_table::{CallSite, FrameTable, FrameTableParts, ModulePc, ProgramPoint, TextOffset};
 
@@ -26,13 +28,28 @@ pub(crate) struct Compiled {
     pub(crate) sites: Vec<u32>,
     /// Those of them that are at loop headers, ascending.
     pub(crate) loops: Vec<u32>,
+    /// The polls of loops that are made of NOPs.
+    pub(super) polls: Vec<Poll>,
     /// By ascending offset of their calls.
     pub(crate) stack_maps: Vec<StackMap>,
     pub(crate) frame: FrameTableParts,
     /// The calls with handlers, by ascending offset.
     pub(crate) tries: Vec<TrySite>,
-    /// Bytes of its frames.
-    frame_size: u32,
+    /// Its frames on the native stack.
+    pub(crate) native: NativeFrame,
+    pub(crate) version: Version,
+}
+
+/// What a frame of a function looks like on the native stack.
+#[derive(Clone, Debug)]
+pub(crate) struct NativeFrame {
+    /// Bytes from the stack pointer to the frame pointer, where the function calls.
+    pub(crate) size: u32,
+    /// The registers of the caller's that it saves, by their number in instructions, and where, in bytes below the frame
+    /// pointer.
+    pub(crate) saved: Box<[(u8, u32)]>,
+    /// Bytes that it made room for above itself, for the arguments of a tail call.
+    pub(crate) moved: u32,
 }
 
 /// Where a frame holds references to objects while it waits for a call.
@@ -59,6 +76,9 @@ pub(crate) enum Target {
     LibCall(ir::LibCall),
 }
 
+/// Bytes of a saved frame pointer and a return address.
+const FRAME_RECORD: u32 = 16;
+
 /// A larger frame is checked before it takes any stack. Well below what is kept free under the stack limit.
 const LARGE_FRAME: u32 = 64 << 10;
 
@@ -66,40 +86,60 @@ const LARGE_FRAME: u32 = 64 << 10;
 type Names = PrimaryMap<ir::UserExternalNameRef, ir::UserExternalName>;
 
 /// Translates and compiles a defined function; `index` counts imports.
-pub(crate) fn compile_function(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<Compiled, Error> {
-    let compiled = compile(engine, info, index, false)?;
-    if compiled.frame_size <= LARGE_FRAME { Ok(compiled) } else { compile(engine, info, index, true) }
+pub(crate) fn compile_function(
+    engine: &Engine,
+    info: &ModuleInfo,
+    index: u32,
+    version: Version,
+) -> Result<Compiled, Error> {
+    let compiled = compile(engine, info, index, version, false)?;
+    if compiled.native.size <= LARGE_FRAME {
+        Ok(compiled)
+    } else {
+        compile(engine, info, index, version, true)
+    }
 }
 
-fn compile(engine: &Engine, info: &ModuleInfo, index: u32, large: bool) -> Result<Compiled, Error> {
-    let translated = translate::translate(engine, info, index, large)?;
+fn compile(
+    engine: &Engine,
+    info: &ModuleInfo,
+    index: u32,
+    version: Version,
+    large: bool,
+) -> Result<Compiled, Error> {
+    let translated = translate::translate(engine, info, index, version, large)?;
     let failed = |reason: String| Error::Compile { function: index, reason };
     let names = translated.clif.params.user_named_funcs().clone();
     let mut context = Context::for_function(translated.clif);
     let code = context
-        .compile(&**engine.isa(), &mut ControlPlane::default())
+        .compile(&**engine.isa(version.tier()), &mut ControlPlane::default())
         .map_err(|error| failed(format!("{:?}", error.inner)))?;
-    finish(code, &names, translated.points).map_err(failed)
+    finish(code, &names, translated.points, version).map_err(failed)
 }
 
 /// What compiling a function gives, for people: its CLIF, its machine code, and the frame table.
 ///
 /// # Errors
 /// When the function cannot be compiled.
-pub(crate) fn explain(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<String, Error> {
+pub(crate) fn explain(
+    engine: &Engine,
+    info: &ModuleInfo,
+    index: u32,
+    version: Version,
+) -> Result<String, Error> {
     use std::fmt::Write as _;
-    let translated = translate::translate(engine, info, index, false)?;
+    let translated = translate::translate(engine, info, index, version, false)?;
     let failed = |reason: String| Error::Compile { function: index, reason };
     let mut text = format!("{}", translated.clif);
     let names = translated.clif.params.user_named_funcs().clone();
     let mut context = Context::for_function(translated.clif);
     context.set_disasm(true);
     let code = context
-        .compile(&**engine.isa(), &mut ControlPlane::default())
+        .compile(&**engine.isa(version.tier()), &mut ControlPlane::default())
         .map_err(|error| failed(format!("{:?}", error.inner)))?;
     text.push('\n');
     text.push_str(code.vcode.as_deref().unwrap_or_default());
-    let table = FrameTable::new(finish(code, &names, translated.points).map_err(failed)?.frame);
+    let table = FrameTable::new(finish(code, &names, translated.points, version).map_err(failed)?.frame);
     let shape = |shape| {
         let operands = table.operands(shape);
         operands.iter().map(|operand| format!(" {}={:?}", operand.ty, operand.place)).collect::<String>()
@@ -116,8 +156,9 @@ pub(crate) fn explain(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<
     Ok(text)
 }
 
-fn finish(code: &CompiledCode, names: &Names, points: Points) -> Result<Compiled, String> {
+fn finish(code: &CompiledCode, names: &Names, points: Points, version: Version) -> Result<Compiled, String> {
     let mut bytes = code.code_buffer().to_vec();
+    let polls = overwrite_polls(code, &mut bytes);
     let mut sites = Vec::new();
     for site in code.buffer.patchable_call_sites() {
         let end = site.ret_addr as usize;
@@ -149,8 +190,51 @@ fn finish(code: &CompiledCode, names: &Names, points: Points) -> Result<Compiled
     let mut loops: Vec<u32> = headers.iter().filter_map(|point| Some(site(point)?.0)).collect();
     loops.sort_unstable();
     let alignment = code.buffer.alignment;
-    let frame_size = code.buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
-    Ok(Compiled { bytes, relocs, alignment, traps, sites, loops, stack_maps, frame, tries, frame_size })
+    let native = native_frame(code)?;
+    Ok(Compiled {
+        bytes,
+        relocs,
+        alignment,
+        traps,
+        sites,
+        loops,
+        polls,
+        stack_maps,
+        frame,
+        tries,
+        native,
+        version,
+    })
+}
+
+fn overwrite_polls(code: &CompiledCode, bytes: &mut [u8]) -> Vec<Poll> {
+    let is_poll = |tag: &DebugTag| matches!(tag, DebugTag::User(number) if number & POLL_TAG != 0);
+    let tagged = code.buffer.debug_tags().filter(|list| list.tags.iter().any(is_poll));
+    let length = bytes.len();
+    tagged.filter_map(|list| super::poll::overwrite(bytes, list.offset as usize, length)).collect()
+}
+
+fn native_frame(code: &CompiledCode) -> Result<NativeFrame, String> {
+    let size =
+        code.buffer.frame_layout().ok_or("the code generator gave no frame layout")?.frame_to_fp_offset;
+    let mut native = NativeFrame { size, saved: Box::default(), moved: 0 };
+    let (mut saved, mut clobbers) = (Vec::new(), 0);
+    for (_, unwind) in &code.buffer.unwind_info {
+        match unwind {
+            UnwindInst::DefineNewFrame { offset_upward_to_caller_sp, offset_downward_to_clobbers } => {
+                native.moved = offset_upward_to_caller_sp.saturating_sub(FRAME_RECORD);
+                clobbers = *offset_downward_to_clobbers;
+            }
+            UnwindInst::SaveReg { clobber_offset, reg } => {
+                let below_fp =
+                    clobbers.checked_sub(*clobber_offset).ok_or("a register is saved above its frame")?;
+                saved.push((reg.hw_enc(), below_fp));
+            }
+            _ => {}
+        }
+    }
+    native.saved = saved.into();
+    Ok(native)
 }
 
 fn stack_maps(code: &CompiledCode) -> Result<Vec<StackMap>, String> {
@@ -171,41 +255,44 @@ fn stack_maps(code: &CompiledCode) -> Result<Vec<StackMap>, String> {
 }
 
 fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, String> {
-    let slot_below_fp = match (points.slot, code.buffer.frame_layout()) {
-        (None, _) => 0,
-        (Some(slot), Some(layout)) => {
-            let offset = layout.stackslots[slot].offset;
-            layout.frame_to_fp_offset.checked_sub(offset).ok_or("the state slot is outside of its frame")?
-        }
-        (Some(_), None) => return Err("the code generator gave no frame layout".into()),
-    };
-    let mut out: Vec<ProgramPoint> = points
-        .points
-        .iter()
-        .map(|point| ProgramPoint { pc: point.pc, site: None, shape: point.shape })
-        .collect();
+    let layout = code.buffer.frame_layout().ok_or("the code generator gave no frame layout")?;
+    let offset = layout.stackslots[points.slot].offset;
+    let slot_below_fp =
+        layout.frame_to_fp_offset.checked_sub(offset).ok_or("the state slot is outside of its frame")?;
+    let unplaced =
+        |point: &Point| ProgramPoint { pc: point.pc, site: None, shape: point.shape, held: point.held };
+    let mut out: Vec<ProgramPoint> = points.points.iter().map(unplaced).collect();
+    let mut cold: Vec<ProgramPoint> = points.cold.iter().map(unplaced).collect();
     let mut calls = Vec::new();
     let mut returns: Vec<u32> = code.buffer.call_sites().map(|site| site.ret_addr).collect();
     returns.sort_unstable();
-    // The instructions that put a call's arguments in place have its tag as well, and it is before each of them.
-    for list in code.buffer.debug_tags().filter(|list| list.pos == MachDebugTagPos::Post) {
+    // Behind a call the caller may give back stack, and the tag is behind that.
+    let returned_to = |offset: u32| {
+        let before = returns.partition_point(|returns_to| *returns_to <= offset);
+        returns[..before].last().copied().map(TextOffset).ok_or("a tag before any call")
+    };
+    for list in code.buffer.debug_tags() {
         for tag in list.tags {
             let DebugTag::User(number) = tag else { continue };
             let at = TextOffset(list.offset);
-            if number & CALL_TAG == 0 {
+            let is_call = list.pos == MachDebugTagPos::Post;
+            if number & POLL_TAG != 0 {
+                // The code before it is of another operator.
+            } else if number & COLD_TAG != 0 {
+                let point = cold.get_mut((number & !COLD_TAG) as usize).ok_or("a tag without a cold path")?;
+                if is_call {
+                    point.site = Some(returned_to(list.offset)?);
+                } else if code.buffer.traps().iter().any(|trap| trap.offset == list.offset) {
+                    point.site = Some(at);
+                }
+            } else if !is_call {
+                // The instructions that put a call's arguments in place have its tag as well, and it is before each.
+            } else if number & CALL_TAG == 0 {
                 let point = out.get_mut(*number as usize).ok_or("a tag without a point")?;
                 point.site = Some(at);
             } else {
                 let call = points.calls.get((number & !CALL_TAG) as usize).ok_or("a tag without a call")?;
-                // Behind the call the caller may give back stack, and the tag is behind that.
-                let before = returns.partition_point(|returns_to| *returns_to <= list.offset);
-                let at = returns[..before].last().copied().ok_or("a tag before any call")?;
-                calls.push(CallSite {
-                    returns_to: TextOffset(at),
-                    pc: call.pc,
-                    next_pc: call.next_pc,
-                    shape: call.shape,
-                });
+                calls.push(call_site(call, returned_to(list.offset)?));
             }
         }
     }
@@ -223,22 +310,25 @@ fn frame_parts(code: &CompiledCode, points: Points) -> Result<FrameTableParts, S
         let pc = spans[..after].last().map(|span| span.1);
         // Calls were recorded in the order of their operators.
         let found = pc.and_then(|pc| points.calls.binary_search_by_key(&pc, |call| call.pc).ok());
-        calls.extend(found.map(|found| points.calls[found]).map(|call| CallSite {
-            returns_to: TextOffset(site.ret_addr),
-            pc: call.pc,
-            next_pc: call.next_pc,
-            shape: call.shape,
-        }));
+        calls.extend(found.map(|found| call_site(&points.calls[found], TextOffset(site.ret_addr))));
     }
     Ok(FrameTableParts {
         locals: points.locals,
+        params: points.params,
         layout: points.layout,
         slot_below_fp,
         shapes: points.shapes,
+        local_sets: points.local_sets,
         points: out,
+        cold,
         calls,
         spans,
     })
+}
+
+fn call_site(call: &Call, returns_to: TextOffset) -> CallSite {
+    let Call { pc, next_pc, shape, held } = *call;
+    CallSite { returns_to, pc, next_pc, shape, held }
 }
 
 /// Our code for one of the code generator's.
@@ -257,7 +347,7 @@ fn trap_code(code: ir::TrapCode) -> TrapCode {
 pub(super) fn compile_thunk(engine: &Engine, clif: ir::Function) -> Result<(Vec<u8>, u64), Error> {
     let mut context = Context::for_function(clif);
     let code = context
-        .compile(&**engine.isa(), &mut ControlPlane::default())
+        .compile(&**engine.isa(Tier::Debug), &mut ControlPlane::default())
         .map_err(|error| Error::Limit(format!("cannot compile a thunk: {:?}", error.inner)))?;
     if !code.buffer.relocs().is_empty() {
         return Err(Error::Limit(format!("a thunk with {} relocations", narrow(code.buffer.relocs().len()))));

@@ -9,10 +9,11 @@ mod handler;
 mod libcalls;
 mod pages;
 mod patch;
+mod poll;
 mod stub;
 mod thunk;
 
-pub(crate) use code::{CodeMemory, FunctionCode};
+pub(crate) use code::{Audience, CodeMemory, FunctionCode};
 pub(crate) use compile::{Compiled, compile_function, explain};
 pub(crate) use handler::TrySite;
 pub(crate) use pages::CodePages;

@@ -45,6 +45,11 @@ impl Edit {
         Some(Self { end, bytes: encode(CALL, end, thunk)? })
     }
 
+    /// Makes the site that ends at `end` go to `target` for good.
+    pub(super) fn jump(end: usize, target: usize) -> Option<Self> {
+        Some(Self { end, bytes: encode(JUMP, end, target)? })
+    }
+
     /// Makes the site that returns to `end` do nothing.
     pub(super) fn disarm(end: usize) -> Self {
         Self { end, bytes: NOP }
@@ -52,8 +57,12 @@ impl Edit {
 
     /// Makes the stub at `start` go to its function's code, which is compiled now.
     pub(super) fn stub(start: usize, code: usize) -> Option<Self> {
-        let end = start + CALL_LENGTH;
-        Some(Self { end, bytes: encode(JUMP, end, code)? })
+        Self::jump(start + CALL_LENGTH, code)
+    }
+
+    /// Puts back what was at `start`.
+    pub(super) fn restore(start: usize, bytes: [u8; CALL_LENGTH]) -> Self {
+        Self { end: start + CALL_LENGTH, bytes }
     }
 
     pub(super) fn start(&self) -> usize {

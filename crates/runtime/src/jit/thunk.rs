@@ -4,7 +4,7 @@
 //! returns to and that frame's frame pointer. So a stack walk can start there.
 
 use super::compile::compile_thunk;
-use crate::engine::Engine;
+use crate::engine::{Engine, Tier};
 use crate::error::Error;
 use crate::module::narrow;
 use crate::translate::{builtin_signature, clif_type, native_signature};
@@ -34,7 +34,7 @@ fn build(
     builder.seal_block(entry);
     let params = builder.block_params(entry).to_vec();
     body(&mut builder, &params);
-    builder.finalize(engine.isa().frontend_config());
+    builder.finalize(engine.isa(Tier::Debug).frontend_config());
     compile_thunk(engine, clif)
 }
 
@@ -85,8 +85,8 @@ pub(super) fn entry(engine: &Engine, ty: &FuncType) -> Result<(Vec<u8>, u64), Er
     })
 }
 
-/// From Wasm into a host function: `host(context, caller's vmctx, values, pc, fp)`, where the callee's vmctx is the
-/// context.
+/// From Wasm into a host function: `host(context, caller's vmctx, values, pc, fp, record)`, where the callee's vmctx is
+/// the context, and `record` the address of the thunk's saved frame pointer and return address.
 pub(super) fn host(engine: &Engine, ty: &FuncType, host: usize) -> Result<(Vec<u8>, u64), Error> {
     build(engine, native_signature(ty), |builder, params| {
         let count = narrow(ty.params().len().max(ty.results().len()).max(1));
@@ -101,7 +101,8 @@ pub(super) fn host(engine: &Engine, ty: &FuncType, host: usize) -> Result<(Vec<u
             builder.ins().store(MemFlagsData::trusted(), *arg, values, offset(index));
         }
         let (pc, fp) = caller(builder);
-        call_host(builder, host, &[*context, *from, values, pc, fp], None);
+        let record = builder.ins().get_frame_pointer(types::I64);
+        call_host(builder, host, &[*context, *from, values, pc, fp, record], None);
         let mut results = Vec::new();
         for (index, ty) in (0..).zip(ty.results()) {
             results.push(builder.ins().load(clif_type(*ty), MemFlagsData::trusted(), values, offset(index)));
@@ -122,13 +123,12 @@ pub(super) fn builtin(engine: &Engine, builtin: Builtin, host: usize) -> Result<
     })
 }
 
-/// Saves every register, then calls `host(pc, fp)`: what an armed program point calls, and other cold paths.
-pub(super) fn preserving(engine: &Engine, host: usize) -> Result<(Vec<u8>, u64), Error> {
-    build(engine, Signature::new(CallConv::PreserveAll), |builder, _| {
-        let (pc, fp) = caller(builder);
-        call_host(builder, host, &[pc, fp], None);
-        builder.ins().return_(&[]);
-    })
+/// Goes to an address that may be far away, and changes no register.
+pub(super) fn jump(address: usize) -> Vec<u8> {
+    // jmp [rip + 0], and the address behind it
+    let mut code = vec![0xff, 0x25, 0, 0, 0, 0];
+    code.extend((address as u64).to_le_bytes());
+    code
 }
 
 fn offset(index: u32) -> i32 {

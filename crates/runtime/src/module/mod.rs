@@ -3,19 +3,23 @@
 mod const_expr;
 mod hints;
 mod names;
+mod observable;
 mod parse;
 mod types;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Tiers};
 use crate::error::Error;
+use crate::translate::Version;
 use crate::types::TypeDef;
 use crate::value::{FuncType, ValueType};
 pub(crate) use const_expr::{ConstExpr, ConstOp};
 use frame_table::{HeapType, ModulePc, RefType};
 use hints::BranchHints;
 use names::Names;
+pub use observable::ObservableLocals;
+pub(crate) use observable::{NamedLocals, Observable};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A validated module. Cheap to clone.
 #[derive(Clone)]
@@ -57,6 +61,8 @@ pub(crate) struct ModuleInfo {
     /// Byte range in the module of the contents of the section with hints, until they are read.
     hint_section: Option<Range<usize>>,
     custom_problems: Vec<String>,
+    /// What a debugger can ask for; not set, everything.
+    observable: OnceLock<ObservableLocals>,
 }
 
 /// How many entities of each kind are imported.
@@ -226,6 +232,14 @@ impl Module {
         Ok(Self { info: Arc::new(info) })
     }
 
+    /// Says which locals a debugger can ask for, so that the run tier need not keep the others. Without this, it keeps
+    /// all. For modules that are not instantiated yet; said twice, the first time counts.
+    #[must_use]
+    pub fn with_observable(self, locals: ObservableLocals) -> Self {
+        self.info.observable.get_or_init(|| locals);
+        self
+    }
+
     pub(crate) fn info(&self) -> &Arc<ModuleInfo> {
         &self.info
     }
@@ -349,7 +363,11 @@ impl Module {
     /// # Errors
     /// When the function cannot be compiled.
     pub fn explain(&self, engine: &Engine, function: u32) -> Result<String, Error> {
-        crate::jit::explain(engine, &self.info, function)
+        let version = match engine.config().tiers {
+            Tiers::Debug => Version::Debug,
+            Tiers::Run | Tiers::Automatic => Version::Run,
+        };
+        crate::jit::explain(engine, &self.info, function, version)
     }
 
     /// What the operator at `pc` calls, if it is a call.
@@ -375,6 +393,12 @@ impl ModuleInfo {
     pub(crate) fn function_def(&self, function: u32) -> Option<&Arc<TypeDef>> {
         let ty = *self.functions.get(usize::try_from(function).ok()?)?;
         self.types.get(usize::try_from(ty).ok()?)
+    }
+
+    /// What of the locals of a defined function, counted without imports, a debugger can ask for; none means all.
+    pub(crate) fn observable_in(&self, defined: usize) -> Option<Observable> {
+        let body = self.bodies.get(defined)?;
+        self.observable.get()?.of_function(&(ModulePc(narrow(body.start))..ModulePc(narrow(body.end))))
     }
 
     /// The signature that a type index means; the validator made sure that it is a function type.

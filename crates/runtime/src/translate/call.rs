@@ -57,13 +57,15 @@ impl FunctionTranslator<'_> {
             self.emit_call(ty, code, vmctx, then);
         } else {
             let code = self.direct_callee(Callee::Function(function - imported), native_signature(ty));
-            self.emit_call(ty, Code::Known(code), self.vmctx, then);
+            let vmctx = self.vmctx();
+            self.emit_call(ty, Code::Known(code), vmctx, then);
         }
     }
 
     fn call_indirect(&mut self, type_index: u32, table: u32, then: Then) {
         let info = self.info;
         let ty = info.signature(type_index);
+        self.hold_for_operator(ty.params().len() + 1);
         let callee = self.element_for_call(table);
         self.trap_if_zero(callee, TrapCode::UninitializedElement);
         self.check_signature(type_index, callee);
@@ -82,6 +84,7 @@ impl FunctionTranslator<'_> {
 
     fn call_ref(&mut self, type_index: u32, then: Then) {
         let ty = self.info.signature(type_index);
+        self.hold_for_operator(ty.params().len() + 1);
         let callee = self.pop();
         self.trap_if_zero(callee, TrapCode::NullFunction);
         let (code, vmctx) = self.code_and_vmctx(ty, callee);
@@ -101,7 +104,7 @@ impl FunctionTranslator<'_> {
 
     /// Pops the arguments, calls, pushes the results.
     fn emit_call(&mut self, ty: &FuncType, code: Code, vmctx: Value, then: Then) {
-        let mut args = vec![vmctx, self.vmctx];
+        let mut args = vec![vmctx, self.vmctx()];
         args.extend(self.state.pop_many(&mut self.builder, ty.params().len()));
         if then == Then::Leave {
             match code {
@@ -113,6 +116,7 @@ impl FunctionTranslator<'_> {
             self.reachable = false;
             return;
         }
+        self.hold();
         let (call, results) = self.call_or_try(code, &args);
         self.record_call(call);
         for (result, ty) in results.into_iter().zip(ty.results()) {

@@ -4,7 +4,7 @@
 //! a branch stores them into the places that the target's height says, and whoever arrives finds them there.
 
 use super::exception::{Clause, opens_block};
-use super::function::{FunctionTranslator, user_trap};
+use super::function::FunctionTranslator;
 use super::reference::non_null;
 use crate::engine::Tier;
 use crate::error::Error;
@@ -12,6 +12,7 @@ use crate::trap::TrapCode;
 use crate::value::ValueType;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};
+use frame_table::LocalSet;
 use std::collections::BTreeMap;
 use wasmparser::{BlockType, BrTable, Catch, Operator, OperatorsReader};
 
@@ -26,6 +27,8 @@ pub(super) struct ControlFrame {
     results: Vec<ValueType>,
     /// Whether something can arrive at `exit`.
     exit_reached: bool,
+    /// Run tier: the locals that the state slot has on every path to `exit` so far.
+    held_at_exit: Option<LocalSet>,
 }
 
 pub(super) enum Kind {
@@ -34,10 +37,12 @@ pub(super) enum Kind {
     Loop {
         header: Block,
     },
-    /// The block for `else`, while none was seen; and the parameters, which are needed again there (run tier).
+    /// The block for `else`, while none was seen; and the parameters, which are needed again there (run tier), as is
+    /// what is held.
     If {
         otherwise: Option<Block>,
         params: Vec<Value>,
+        held: LocalSet,
     },
     TryTable {
         clauses: Vec<(Clause, Catch)>,
@@ -56,6 +61,17 @@ pub(super) enum Kind {
     Dead,
 }
 
+impl ControlFrame {
+    /// Something arrives at the exit, with such locals in the state slot.
+    fn arrive(&mut self, held: &LocalSet) {
+        self.exit_reached = true;
+        match &mut self.held_at_exit {
+            Some(common) => common.keep_common(held),
+            None => self.held_at_exit = Some(held.clone()),
+        }
+    }
+}
+
 impl FunctionTranslator<'_> {
     /// The function's body as the outermost block.
     pub(super) fn open_function(&mut self, results: Vec<ValueType>) {
@@ -67,11 +83,7 @@ impl FunctionTranslator<'_> {
         match operator {
             Operator::Nop => {}
             Operator::Unreachable => {
-                if self.tier() == Tier::Run {
-                    // A block with nothing but a trap becomes a part of the branch to it, with that operator's PC.
-                    self.builder.ins().sequence_point();
-                }
-                self.builder.ins().trap(user_trap(TrapCode::Unreachable));
+                self.trap_with_state(TrapCode::Unreachable);
                 self.reachable = false;
             }
             Operator::Block { blockty } => {
@@ -120,6 +132,7 @@ impl FunctionTranslator<'_> {
                     params: Vec::new(),
                     results: Vec::new(),
                     exit_reached: false,
+                    held_at_exit: None,
                 });
             }
             Operator::Else => self.otherwise(),
@@ -155,8 +168,8 @@ impl FunctionTranslator<'_> {
         self.state.settle_for_block(&mut self.builder, base);
     }
 
-    fn tier(&self) -> Tier {
-        self.engine.config().tier
+    pub(super) fn tier(&self) -> Tier {
+        self.state.tier
     }
 
     /// A block that takes values of `types`: as parameters in the run tier, in the state slot in the debug tier.
@@ -176,7 +189,15 @@ impl FunctionTranslator<'_> {
     pub(super) fn open(&mut self, kind: Kind, params: Vec<ValueType>, results: Vec<ValueType>) {
         let exit = self.block_for(&results);
         let base = self.state.height() - params.len();
-        self.control.push(ControlFrame { kind, exit, base, params, results, exit_reached: false });
+        self.control.push(ControlFrame {
+            kind,
+            exit,
+            base,
+            params,
+            results,
+            exit_reached: false,
+            held_at_exit: None,
+        });
     }
 
     fn open_loop(&mut self, ty: BlockType) {
@@ -190,9 +211,13 @@ impl FunctionTranslator<'_> {
         self.builder.ins().jump(header, &block_args(&values));
         let base = self.state.height() - params.len();
         self.state.truncate(base);
+        self.resume_at_loop(header, &params);
+        if let Some(uses) = &self.uses {
+            self.state.held.remove_all(uses.written_in(self.pc));
+        }
         self.enter(header, &params);
         self.open(Kind::Loop { header }, params, results);
-        self.at_loop_header = true;
+        self.loop_header();
     }
 
     fn open_if(&mut self, ty: BlockType) {
@@ -209,7 +234,8 @@ impl FunctionTranslator<'_> {
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.switch_to_block(then);
         self.builder.seal_block(then);
-        self.open(Kind::If { otherwise: Some(otherwise), params: values }, params, results);
+        let held = self.state.held.clone();
+        self.open(Kind::If { otherwise: Some(otherwise), params: values, held }, params, results);
     }
 
     /// `else`: the first arm ends as if by a branch to the exit.
@@ -218,12 +244,14 @@ impl FunctionTranslator<'_> {
             self.leave();
         }
         let Some(frame) = self.control.last_mut() else { return };
-        let Kind::If { otherwise, params: values } = &mut frame.kind else { return };
+        let Kind::If { otherwise, params: values, held } = &mut frame.kind else { return };
         let Some(block) = otherwise.take() else { return };
+        self.state.held = std::mem::take(held);
         let (base, types, values) = (frame.base, frame.params.clone(), std::mem::take(values));
         self.builder.switch_to_block(block);
         self.builder.seal_block(block);
         self.state.truncate(base);
+        self.state.close_block(self.control.len());
         self.state.push_settled(&types, &values);
         self.reachable = true;
     }
@@ -243,6 +271,7 @@ impl FunctionTranslator<'_> {
             self.builder.seal_block(header);
         }
         self.state.truncate(frame.base);
+        self.state.close_block(self.control.len() + 1);
         if let Kind::TryTable { clauses } = frame.kind {
             self.close_try_table(clauses);
         }
@@ -250,6 +279,7 @@ impl FunctionTranslator<'_> {
         if !self.reachable {
             return;
         }
+        self.state.held = frame.held_at_exit.unwrap_or_default();
         self.enter(frame.exit, &frame.results);
         self.builder.seal_block(frame.exit);
         if self.control.is_empty() {
@@ -273,7 +303,7 @@ impl FunctionTranslator<'_> {
         if let Kind::Loop { header } = frame.kind {
             return (header, frame.base, frame.params.len());
         }
-        frame.exit_reached = true;
+        frame.arrive(&self.state.held);
         (frame.exit, frame.base, frame.results.len())
     }
 
@@ -289,7 +319,7 @@ impl FunctionTranslator<'_> {
     /// Falls out of the innermost block at its end, loops included.
     pub(super) fn leave(&mut self) {
         let Some(frame) = self.control.last_mut() else { return };
-        frame.exit_reached = true;
+        frame.arrive(&self.state.held);
         let (exit, base, count) = (frame.exit, frame.base, frame.results.len());
         self.jump(exit, base, count);
     }
@@ -392,6 +422,6 @@ impl FunctionTranslator<'_> {
     }
 }
 
-fn block_args(values: &[Value]) -> Vec<BlockArg> {
+pub(super) fn block_args(values: &[Value]) -> Vec<BlockArg> {
     values.iter().copied().map(BlockArg::Value).collect()
 }

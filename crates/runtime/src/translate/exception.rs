@@ -21,6 +21,7 @@ use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExceptionTag, Inst, InstBuilder,
     Value, types,
 };
+use frame_table::LocalSet;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use wasmparser::{Catch, Operator, OperatorsReader, TryTable};
@@ -116,8 +117,12 @@ impl FunctionTranslator<'_> {
         reader: &OperatorsReader<'_>,
     ) -> bool {
         match operator {
-            Operator::Throw { tag_index } => self.throw(*tag_index),
+            Operator::Throw { tag_index } => {
+                self.hold_for_operator(0);
+                self.throw(*tag_index);
+            }
             Operator::ThrowRef => {
+                self.hold_for_operator(0);
                 let exception = self.pop();
                 self.throw_reference(exception);
             }
@@ -131,6 +136,7 @@ impl FunctionTranslator<'_> {
             }
             Operator::Catch { .. } | Operator::CatchAll => self.open_handler(),
             Operator::Rethrow { relative_depth } => {
+                self.hold_for_operator(0);
                 let frame = &self.control[self.control.len() - 1 - *relative_depth as usize];
                 if let Kind::Handler { exception: Some(exception), .. } = frame.kind {
                     self.throw_reference(exception);
@@ -202,6 +208,7 @@ impl FunctionTranslator<'_> {
         };
         let base = frame.base;
         self.state.truncate(base);
+        self.state.close_block(self.control.len());
         let exception = clause.landing.map(|landing| self.land(landing, clause.tag));
         self.reachable = exception.is_some();
         if let Some(frame) = self.control.last_mut() {
@@ -213,6 +220,7 @@ impl FunctionTranslator<'_> {
     fn land(&mut self, landing: Block, tag: Caught) -> Value {
         self.builder.switch_to_block(landing);
         self.builder.seal_block(landing);
+        self.state.held = LocalSet::default();
         let exception = self.builder.block_params(landing)[0];
         let Some(ty) = tag.and_then(|tag| self.info.tag_def(tag)).map(Arc::clone) else { return exception };
         for field in &ty.layout.fields {
@@ -276,6 +284,7 @@ impl FunctionTranslator<'_> {
     /// Calls, so that handlers around the operator at hand are found. Returns the call and its results, in a new block
     /// if there are handlers.
     pub(super) fn call_or_try(&mut self, code: Code, args: &[Value]) -> (Inst, Vec<Value>) {
+        let vmctx = self.vmctx();
         let handlers = self.handlers();
         self.tries.handlers += handlers.len();
         if handlers.is_empty() {
@@ -301,7 +310,7 @@ impl FunctionTranslator<'_> {
         let pool = &mut self.builder.func.dfg.value_lists;
         let returned = (0..crate::module::narrow(results.len())).map(BlockArg::TryCallRet);
         let normal = BlockCall::new(next, returned, pool);
-        let mut items = vec![ExceptionTableItem::Context(self.vmctx)];
+        let mut items = vec![ExceptionTableItem::Context(vmctx)];
         for (tag, landing) in handlers {
             let landing = BlockCall::new(landing, [BlockArg::TryCallExn(0)], pool);
             items.push(match tag {

@@ -2,10 +2,12 @@
 
 use super::control::ControlFrame;
 use super::exception::Tries;
-use super::points::{CALL_TAG, Call, Point, Points};
+use super::locals::LocalUses;
+use super::points::Points;
 use super::region::Region;
 use super::state::State;
-use super::{Translated, clif_type, native_signature};
+use super::stops::Resume;
+use super::{Translated, Version, clif_type, native_signature};
 use crate::engine::{Engine, Tier};
 use crate::error::Error;
 use crate::module::{ModuleInfo, narrow};
@@ -13,13 +15,13 @@ use crate::trap::TrapCode;
 use crate::value::ValueType;
 use crate::vm::{Builtin, VmOffsets, offsets};
 use cranelift_codegen::ir::{
-    self, AbiParam, ArgumentPurpose, DebugTag, ExtFuncData, ExternalName, FuncRef, GlobalValueData,
-    InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, StackSlotData, StackSlotKind, UserExternalName,
-    UserFuncName, Value, types,
+    self, AbiParam, ArgumentPurpose, Block, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
+    MemFlagsData, SigRef, Signature, SourceLoc, StackSlotData, StackSlotKind, UserExternalName, UserFuncName,
+    Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use frame_table::{ModulePc, SlotLayout, StackShapes};
+use frame_table::{LocalSet, LocalSets, ModulePc, SlotLayout, StackShapes};
 use std::collections::HashMap;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 
@@ -30,6 +32,8 @@ pub(crate) enum Callee {
     Breakpoint,
     /// At a function's entry with the stack limit passed: traps, or prepares a stop at the first operator.
     FunctionEntry,
+    /// On a cold path: stops if anything is requested.
+    Stop,
     /// A defined function of the same module, counted without imports.
     Function(u32),
 }
@@ -40,6 +44,7 @@ impl Callee {
         match self {
             Self::Breakpoint => UserExternalName::new(0, 0),
             Self::FunctionEntry => UserExternalName::new(0, 1),
+            Self::Stop => UserExternalName::new(0, 2),
             Self::Function(index) => UserExternalName::new(1, index),
         }
     }
@@ -49,6 +54,7 @@ impl Callee {
         match (name.namespace, name.index) {
             (0, 0) => Some(Self::Breakpoint),
             (0, 1) => Some(Self::FunctionEntry),
+            (0, 2) => Some(Self::Stop),
             (1, index) => Some(Self::Function(index)),
             _ => None,
         }
@@ -60,7 +66,6 @@ const SIMD_PREFIX: u8 = 0xfd;
 
 /// One function in translation.
 pub(super) struct FunctionTranslator<'a> {
-    pub(super) engine: &'a Engine,
     pub(super) info: &'a ModuleInfo,
     pub(super) offsets: VmOffsets,
     pub(super) builder: FunctionBuilder<'a>,
@@ -72,15 +77,24 @@ pub(super) struct FunctionTranslator<'a> {
     pub(super) reachable: bool,
     /// Whether the operator at hand is the first one of a loop.
     pub(super) at_loop_header: bool,
-    /// The callee's own vmctx.
-    pub(super) vmctx: Value,
+    /// What the body does with its locals; run tier only.
+    pub(super) uses: Option<LocalUses>,
+    /// The callee's own vmctx, as it was passed.
+    passed_vmctx: Value,
+    /// Where the code begins if not at the function's beginning.
+    pub(super) resume: Option<Resume>,
     pub(super) pc: ModulePc,
     pub(super) next_pc: ModulePc,
     /// What was called by name so far.
     callees: HashMap<Callee, FuncRef>,
 }
 
-pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Result<Translated, Error> {
+pub(super) fn translate(
+    engine: &Engine,
+    info: &ModuleInfo,
+    index: u32,
+    version: Version,
+) -> Result<Translated, Error> {
     let failed = |reason: &str| Error::Compile { function: index, reason: reason.to_owned() };
     let ty = info.function_type(index).ok_or_else(|| failed("it has no type"))?;
     let defined = index.checked_sub(info.imported.functions).ok_or_else(|| failed("it is imported"))?;
@@ -99,27 +113,39 @@ pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Resul
     let mut clif = ir::Function::with_name_signature(UserFuncName::user(0, index), native_signature(ty));
     Region::declare_all(&mut clif);
     let mut context = FunctionBuilderContext::new();
-    let tier = engine.config().tier;
+    let tier = version.tier();
     let mut builder = FunctionBuilder::new(&mut clif, &mut context);
-    let slot = (tier == Tier::Debug)
-        .then(|| builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 0, 4)));
+    let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 0, 4));
     let entry = builder.create_block();
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
     builder.seal_block(entry);
-    let vmctx = builder.block_params(entry)[0];
-    let state = State::new(tier, layout, slot, locals.clone(), &mut builder);
+    let passed_vmctx = builder.block_params(entry)[0];
+    let resume = match version {
+        Version::Resumed(pc) => Some(Resume { pc, block: builder.create_block(), used: false }),
+        Version::Debug | Version::Run => None,
+    };
+    let state = State::new(tier, layout, slot, locals.clone(), resume.is_some(), &mut builder);
+    let uses = match tier {
+        Tier::Run => {
+            let observable = info.observable_in(defined as usize);
+            Some(LocalUses::analyse(&body, narrow(locals.len()), observable.as_ref())?)
+        }
+        Tier::Debug => None,
+    };
     let points = Points {
         locals,
+        params: narrow(ty.params().len()),
         layout,
         slot,
         shapes: StackShapes::default(),
+        local_sets: LocalSets::default(),
         points: Vec::new(),
         calls: Vec::new(),
+        cold: Vec::new(),
         loops: Vec::new(),
     };
     let mut translator = FunctionTranslator {
-        engine,
         info,
         offsets: VmOffsets::new(info),
         builder,
@@ -129,17 +155,20 @@ pub(super) fn translate(engine: &Engine, info: &ModuleInfo, index: u32) -> Resul
         tries: Tries::default(),
         reachable: true,
         at_loop_header: false,
-        vmctx,
+        uses,
+        passed_vmctx,
+        resume,
         pc: ModulePc(0),
         next_pc: ModulePc(0),
         callees: HashMap::new(),
     };
     translator.body(&body, ty.results().to_vec())?;
-    let FunctionTranslator { builder, state, points, .. } = translator;
-    builder.finalize(engine.isa().frontend_config());
-    if let Some(slot) = slot {
-        clif.sized_stack_slots[slot].size = layout.size(narrow(state.max_height()));
+    if translator.resume.as_ref().is_some_and(|resume| !resume.used) {
+        return Err(failed("it has no loop at this offset"));
     }
+    let FunctionTranslator { builder, state, points, .. } = translator;
+    builder.finalize(engine.isa(tier).frontend_config());
+    clif.sized_stack_slots[slot].size = layout.size(narrow(state.max_height()));
     Ok(Translated { clif, points })
 }
 
@@ -170,7 +199,10 @@ impl FunctionTranslator<'_> {
         let mut reader = body.get_operators_reader()?;
         self.next_pc = pc_of(reader.original_position());
         self.builder.set_srcloc(SourceLoc::new(self.next_pc.0));
-        self.prologue();
+        match &self.resume {
+            Some(resume) => self.begin_at(resume.block),
+            None => self.prologue(),
+        }
         self.open_function(results);
         while !reader.eof() {
             self.pc = pc_of(reader.original_position());
@@ -199,30 +231,37 @@ impl FunctionTranslator<'_> {
             let zero = super::state::constant(&mut self.builder, self.points.locals[index], 0);
             self.state.init_local(&mut self.builder, index, zero);
         }
-        if let Some(slot) = self.points.slot {
-            self.builder.ins().stack_store(types::I64, self.vmctx, slot, SlotLayout::VMCTX.cast_signed());
-        }
-        let limits = self.limits();
-        let limit =
-            self.builder.ins().load(types::I64, Region::Runtime.trusted(), limits, offsets::limits::STACK);
-        let sp = self.builder.ins().get_stack_pointer(types::I64);
-        let past = self.builder.ins().icmp(ir::condcodes::IntCC::UnsignedLessThan, sp, limit);
-        self.on_cold_path(past, Callee::FunctionEntry);
+        let slot = self.points.slot;
+        self.builder.ins().stack_store(types::I64, self.passed_vmctx, slot, SlotLayout::VMCTX.cast_signed());
+        let past = self.is_past_limit();
+        let params = LocalSet::all(self.points.params);
+        self.stop_if(past, Callee::FunctionEntry, Some(&params), self.next_pc);
     }
 
-    /// Calls `thunk`, which keeps all registers, if `condition` holds.
-    pub(super) fn on_cold_path(&mut self, condition: Value, thunk: Callee) {
-        let cold = self.builder.create_block();
-        let next = self.builder.create_block();
-        self.builder.set_cold_block(cold);
-        self.builder.ins().brif(condition, cold, &[], next, &[]);
-        self.builder.switch_to_block(cold);
-        self.builder.seal_block(cold);
-        let thunk = self.direct_callee(thunk, Signature::new(CallConv::PreserveAll));
-        self.builder.ins().call(thunk, &[]);
-        self.builder.ins().jump(next, &[]);
-        self.builder.switch_to_block(next);
-        self.builder.seal_block(next);
+    /// Code that begins in the middle has no prologue. What is translated before its beginning is not reached, unless
+    /// in a loop around it.
+    fn begin_at(&mut self, resume: Block) {
+        let slot = self.points.slot;
+        self.builder.ins().stack_store(types::I64, self.passed_vmctx, slot, SlotLayout::VMCTX.cast_signed());
+        self.builder.ins().jump(resume, &[]);
+        let never = self.builder.create_block();
+        self.go_on(never);
+        for index in 0..self.points.locals.len() {
+            let zero = super::state::constant(&mut self.builder, self.points.locals[index], 0);
+            self.state.init_local(&mut self.builder, index, zero);
+        }
+    }
+
+    /// The function's own vmctx. In the debug tier it is in the state slot, so that nothing but the slot outlives an
+    /// operator.
+    pub(super) fn vmctx(&mut self) -> Value {
+        match self.tier() {
+            Tier::Run => self.passed_vmctx,
+            Tier::Debug => {
+                let at = SlotLayout::VMCTX.cast_signed();
+                self.builder.ins().stack_load(types::I64, types::I64, self.points.slot, at)
+            }
+        }
     }
 
     /// Address of the store's limits.
@@ -233,32 +272,8 @@ impl FunctionTranslator<'_> {
     /// A pointer in the vmctx that never changes.
     pub(super) fn vmctx_pointer(&mut self, offset: u32) -> Value {
         let flags = Region::Runtime.trusted().with_readonly().with_can_move();
-        self.builder.ins().load(types::I64, flags, self.vmctx, offset.cast_signed())
-    }
-
-    /// A program point before the operator at hand. The debug tier can stop at all of them, the run tier at loop
-    /// headers.
-    fn point(&mut self) {
-        let shape = self.state.shape(&mut self.points.shapes);
-        let number = narrow(self.points.points.len());
-        self.points.points.push(Point { pc: self.pc, shape });
-        let at_loop_header = std::mem::take(&mut self.at_loop_header);
-        if at_loop_header {
-            self.points.loops.push(number);
-        }
-        if at_loop_header || self.points.slot.is_some() {
-            let thunk = self.direct_callee(Callee::Breakpoint, Signature::new(CallConv::PreserveAll));
-            let call = self.builder.ins().call(thunk, &[]);
-            self.builder.func.debug_tags.set(call, [DebugTag::User(number)]);
-        }
-    }
-
-    /// Tags `call`, whose arguments are popped, so that a frame waiting in it is understood.
-    pub(super) fn record_call(&mut self, call: ir::Inst) {
-        let shape = self.state.shape(&mut self.points.shapes);
-        let number = narrow(self.points.calls.len());
-        self.points.calls.push(Call { pc: self.pc, next_pc: self.next_pc, shape });
-        self.builder.func.debug_tags.set(call, [DebugTag::User(CALL_TAG | number)]);
+        let vmctx = self.vmctx();
+        self.builder.ins().load(types::I64, flags, vmctx, offset.cast_signed())
     }
 
     /// What is called by name. Only program points are patched; the rest are calls.
@@ -280,8 +295,15 @@ impl FunctionTranslator<'_> {
 
     /// Calls a function of the runtime.
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        let before = self.state.note_held();
+        self.hold();
         let (signature, code, args) = self.builtin_call(builtin, args);
         let call = self.builder.ins().call_indirect(signature, code, &args);
+        if self.tier() == Tier::Run {
+            self.record_cold(call, self.pc);
+        }
+        // The call may be on one of two paths through the operator.
+        self.state.restore_held(before);
         self.builder.inst_results(call).first().copied()
     }
 
@@ -293,7 +315,7 @@ impl FunctionTranslator<'_> {
         let offset = narrow(index) * offsets::POINTER;
         let code = self.builder.ins().load(types::I64, flags, table, offset.cast_signed());
         let signature = self.builder.import_signature(builtin_signature(builtin));
-        let mut all = vec![self.vmctx];
+        let mut all = vec![self.vmctx()];
         all.extend_from_slice(args);
         (signature, code, all)
     }

@@ -10,6 +10,8 @@ mod control;
 mod exception;
 mod function;
 mod gc;
+mod held;
+mod locals;
 mod memory;
 mod numeric;
 mod points;
@@ -17,17 +19,41 @@ mod reference;
 mod region;
 mod simd;
 mod state;
+mod stops;
 mod table;
 mod variable;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Tier};
 use crate::error::Error;
 use crate::module::ModuleInfo;
 use crate::value::{FuncType, ValueType};
 use cranelift_codegen::ir::{self, AbiParam, Signature, types};
 use cranelift_codegen::isa::CallConv;
+use frame_table::ModulePc;
 pub(crate) use function::{Callee, builtin_signature};
-pub(crate) use points::{CALL_TAG, Points};
+pub(crate) use points::{CALL_TAG, COLD_TAG, Call, POLL_TAG, Point, Points};
+
+/// Which code of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Version {
+    /// The debug tier's. Nothing but the state slot outlives an operator, so a frame can be put at any point of it.
+    Debug,
+    /// The run tier's.
+    Run,
+    /// The run tier's, entered at the loop whose first operator is at this PC, with the state that the store's limits
+    /// point to. Otherwise it is called like the function.
+    Resumed(ModulePc),
+}
+
+impl Version {
+    /// The tier that it is of.
+    pub(crate) fn tier(self) -> Tier {
+        match self {
+            Self::Debug => Tier::Debug,
+            Self::Run | Self::Resumed(_) => Tier::Run,
+        }
+    }
+}
 
 /// A translated function, ready for the code generator.
 pub(crate) struct Translated {
@@ -42,9 +68,10 @@ pub(crate) fn translate(
     engine: &Engine,
     info: &ModuleInfo,
     index: u32,
+    version: Version,
     large: bool,
 ) -> Result<Translated, Error> {
-    let mut translated = function::translate(engine, info, index)?;
+    let mut translated = function::translate(engine, info, index, version)?;
     if large {
         function::check_stack_first(&mut translated.clif);
     }

@@ -20,6 +20,8 @@ enum Form {
     Unary(ValueType, Unary),
     /// Two operands and the result of one type.
     Binary(ValueType, Binary),
+    /// The same, for what traps if the right one is zero, and maybe if the result is too large.
+    Divide { ty: ValueType, overflows: bool, emit: Binary },
     /// Two integers to a truth value.
     Compare(IntCC),
     /// Two floats to a truth value.
@@ -42,13 +44,16 @@ impl FunctionTranslator<'_> {
     }
 
     fn numeric(&mut self, form: Form) {
+        if let Form::Divide { overflows, .. } = form {
+            self.check_division(overflows);
+        }
         let right = self.pop();
         match form {
             Form::Unary(ty, emit) => {
                 let value = emit(self.builder.ins(), right);
                 self.push(ty, value);
             }
-            Form::Binary(ty, emit) => {
+            Form::Binary(ty, emit) | Form::Divide { ty, emit, .. } => {
                 let left = self.pop();
                 let value = emit(self.builder.ins(), left, right);
                 self.push(ty, value);
@@ -89,6 +94,10 @@ impl FunctionTranslator<'_> {
     }
 }
 
+fn divide(ty: ValueType, overflows: bool, emit: Binary) -> Form {
+    Form::Divide { ty, overflows, emit }
+}
+
 fn integer(operator: &Operator<'_>) -> Option<Form> {
     use IntCC as Cc;
     Some(match operator {
@@ -98,14 +107,14 @@ fn integer(operator: &Operator<'_>) -> Option<Form> {
         Operator::I64Sub => Form::Binary(I64, |ins, a, b| ins.isub(a, b)),
         Operator::I32Mul => Form::Binary(I32, |ins, a, b| ins.imul(a, b)),
         Operator::I64Mul => Form::Binary(I64, |ins, a, b| ins.imul(a, b)),
-        Operator::I32DivS => Form::Binary(I32, |ins, a, b| ins.sdiv(a, b)),
-        Operator::I64DivS => Form::Binary(I64, |ins, a, b| ins.sdiv(a, b)),
-        Operator::I32DivU => Form::Binary(I32, |ins, a, b| ins.udiv(a, b)),
-        Operator::I64DivU => Form::Binary(I64, |ins, a, b| ins.udiv(a, b)),
-        Operator::I32RemS => Form::Binary(I32, |ins, a, b| ins.srem(a, b)),
-        Operator::I64RemS => Form::Binary(I64, |ins, a, b| ins.srem(a, b)),
-        Operator::I32RemU => Form::Binary(I32, |ins, a, b| ins.urem(a, b)),
-        Operator::I64RemU => Form::Binary(I64, |ins, a, b| ins.urem(a, b)),
+        Operator::I32DivS => divide(I32, true, |ins, a, b| ins.sdiv(a, b)),
+        Operator::I64DivS => divide(I64, true, |ins, a, b| ins.sdiv(a, b)),
+        Operator::I32DivU => divide(I32, false, |ins, a, b| ins.udiv(a, b)),
+        Operator::I64DivU => divide(I64, false, |ins, a, b| ins.udiv(a, b)),
+        Operator::I32RemS => divide(I32, false, |ins, a, b| ins.srem(a, b)),
+        Operator::I64RemS => divide(I64, false, |ins, a, b| ins.srem(a, b)),
+        Operator::I32RemU => divide(I32, false, |ins, a, b| ins.urem(a, b)),
+        Operator::I64RemU => divide(I64, false, |ins, a, b| ins.urem(a, b)),
         Operator::I32And => Form::Binary(I32, |ins, a, b| ins.band(a, b)),
         Operator::I64And => Form::Binary(I64, |ins, a, b| ins.band(a, b)),
         Operator::I32Or => Form::Binary(I32, |ins, a, b| ins.bor(a, b)),

@@ -97,7 +97,8 @@ impl FunctionTranslator<'_> {
             return self.vmctx_pointer(self.offsets.imported_function(function));
         }
         let offset = self.offsets.defined_function(function - imported);
-        self.builder.ins().iadd_imm_s(self.vmctx, i64::from(offset))
+        let vmctx = self.vmctx();
+        self.builder.ins().iadd_imm_s(vmctx, i64::from(offset))
     }
 }
 

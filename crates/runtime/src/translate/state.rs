@@ -5,51 +5,71 @@
 //! at a stop is what the program uses when it goes on. `local.get` and constants store nothing: they push an entry
 //! that says where the value is.
 //!
-//! In the run tier locals are SSA variables, operands are SSA values, and there is no slot.
+//! In the run tier locals are SSA variables and operands are SSA values. The slot gets what changed before calls and on
+//! cold paths only: see [`super::held`].
 
 use super::clif_type;
 use crate::engine::Tier;
 use crate::value::ValueType;
-use cranelift_codegen::ir::{InstBuilder, StackSlot, Value, types};
+use cranelift_codegen::ir::{self, InstBuilder, StackSlot, Value, types};
 use cranelift_frontend::{FunctionBuilder, Variable};
-use frame_table::{Operand, Place, ShapeId, SlotLayout, StackShapes};
+use frame_table::{LocalSet, Operand, Place, ShapeId, SlotLayout, StackShapes};
+use std::collections::HashMap;
 
 /// One operand of the translator's stack.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
     pub(super) ty: ValueType,
-    place: Place,
-    /// The SSA value; run tier only.
-    value: Option<Value>,
+    pub(super) place: Place,
+    /// The SSA value; none in the debug tier, or if a variable has it.
+    pub(super) value: Option<Value>,
     /// The shape whose top is this entry, once asked for.
-    shape: Option<ShapeId>,
+    pub(super) shape: Option<ShapeId>,
+    /// In the run tier: how many blocks were open when its own place got the value.
+    pub(super) stored_at: usize,
 }
 
 /// Locals and operand stack.
 pub(super) struct State {
-    tier: Tier,
+    pub(super) tier: Tier,
     layout: SlotLayout,
-    slot: Option<StackSlot>,
-    locals: Vec<ValueType>,
+    slot: StackSlot,
+    pub(super) locals: Vec<ValueType>,
     variables: Vec<Variable>,
-    stack: Vec<Entry>,
+    pub(super) stack: Vec<Entry>,
     /// The highest that `stack` has been.
     max_height: usize,
+    /// Run tier: the locals that the slot has.
+    pub(super) held: LocalSet,
+    /// Run tier: the variables of operands below blocks, by height and type. Code that is entered in the middle defines
+    /// them there as well; other code does not need any.
+    pub(super) below_blocks: Option<HashMap<(usize, ir::Type), Variable>>,
 }
 
 impl State {
     pub(super) fn new(
         tier: Tier,
         layout: SlotLayout,
-        slot: Option<StackSlot>,
+        slot: StackSlot,
         locals: Vec<ValueType>,
+        is_resumed: bool,
         builder: &mut FunctionBuilder<'_>,
     ) -> Self {
         let variables = match tier {
             Tier::Run => locals.iter().map(|ty| declare_local(builder, *ty)).collect(),
             Tier::Debug => Vec::new(),
         };
-        Self { tier, layout, slot, locals, variables, stack: Vec::new(), max_height: 0 }
+        Self {
+            tier,
+            layout,
+            slot,
+            locals,
+            variables,
+            stack: Vec::new(),
+            max_height: 0,
+            held: LocalSet::default(),
+            below_blocks: is_resumed.then(HashMap::new),
+        }
     }
 
     pub(super) fn height(&self) -> usize {
@@ -63,6 +83,10 @@ impl State {
     /// The type of the operand at the top.
     pub(super) fn top_type(&self) -> ValueType {
         self.stack.last().map_or(ValueType::I32, |entry| entry.ty)
+    }
+
+    pub(super) fn operand_type(&self, height: usize) -> ValueType {
+        self.stack[height].ty
     }
 
     pub(super) fn local_type(&self, index: u32) -> ValueType {
@@ -83,12 +107,16 @@ impl State {
             Tier::Run => Some(builder.use_var(self.variables[index as usize])),
             Tier::Debug => None,
         };
-        self.push_entry(Entry { ty, place: Place::Local(index), value, shape: None });
+        self.push_entry(ty, Place::Local(index), value);
     }
 
     pub(super) fn set_local(&mut self, builder: &mut FunctionBuilder<'_>, index: u32, value: Value) {
         match self.tier {
-            Tier::Run => builder.def_var(self.variables[index as usize], value),
+            Tier::Run => {
+                builder.def_var(self.variables[index as usize], value);
+                self.forget(|place| place == Place::Local(index));
+                self.held.remove(index);
+            }
             Tier::Debug => {
                 self.settle(builder, 0, |place| place == Place::Local(index));
                 self.store(builder, self.layout.local(index), value);
@@ -103,11 +131,11 @@ impl State {
                 if ty.holds_objects() {
                     builder.declare_value_needs_stack_map(value);
                 }
-                self.push_entry(Entry { ty, place: Place::Slot, value: Some(value), shape: None });
+                self.push_entry(ty, Place::Unknown, Some(value));
             }
             Tier::Debug => {
                 self.store(builder, self.place_of(self.stack.len()), value);
-                self.push_entry(Entry { ty, place: Place::Slot, value: None, shape: None });
+                self.push_entry(ty, Place::Slot, None);
             }
         }
     }
@@ -118,7 +146,7 @@ impl State {
             Tier::Run => Some(constant(builder, ty, bits)),
             Tier::Debug => None,
         };
-        self.push_entry(Entry { ty, place: Place::Constant(bits), value, shape: None });
+        self.push_entry(ty, Place::Constant(bits), value);
     }
 
     /// Pops the top operand as an SSA value.
@@ -162,17 +190,24 @@ impl State {
     pub(super) fn push_settled(&mut self, types: &[ValueType], values: &[Value]) {
         for (index, ty) in types.iter().enumerate() {
             let value = values.get(index).copied();
-            self.push_entry(Entry { ty: *ty, place: Place::Slot, value, shape: None });
+            let place = if self.tier == Tier::Run { Place::Unknown } else { Place::Slot };
+            self.push_entry(*ty, place, value);
         }
     }
 
-    /// Debug tier: before control flow splits, gives every operand that stands for a local a place of its own, since
-    /// another path may write the local; and the operands from `base` upwards whatever they are, since control may
-    /// come back to them with other values.
+    /// Before control flow splits: an operand that stands for a local no longer does, since another path may write the
+    /// local. In the debug tier it gets a place of its own, and so do the operands from `base` upwards whatever they
+    /// are, since control may come back to them with other values.
     pub(super) fn settle_for_block(&mut self, builder: &mut FunctionBuilder<'_>, base: usize) {
-        if self.tier == Tier::Debug {
-            self.settle(builder, 0, |place| matches!(place, Place::Local(_)));
-            self.settle(builder, base, |place| place != Place::Slot);
+        match self.tier {
+            Tier::Run => {
+                self.forget(|place| matches!(place, Place::Local(_)));
+                self.keep_in_variables(builder, base);
+            }
+            Tier::Debug => {
+                self.settle(builder, 0, |place| matches!(place, Place::Local(_)));
+                self.settle(builder, base, |place| place != Place::Slot);
+            }
         }
     }
 
@@ -201,36 +236,53 @@ impl State {
         }
     }
 
-    fn push_entry(&mut self, entry: Entry) {
-        self.stack.push(entry);
+    fn push_entry(&mut self, ty: ValueType, place: Place, value: Option<Value>) {
+        self.stack.push(Entry { ty, place, value, shape: None, stored_at: 0 });
         self.max_height = self.max_height.max(self.stack.len());
     }
 
-    fn read(&self, builder: &mut FunctionBuilder<'_>, height: usize) -> Value {
+    pub(super) fn read(&self, builder: &mut FunctionBuilder<'_>, height: usize) -> Value {
         let entry = self.stack[height];
         match (entry.value, entry.place) {
             (Some(value), _) => value,
+            (None, _) if self.tier == Tier::Run => self.variable_below_blocks(builder, height),
             (None, Place::Slot) => self.load(builder, entry.ty, self.place_of(height)),
             (None, Place::Local(index)) => self.load(builder, entry.ty, self.layout.local(index)),
             (None, Place::Constant(bits)) => constant(builder, entry.ty, bits),
+            (None, Place::Unknown) => unreachable!("the debug tier knows where everything is"),
         }
     }
 
-    fn place_of(&self, height: usize) -> u32 {
+    pub(super) fn place_of(&self, height: usize) -> u32 {
         self.layout.operand(crate::module::narrow(height))
     }
 
     fn load(&self, builder: &mut FunctionBuilder<'_>, ty: ValueType, offset: u32) -> Value {
-        match self.slot {
-            Some(slot) => builder.ins().stack_load(types::I64, clif_type(ty), slot, offset.cast_signed()),
-            None => unreachable!("the debug tier has a state slot"),
+        builder.ins().stack_load(types::I64, clif_type(ty), self.slot, offset.cast_signed())
+    }
+
+    pub(super) fn store(&self, builder: &mut FunctionBuilder<'_>, offset: u32, value: Value) {
+        builder.ins().stack_store(types::I64, value, self.slot, offset.cast_signed());
+    }
+
+    /// Run tier: stores a local into its place.
+    pub(super) fn store_local(&mut self, builder: &mut FunctionBuilder<'_>, index: u32) {
+        if self.held.insert(index) {
+            let value = builder.use_var(self.variables[index as usize]);
+            self.store(builder, self.layout.local(index), value);
         }
     }
 
-    fn store(&self, builder: &mut FunctionBuilder<'_>, offset: u32, value: Value) {
-        if let Some(slot) = self.slot {
-            builder.ins().stack_store(types::I64, value, slot, offset.cast_signed());
-        }
+    /// Run tier: gives a local its value where code is entered in the middle.
+    pub(super) fn resume_local(&mut self, builder: &mut FunctionBuilder<'_>, index: u32, value: Value) {
+        builder.def_var(self.variables[index as usize], value);
+        self.store(builder, self.layout.local(index), value);
+    }
+
+    /// Run tier: the same for an operand.
+    pub(super) fn resume_operand(&mut self, builder: &mut FunctionBuilder<'_>, height: usize, value: Value) {
+        self.define_below_blocks(builder, height, value);
+        self.store(builder, self.place_of(height), value);
     }
 }
 
@@ -248,9 +300,9 @@ pub(super) fn constant(builder: &mut FunctionBuilder<'_>, ty: ValueType, bits: u
         ValueType::I32 => builder.ins().iconst(types::I32, bits.cast_signed()),
         ValueType::F32 => {
             let bits = u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
-            builder.ins().f32const(cranelift_codegen::ir::immediates::Ieee32::with_bits(bits))
+            builder.ins().f32const(ir::immediates::Ieee32::with_bits(bits))
         }
-        ValueType::F64 => builder.ins().f64const(cranelift_codegen::ir::immediates::Ieee64::with_bits(bits)),
+        ValueType::F64 => builder.ins().f64const(ir::immediates::Ieee64::with_bits(bits)),
         ValueType::V128 => {
             let zero = builder.ins().iconst(types::I8, 0);
             builder.ins().splat(types::I8X16, zero)

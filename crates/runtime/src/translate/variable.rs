@@ -11,13 +11,9 @@ impl FunctionTranslator<'_> {
     pub(super) fn variable_operator(&mut self, operator: &Operator<'_>) -> bool {
         match operator {
             Operator::LocalGet { local_index } => self.state.get_local(&mut self.builder, *local_index),
-            Operator::LocalSet { local_index } => {
-                let value = self.pop();
-                self.state.set_local(&mut self.builder, *local_index, value);
-            }
+            Operator::LocalSet { local_index } => self.set_local(*local_index),
             Operator::LocalTee { local_index } => {
-                let value = self.pop();
-                self.state.set_local(&mut self.builder, *local_index, value);
+                self.set_local(*local_index);
                 self.state.get_local(&mut self.builder, *local_index);
             }
             Operator::GlobalGet { global_index } => {
@@ -60,10 +56,20 @@ impl FunctionTranslator<'_> {
         self.state.push_constant(&mut self.builder, ty, bits);
     }
 
+    fn set_local(&mut self, index: u32) {
+        let value = self.pop();
+        self.state.set_local(&mut self.builder, index, value);
+        // Without it an access out of bounds would have no variable to show.
+        if self.uses.as_ref().is_some_and(|uses| uses.frame_bases().contains(index)) {
+            self.state.store_local(&mut self.builder, index);
+        }
+    }
+
     fn global_cell(&mut self, index: u32) -> Value {
         // Loaded where it is needed: as a value that may move it would take a register from the beginning, where C has
         // its stack pointer, to the end.
         let offset = self.offsets.global(index).cast_signed();
-        self.builder.ins().load(types::I64, Region::Runtime.trusted().with_readonly(), self.vmctx, offset)
+        let vmctx = self.vmctx();
+        self.builder.ins().load(types::I64, Region::Runtime.trusted().with_readonly(), vmctx, offset)
     }
 }

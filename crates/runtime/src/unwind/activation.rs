@@ -13,6 +13,8 @@ pub(crate) struct Exit {
     pub(crate) pc: usize,
     /// That frame's frame pointer.
     pub(crate) fp: usize,
+    /// For a host function: where the thunk has its caller's frame pointer and return address.
+    pub(crate) record: usize,
     pub(crate) kind: ExitKind,
 }
 
@@ -106,7 +108,7 @@ pub(crate) unsafe fn enter(
         store,
         previous: CURRENT.get(),
         arena,
-        exit: Exit { pc: 0, fp: 0, kind: ExitKind::None },
+        exit: Exit { pc: 0, fp: 0, record: 0, kind: ExitKind::None },
     };
     let pointer: *mut Activation = &raw mut activation;
     CURRENT.set(pointer);
@@ -123,6 +125,7 @@ pub(crate) unsafe fn enter(
         return Ok(());
     }
     store.debug.watch.forget_below(pointer.addr());
+    store.switching.forget_below(pointer.addr());
     let failure = store.take_failure();
     if let Failure::Exception(exception) = failure {
         store.roots.get_mut().adopt(exception);

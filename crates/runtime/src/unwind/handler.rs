@@ -11,6 +11,8 @@ use crate::store::Store;
 pub(crate) struct Landing {
     /// The frame that goes on.
     pub(crate) frame: RawFrame,
+    /// Index among the handlers of the call that it waits in.
+    pub(crate) handler: usize,
     pc: usize,
     sp: usize,
 }
@@ -22,13 +24,14 @@ pub(crate) fn handler_of(store: &Store, tag: Tag) -> Option<Landing> {
     std::iter::successors(innermost, |frame| caller_of(store, frame)).find_map(|frame| {
         let site = frame.code.try_site(frame.pc)?;
         let sp = frame.fp - site.sp_below_fp as usize;
-        let landing = landing_in(store, site, sp, tag)?;
-        Some(Landing { pc: frame.code.start + landing, sp, frame })
+        let handler = handler_in(store, site, sp, tag)?;
+        let landing = site.handlers[handler].1.0 as usize;
+        Some(Landing { pc: frame.code.start + landing, handler, sp, frame })
     })
 }
 
-/// The offset of the landing at which a call in a frame with this stack pointer catches a tag.
-fn landing_in(store: &Store, site: &TrySite, sp: usize, tag: Tag) -> Option<usize> {
+/// Which handler of a call in a frame with this stack pointer catches a tag.
+fn handler_in(store: &Store, site: &TrySite, sp: usize, tag: Tag) -> Option<usize> {
     let at: *const usize = std::ptr::with_exposed_provenance(sp + site.vmctx_above_sp as usize);
     // SAFETY: the frame waits in the call, during which its vmctx is where the exception table says.
     let vmctx = unsafe { at.read() };
@@ -37,7 +40,7 @@ fn landing_in(store: &Store, site: &TrySite, sp: usize, tag: Tag) -> Option<usiz
     let catches = |caught: Option<u32>| {
         caught.is_none_or(|caught| tags.get(caught as usize).is_some_and(|found| *found == tag))
     };
-    site.handlers.iter().find(|(caught, _)| catches(*caught)).map(|(_, landing)| landing.0 as usize)
+    site.handlers.iter().position(|(caught, _)| catches(*caught))
 }
 
 /// Gives up the frames below the landing's, which goes on with the exception.
@@ -46,7 +49,7 @@ fn landing_in(store: &Store, site: &TrySite, sp: usize, tag: Tag) -> Option<usiz
 /// Called from Rust code that Wasm code of the landing's activation called, with nothing to drop in the frames between
 /// here and that Wasm code; and the frames have not changed since the landing was found.
 pub(crate) unsafe fn land(landing: Landing, exception: u64) -> ! {
-    let Landing { frame, pc, sp } = landing;
+    let Landing { frame, pc, sp, .. } = landing;
     let fp = frame.fp;
     drop(frame);
     // SAFETY: the caller's promise.

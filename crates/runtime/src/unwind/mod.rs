@@ -22,23 +22,21 @@ mod invoke;
 mod roots;
 mod signals;
 mod slot;
+mod switch;
 mod walk;
 
 pub(crate) use activation::{Exit, ExitKind, current, current_store, innermost_exit, raise};
-pub(crate) use arch::lazy_compile_address;
+pub(crate) use arch::{Registers, breakpoint_address, function_entry_address, lazy_compile_address};
 pub(crate) use handler::{Landing, handler_of, land};
 pub(crate) use roots::frame_references;
-pub(crate) use slot::{read_operand, read_place, slot_vmctx, write_place};
+pub(crate) use slot::{read_local, read_operand, read_place, slot_vmctx, write_place};
+pub(crate) use switch::{Switching, go_on};
 pub(crate) use walk::{Position, RawFrame, Walk, Walked, caller_of};
 
 /// Addresses of the Rust functions that thunks call.
 #[derive(Clone, Copy)]
 pub(crate) struct HostEntries {
-    /// `extern "C" fn(pc, fp)`: an armed program point.
-    pub(crate) breakpoint: usize,
-    /// `extern "C" fn(pc, fp)`: a function's entry with the stack limit passed.
-    pub(crate) function_entry: usize,
-    /// `extern "C" fn(context, caller's vmctx, values, pc, fp)`: a host function.
+    /// `extern "C" fn(context, caller's vmctx, values, pc, fp, record)`: a host function.
     pub(crate) function: usize,
     /// `extern "C" fn(vmctx, pc, fp, ...)` of each builtin.
     pub(crate) builtin: fn(crate::vm::Builtin) -> usize,

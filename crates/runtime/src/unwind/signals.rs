@@ -55,7 +55,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         // SAFETY: `context` is what the kernel gave; `after_fault` does not return and gets the innermost activation.
         let found = unsafe { arch::redirect(context, after_fault, pointer, |pc| arena.contains(&pc)) };
         if let Some((pc, fp)) = found {
-            activation.exit = Exit { pc, fp, kind: ExitKind::Trap };
+            activation.exit = Exit { pc, fp, record: 0, kind: ExitKind::Trap };
             return;
         }
     }

@@ -6,7 +6,7 @@
 
 use super::walk::RawFrame;
 use crate::value::ValueType;
-use frame_table::SlotLayout;
+use frame_table::{LocalSetId, SlotLayout};
 
 /// The address of something in a frame's slot, if it lies within the slot.
 fn address(frame: &RawFrame, offset: u32, bytes: u32) -> Option<usize> {
@@ -55,12 +55,37 @@ pub(crate) fn slot_vmctx(frame: &RawFrame) -> Option<usize> {
     usize::try_from(bits).ok()
 }
 
+/// The bits of a local, if the frame's slot has it where the locals of `held` are in it.
+pub(crate) fn read_local(frame: &RawFrame, held: LocalSetId, index: u32, ty: ValueType) -> Option<u128> {
+    let table = &frame.code.frame;
+    if frame.is_at_entry() && table.is_zero_at_entry(index) {
+        return Some(0);
+    }
+    let bits = table.holds(held, index).then(|| read_place(frame, table.layout().local(index), ty))?;
+    bits.filter(|bits| *bits != lost(ty))
+}
+
+/// What stands for a local that was not kept when its frame was rebuilt, until the program writes it: no program has a
+/// reason to have it. As a reference it names no object.
+const LOST: u128 = 0x3d8e_51c6_a094_b72f_e1b5_7a93_c64f_1d7b;
+
+/// The bits of a lost local of a type.
+pub(super) fn lost(ty: ValueType) -> u128 {
+    LOST & (u128::MAX >> (128 - 8 * ty.bytes()))
+}
+
 /// The bits of an operand, wherever it is.
-pub(crate) fn read_operand(frame: &RawFrame, height: u32, operand: frame_table::Operand) -> Option<u128> {
+pub(crate) fn read_operand(
+    frame: &RawFrame,
+    held: LocalSetId,
+    height: u32,
+    operand: frame_table::Operand,
+) -> Option<u128> {
     let layout = frame.code.frame.layout();
     match operand.place {
         frame_table::Place::Slot => read_place(frame, layout.operand(height), operand.ty),
         frame_table::Place::Constant(bits) => Some(u128::from(bits)),
-        frame_table::Place::Local(index) => read_place(frame, layout.local(index), operand.ty),
+        frame_table::Place::Local(index) => read_local(frame, held, index, operand.ty),
+        frame_table::Place::Unknown => None,
     }
 }

@@ -2,8 +2,11 @@
 #![expect(unsafe_code, reason = "reads saved frame pointers and return addresses of live frames")]
 
 use super::activation::{Activation, ExitKind, current};
+use super::arch::returned_address;
 use crate::jit::FunctionCode;
 use crate::store::Store;
+use crate::translate::Version;
+use frame_table::{LocalSetId, ModulePc, ProgramPoint, ShapeId};
 use std::sync::Arc;
 
 /// How a frame's PC is to be looked up.
@@ -28,6 +31,46 @@ pub(crate) struct RawFrame {
     pub(crate) position: Position,
 }
 
+impl RawFrame {
+    /// The point that the frame is at; none if it waits in a call, or has no state.
+    pub(crate) fn point(&self) -> Option<&ProgramPoint> {
+        let (code, table) = (&self.code, &self.code.frame);
+        match self.position {
+            Position::Point => table.by_site(code.offset(self.pc)),
+            Position::Trap => code.trapped_point(self.pc),
+            Position::Builtin => {
+                table.by_site(code.offset(self.pc)).or_else(|| table.by_trap(code.offset(self.pc - 1)))
+            }
+            Position::Call => None,
+        }
+    }
+
+    /// Whether the frame is on the cold path at its function's entry, where the run tier has stored the parameters.
+    pub(crate) fn is_at_entry(&self) -> bool {
+        let first = self.code.frame.points().first().map(|point| point.pc);
+        self.position == Position::Point
+            && self.code.version == Version::Run
+            && self.point().is_some_and(|point| Some(point.pc) == first)
+    }
+
+    /// The operator that the frame is at, or whose call it waits in.
+    pub(crate) fn operator(&self) -> Option<ModulePc> {
+        if self.position == Position::Call {
+            return Some(self.code.frame.by_call(self.code.offset(self.pc))?.pc);
+        }
+        self.point().map(|point| point.pc)
+    }
+
+    /// The operand stack, and the locals that the state slot has.
+    pub(crate) fn state(&self) -> Option<(ShapeId, LocalSetId)> {
+        if self.position == Position::Call {
+            let call = self.code.frame.by_call(self.code.offset(self.pc))?;
+            return Some((call.shape, call.held));
+        }
+        self.point().map(|point| (point.shape, point.held))
+    }
+}
+
 /// What a walk comes to.
 pub(crate) enum Walked {
     Frame(RawFrame),
@@ -50,18 +93,25 @@ pub(crate) struct Walk<'a> {
     frame: Option<RawFrame>,
     /// Whether an activation was left, and the gap after it was not told.
     gap: bool,
+    /// See [`Walk::exit_record`].
+    record: usize,
 }
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(store: &'a Store) -> Self {
         let next: Option<&'a Activation> = current().map(|activation| &*activation);
         let left = std::iter::successors(next, |activation| activation.previous()).count();
-        Self { store, next, left, frame: None, gap: false }
+        Self { store, next, left, frame: None, gap: false, record: 0 }
     }
 
     /// Number of the activation at hand; the outermost is 0.
     pub(crate) fn activation(&self) -> usize {
         self.left
+    }
+
+    /// Where the return address is by which the host function returns that the activation at hand has called.
+    pub(super) fn exit_record(&self) -> Option<usize> {
+        (self.record != 0).then_some(self.record + size_of::<usize>())
     }
 
     fn enter(&mut self, activation: &'a Activation) -> Option<Walked> {
@@ -72,6 +122,7 @@ impl<'a> Walk<'a> {
             return Some(Walked::Foreign);
         }
         self.frame = innermost_of(self.store, activation);
+        self.record = activation.exit.record;
         match activation.exit.kind {
             ExitKind::Host(function) => Some(Walked::Host(function)),
             _ => None,
@@ -122,6 +173,8 @@ pub(crate) fn caller_of(store: &Store, frame: &RawFrame) -> Option<RawFrame> {
     let at: *const [usize; 2] = std::ptr::with_exposed_provenance(frame.fp);
     // SAFETY: Wasm code keeps frame pointers, so the caller's and the return address are where it says.
     let [fp, returns_to] = unsafe { at.read() };
+    let returns_to =
+        if returns_to == returned_address() { store.switching.return_of(fp)? } else { returns_to };
     // The first address that is not a function's is the entry thunk's: every frame between is Wasm.
     frame_at(store, returns_to, fp, Position::Call)
 }

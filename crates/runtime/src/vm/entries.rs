@@ -4,26 +4,25 @@
 #![expect(unsafe_code, reason = "called by compiled code with raw addresses")]
 
 use super::builtins;
-use super::vmctx::{Limits, VmContext};
+use super::vmctx::VmContext;
 use crate::store::{Caller, HostContext, Store};
 use crate::trap::{Failure, HostError, TrapCode};
-use crate::unwind::{Exit, ExitKind, HostEntries, Landing, current, current_store, land, raise};
+use crate::unwind::{
+    Exit, ExitKind, HostEntries, Landing, Registers, current, current_store, go_on, land, raise,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The addresses that thunks call.
 pub(crate) fn host_entries() -> HostEntries {
-    HostEntries {
-        breakpoint: breakpoint as *const () as usize,
-        function_entry: function_entry as *const () as usize,
-        function: host_function as *const () as usize,
-        builtin: builtins::address,
-    }
+    HostEntries { function: host_function as *const () as usize, builtin: builtins::address }
 }
 
 /// How Wasm code is left other than by returning to it.
 enum Left {
     /// It goes on where an exception is caught.
     Caught(Landing, u64),
+    /// It is caught in a frame that was rebuilt for it.
+    Switched(*const Registers),
     /// The activation ends.
     Ended(Failure),
 }
@@ -50,13 +49,22 @@ pub(super) fn serve<T>(exit: Exit, work: impl FnOnce(&mut Store) -> Result<T, Fa
         Err(Left::Ended(failure)) => unsafe { raise(failure) },
         // SAFETY: as above; the landing was just found.
         Err(Left::Caught(landing, exception)) => unsafe { land(landing, exception) },
+        // SAFETY: as above; the store has just prepared the registers.
+        Err(Left::Switched(registers)) => unsafe { go_on(registers) },
     }
 }
 
 fn leave(store: &mut Store, failure: Failure) -> Left {
     let Failure::Exception(exception) = failure else { return Left::Ended(failure) };
     match store.throw(exception) {
-        Ok(Some((landing, exception))) => Left::Caught(landing, exception),
+        Ok(Some((landing, exception))) => {
+            let switched = store.switch_at_landing(&landing, exception);
+            store.switching.forget_calls_up_to(landing.frame.fp);
+            match switched {
+                true => Left::Switched(store.next_registers()),
+                false => Left::Caught(landing, exception),
+            }
+        }
         Ok(None) => Left::Ended(Failure::Exception(exception)),
         Err(failure) => Left::Ended(failure),
     }
@@ -68,35 +76,67 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
     Failure::Host(format!("internal error: {words}"))
 }
 
-extern "C" fn breakpoint(pc: usize, fp: usize) {
-    serve(Exit { pc, fp, kind: ExitKind::Point }, Store::at_point);
+/// An armed program point, or a cold path of the run tier that stops.
+pub(crate) extern "C" fn breakpoint(registers: &Registers) {
+    serve_point(registers, Store::at_point);
 }
 
-extern "C" fn function_entry(pc: usize, fp: usize) {
+/// A function's entry with the stack limit passed.
+pub(crate) extern "C" fn function_entry(registers: &Registers) {
     let here = 0u8;
     let sp = (&raw const here).addr();
-    serve(Exit { pc, fp, kind: ExitKind::Builtin }, |store| {
+    serve_point(registers, |store| {
         if sp < store.limits().stack() {
             return Err(store.trap_failure(TrapCode::StackOverflow));
         }
-        store.collect_if_stressed();
-        if store.limits().requested(Limits::INTERRUPT | Limits::STEP) {
-            store.at_entry(pc)?;
-        }
-        Ok(())
+        store.at_entry()
     });
+}
+
+/// As [`serve`], at a point with these registers. If `work` says so, goes on with those that the store has prepared.
+fn serve_point(registers: &Registers, work: impl FnOnce(&mut Store) -> Result<bool, Failure>) {
+    let fp = usize::try_from(registers.general[Registers::FP]).unwrap_or_default();
+    let exit = Exit { pc: registers.pc, fp, record: 0, kind: ExitKind::Point };
+    let next = serve(exit, |store| {
+        store.note_registers(registers);
+        work(store).map(|switched| switched.then(|| store.next_registers()))
+    });
+    if let Some(registers) = next {
+        // SAFETY: the store has just prepared them; nothing here has anything left to drop.
+        unsafe { go_on(registers) }
+    }
+}
+
+/// A call returned to [`crate::unwind::returned_address`].
+pub(crate) extern "C" fn returned(registers: &Registers) -> ! {
+    let exit = current().map(|activation| activation.exit);
+    let exit = exit.unwrap_or(Exit { pc: 0, fp: 0, record: 0, kind: ExitKind::None });
+    let next = serve(Exit { kind: ExitKind::None, ..exit }, |store| {
+        store.note_registers(registers);
+        let frame = store.returned_frame();
+        let frame = frame.ok_or_else(|| Failure::Host("internal error: an unknown return address".into()))?;
+        store.switch_returned(&frame);
+        Ok(store.next_registers())
+    });
+    // SAFETY: the store has just prepared them; nothing here has anything left to drop.
+    unsafe { go_on(next) }
 }
 
 /// Reports a trap, and leaves the Wasm code. Without a code, the instruction that faulted is none that traps: what
 /// compiled code relies on does not hold.
 pub(crate) fn trapped(code: Option<TrapCode>) -> ! {
     let exit = current().map(|activation| activation.exit);
-    serve(exit.unwrap_or(Exit { pc: 0, fp: 0, kind: ExitKind::None }), |store| -> Result<(), Failure> {
-        Err(match code {
-            Some(code) => store.trap_failure(code),
-            None => store.host_failure("internal error: compiled code faulted where it cannot trap".into()),
-        })
-    });
+    serve(
+        exit.unwrap_or(Exit { pc: 0, fp: 0, record: 0, kind: ExitKind::None }),
+        |store| -> Result<(), Failure> {
+            Err(match code {
+                Some(code) => store.trap_failure(code),
+                None => {
+                    store.host_failure("internal error: compiled code faulted where it cannot trap".into())
+                }
+            })
+        },
+    );
     std::process::abort()
 }
 
@@ -119,7 +159,7 @@ pub(crate) unsafe extern "C" fn compile_on_first_call(
     // A function that Rust calls has no Wasm frame under it: what is on the stack is as the last exit left it.
     let from_wasm = current_has_code(pc);
     let kind = if from_wasm { ExitKind::Builtin } else { ExitKind::None };
-    serve(Exit { pc, fp, kind }, |store| store.compile_for_call(instance, defined))
+    serve(Exit { pc, fp, record: 0, kind }, |store| store.compile_for_call(instance, defined))
 }
 
 fn current_has_code(pc: usize) -> bool {
@@ -133,13 +173,14 @@ extern "C" fn host_function(
     values: *mut u128,
     pc: usize,
     fp: usize,
+    record: usize,
 ) {
     // SAFETY: the thunk passes on the context of the function that was called: boxed in the store.
     let index = unsafe { (*context).index };
     // SAFETY: the caller's vmctx; Rust passes the callee's own, which for a host function is its context.
     let instance = (vmctx != context.addr()).then(|| unsafe { VmContext::instance_of(vmctx) });
     let kind = if instance.is_some() { ExitKind::Host(index) } else { ExitKind::None };
-    serve(Exit { pc, fp, kind }, |store| {
+    serve(Exit { pc, fp, record, kind }, |store| {
         let scope = store.roots.get_mut().open();
         let outcome = call_host(store, index, instance, values);
         let outcome = match outcome {
@@ -189,5 +230,5 @@ fn call_host(store: &mut Store, index: u32, instance: Option<u32>, values: *mut 
 
 /// The exit of an operator that calls the runtime.
 pub(super) fn in_builtin(pc: usize, fp: usize) -> Exit {
-    Exit { pc, fp, kind: ExitKind::Builtin }
+    Exit { pc, fp, record: 0, kind: ExitKind::Builtin }
 }

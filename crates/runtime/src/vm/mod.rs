@@ -17,7 +17,9 @@ mod waiters;
 
 pub(crate) use builtin::Builtin;
 pub(crate) use builtins::range;
-pub(crate) use entries::{compile_on_first_call, host_entries, trapped};
+pub(crate) use entries::{
+    breakpoint, compile_on_first_call, function_entry, host_entries, returned, trapped,
+};
 pub(crate) use memory::Memory;
 pub(crate) use offsets::VmOffsets;
 pub(crate) use space::{PAGE, Space};

@@ -4,6 +4,7 @@
 //!   0   pointer to Limits          stack limit: shared by all instances of a store
 //!   8   pointer to the builtins    one code address each, in the order of Builtin
 //!   16  instance index, u32
+//!   20  nonzero while the run tier is to stop at the headers of loops, u32
 //!   24  pointer to the HeapView      the collector's flag, supertypes of all types
 //!   32  imported functions         one pointer to a FuncRef each
 //!       defined functions          one FuncRef each
@@ -23,6 +24,10 @@ pub(crate) mod limits {
     pub(crate) const STACK: i32 = 0;
     /// The same, whatever is asked for.
     pub(crate) const REAL_STACK: i32 = 16;
+    /// Address of the state that code begins with that is entered in the middle: locals, then operands.
+    pub(crate) const RESUME_STATE: i32 = 24;
+    /// Bytes from one value of that state to the next.
+    pub(crate) const RESUME_STRIDE: i32 = 16;
 }
 
 /// Offsets within a `HeapView`.
@@ -69,6 +74,7 @@ pub(crate) mod view {
 pub(crate) const LIMITS: u32 = 0;
 pub(crate) const BUILTINS: u32 = 8;
 pub(crate) const INSTANCE: u32 = 16;
+pub(crate) const STOP_AT_LOOPS: u32 = 20;
 pub(crate) const HEAP: u32 = 24;
 const IMPORTS: u32 = 32;
 

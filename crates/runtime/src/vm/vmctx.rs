@@ -51,11 +51,14 @@ pub(crate) struct Limits {
     stack: AtomicUsize,
     requests: AtomicU32,
     real_stack: AtomicUsize,
+    /// See [`Limits::set_resume_state`].
+    resume_state: AtomicUsize,
     /// The guest's thread, while it may be parked.
     sleeper: Mutex<Option<Thread>>,
 }
 
 const _: () = assert!(std::mem::offset_of!(Limits, real_stack) == offsets::limits::REAL_STACK as usize);
+const _: () = assert!(std::mem::offset_of!(Limits, resume_state) == offsets::limits::RESUME_STATE as usize);
 
 impl Limits {
     /// Somebody wants the guest to stop.
@@ -64,10 +67,17 @@ impl Limits {
     pub(crate) const STEP: u32 = 2;
     /// Garbage is collected at every function's entry and at loop headers: stress mode.
     pub(crate) const COLLECT: u32 = 4;
+    /// Functions change their tier by chance at their entries: stress mode.
+    pub(crate) const SWITCH: u32 = 8;
 
     pub(crate) fn set_stack(&self, limit: usize) {
         self.real_stack.store(limit, Ordering::SeqCst);
         self.refresh();
+    }
+
+    /// Where code that is entered in the middle finds its state.
+    pub(crate) fn set_resume_state(&self, address: usize) {
+        self.resume_state.store(address, Ordering::SeqCst);
     }
 
     pub(crate) fn stack(&self) -> usize {
@@ -197,6 +207,12 @@ impl VmContext {
     pub(crate) fn get_word(&self, offset: u32) -> u64 {
         // SAFETY: as in `set_word`.
         unsafe { self.word(offset).get().read() }
+    }
+
+    /// Whether the run tier is to stop at the headers of loops.
+    pub(crate) fn set_stop_at_loops(&mut self, stop: bool) {
+        let instance = self.get_word(offsets::INSTANCE) & u64::from(u32::MAX);
+        self.set_word(offsets::INSTANCE, instance | u64::from(stop) << 32);
     }
 
     pub(crate) fn set_func_ref(&mut self, offset: u32, function: FuncRef) {

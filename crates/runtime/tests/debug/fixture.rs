@@ -2,8 +2,8 @@
 
 use frame_table::ModulePc;
 use runtime::{
-    DebugEvent, DebugHook, Engine, EngineConfig, Failure, Frame, Instance, Linker, Module, Resumption, Store,
-    Tier, Value,
+    DebugEvent, DebugHook, Engine, EngineConfig, Failure, Frame, Instance, Linker, Module, ObservableLocals,
+    Resumption, Store, Tiers, Value,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,14 +27,28 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Instantiates a module that imports nothing.
     pub(crate) fn new(wat: &str) -> Self {
-        Self::with(wat, &Linker::new(), EngineConfig::default())
+        Self::with(wat, &Linker::new(), config())
     }
 
     /// Instantiates a module.
     pub(crate) fn with(wat: &str, linker: &Linker, config: EngineConfig) -> Self {
+        Self::observed(wat, linker, config, None)
+    }
+
+    /// Instantiates a module of which a debugger can ask for these locals, or for all.
+    pub(crate) fn observed(
+        wat: &str,
+        linker: &Linker,
+        config: EngineConfig,
+        observable: Option<ObservableLocals>,
+    ) -> Self {
         let engine = Engine::new(config).expect("this machine is supported");
         let module =
             Module::new(&engine, wat.as_bytes(), "test").unwrap_or_else(|error| panic!("{error}: {wat}"));
+        let module = match observable {
+            Some(observable) => module.with_observable(observable),
+            None => module,
+        };
         let mut store = Store::new(&engine).expect("memory for code");
         let instance = Instance::new(&mut store, &module, linker).expect("instantiates");
         Self { engine, store, module, instance }
@@ -62,9 +76,14 @@ impl Fixture {
     }
 }
 
+/// The engine's configuration of this program's tests.
+pub(crate) fn config() -> EngineConfig {
+    tier(crate::TIERS)
+}
+
 /// The engine's configuration for a tier.
-pub(crate) fn tier(tier: Tier) -> EngineConfig {
-    EngineConfig { tier, ..EngineConfig::default() }
+pub(crate) fn tier(tiers: Tiers) -> EngineConfig {
+    EngineConfig { tiers, ..EngineConfig::default() }
 }
 
 /// The names and PCs of a function's operators.

@@ -1,8 +1,8 @@
 //! The cursor over frames: what is there, in which order, and for how long.
 
-use crate::fixture::{Fixture, Log, operators, pc_of, shape, tier};
+use crate::fixture::{Fixture, Log, config, shape, tier};
 use runtime::{
-    DebugEvent, EngineConfig, Failure, Frame, FrameError, FuncType, HostError, Linker, Resumption, Tier,
+    DebugEvent, EngineConfig, Failure, Frame, FrameError, FuncType, HostError, Linker, Resumption, Tiers,
     TrapCode, Value, ValueType, WasmFrame,
 };
 use std::sync::{Mutex, PoisonError};
@@ -70,7 +70,7 @@ fn a_frame_that_a_host_function_kept_is_refused_after_it_without_any_debugger() 
     let wat = r#"(module (import "host" "look" (func $look))
         (func $f (local i32) (local.set 0 (i32.const 5)) call $look)
         (func (export "run") call $f call $f))"#;
-    let mut fixture = Fixture::with(wat, &linker, EngineConfig::default());
+    let mut fixture = Fixture::with(wat, &linker, config());
     assert_eq!(fixture.call("run", &[]), Ok(vec![]));
     let five = Ok(Value::I32(5));
     assert_eq!(refusals.take(), [five, Err(FrameError::Stale), five]);
@@ -95,7 +95,7 @@ fn a_frame_is_refused_with_another_store() {
 
 #[test]
 fn all_activations_are_seen_with_the_host_between_them() {
-    let mut fixture = Fixture::with(NESTED, &calling_back(), EngineConfig::default());
+    let mut fixture = Fixture::with(NESTED, &calling_back(), config());
     let shapes = Log::new();
     let seen = shapes.clone();
     fixture.hook(move |store, event| {
@@ -111,7 +111,7 @@ fn all_activations_are_seen_with_the_host_between_them() {
 
 #[test]
 fn activations_of_other_stores_are_a_gap_with_a_name() {
-    let inner = Fixture::with(NESTED, &calling_back(), EngineConfig::default());
+    let inner = Fixture::with(NESTED, &calling_back(), config());
     let shapes = Log::new();
     let (inner_seen, outer_seen) = (shapes.clone(), shapes.clone());
     let inner = Mutex::new(inner);
@@ -127,7 +127,7 @@ fn activations_of_other_stores_are_a_gap_with_a_name() {
         Err(HostError::Trap(TrapCode::Unreachable))
     });
     let wat = r#"(module (import "host" "other" (func $other)) (func (export "run") nop call $other))"#;
-    let mut outer = Fixture::with(wat, &linker, EngineConfig::default());
+    let mut outer = Fixture::with(wat, &linker, config());
     outer.hook(move |store, _| {
         outer_seen.push(shape(store));
         Resumption::Continue
@@ -135,34 +135,6 @@ fn activations_of_other_stores_are_a_gap_with_a_name() {
     assert_eq!(outer.call("run", &[]), Err(Failure::Trap(TrapCode::Unreachable)));
     let inside = vec!["2 2", "gap", "host.back", "1 1", "gap", "foreign"];
     assert_eq!(shapes.take(), [inside, vec!["host.other", "1 0"]]);
-}
-
-#[test]
-fn code_without_instrumentation_has_frames_and_no_values() {
-    let wat = r#"(module
-        (func $inner (param i32) (result i32) (i32.div_s (i32.const 1) (local.get 0)))
-        (func (export "run") (param i64) (result i32) nop (call $inner (i32.const 0))))"#;
-    let mut fixture = Fixture::with(wat, &Linker::new(), tier(Tier::Run));
-    let frames = Log::new();
-    let seen = frames.clone();
-    fixture.hook(move |store, _| {
-        for frame in store.frames() {
-            let Frame::Wasm(frame) = frame else { panic!("no host function was called") };
-            assert_eq!(frame.instance, None);
-            assert_eq!(frame.local(store, 0), Err(FrameError::Unavailable));
-            seen.push((frame.function, frame.pc, frame.call, frame.locals().to_vec()));
-        }
-        Resumption::Continue
-    });
-    assert_eq!(fixture.call("run", &[Value::I64(3)]), Err(Failure::Trap(TrapCode::IntegerDivisionByZero)));
-    let module = &fixture.module;
-    let call = pc_of(module, 1, "Call");
-    let after = operators(module, 1).last().expect("`end`").1;
-    let expected = [
-        (0, pc_of(module, 0, "I32DivS"), None, vec![ValueType::I32]),
-        (1, after, Some(call), vec![ValueType::I64]),
-    ];
-    assert_eq!(frames.take(), expected);
 }
 
 /// `run(n)` is `n` frames deep below its own when `leaf` traps.
@@ -173,7 +145,7 @@ const DEEP: &str = r#"(module
 
 #[test]
 fn every_call_is_one_frame_in_both_tiers() {
-    for kind in [Tier::Debug, Tier::Run] {
+    for kind in [Tiers::Debug, Tiers::Run] {
         let mut fixture = Fixture::with(DEEP, &Linker::new(), tier(kind));
         let functions = Log::new();
         let seen = functions.clone();
@@ -193,7 +165,7 @@ fn every_call_is_one_frame_in_both_tiers() {
 fn frames_of_a_deep_stack_are_found_as_they_are_asked_for() {
     let depth = 100_000;
     let run = move || {
-        let config = EngineConfig { max_stack: 200 << 20, ..EngineConfig::default() };
+        let config = EngineConfig { max_stack: 200 << 20, ..config() };
         let mut fixture = Fixture::with(DEEP, &Linker::new(), config);
         let found = Log::new();
         let seen = found.clone();

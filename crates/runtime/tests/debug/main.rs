@@ -10,3 +10,6 @@ mod watch;
 mod watch_locals;
 mod watch_shared;
 mod write;
+
+/// The tiers of most tests.
+const TIERS: runtime::Tiers = runtime::Tiers::Debug;

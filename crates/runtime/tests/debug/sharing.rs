@@ -1,9 +1,7 @@
 //! Several instances and modules in one store: whose frame is whose, and what they share.
 
-use crate::fixture::{Fixture, Log, pc_of};
-use runtime::{
-    DebugEvent, EngineConfig, Failure, Frame, Instance, Linker, Module, Resumption, TrapCode, Value,
-};
+use crate::fixture::{Fixture, Log, config, pc_of};
+use runtime::{DebugEvent, Failure, Frame, Instance, Linker, Module, Resumption, TrapCode, Value};
 
 const LIBRARY: &str = r#"(module (global $calls (export "calls") (mut i32) (i32.const 0))
     (func (export "trap") (param i32) (local i64)
@@ -49,7 +47,7 @@ fn frames_name_the_module_and_the_instance_that_they_run_in() {
 #[test]
 fn a_breakpoint_in_a_module_stops_in_each_of_its_instances() {
     let wat = r#"(module (func (export "run") nop))"#;
-    let mut fixture = Fixture::with(wat, &Linker::new(), EngineConfig::default());
+    let mut fixture = Fixture::with(wat, &Linker::new(), config());
     fixture.break_at(0, "Nop");
     let second = Instance::new(&mut fixture.store, &fixture.module, &Linker::new()).expect("instantiates");
     let stops = Log::new();

@@ -5,7 +5,7 @@ use crate::fixture::{Fixture, Log, operators, pc_of, tier};
 use frame_table::ModulePc;
 use runtime::{
     DebugEvent, Engine, Failure, Frame, FuncType, HostError, Instance, Linker, Module, Resumption, Store,
-    Tier, TrapCode,
+    Tiers, TrapCode,
 };
 
 /// Body of a function, its operator that traps, why.
@@ -174,7 +174,7 @@ fn calling_back() -> Linker {
 
 #[test]
 fn every_trap_through_every_call_shows_the_operators_that_it_happened_in() {
-    for kind in [Tier::Debug, Tier::Run] {
+    for kind in [Tiers::Debug, Tiers::Run] {
         for (body, operator, code) in TRAPS {
             for (call, calling) in CALLS {
                 let mut fixture = Fixture::with(&module(body, call), &calling_back(), tier(kind));
@@ -198,7 +198,7 @@ fn every_trap_through_every_call_shows_the_operators_that_it_happened_in() {
 
 #[test]
 fn a_start_function_that_traps_is_seen_at_its_operator() {
-    for kind in [Tier::Debug, Tier::Run] {
+    for kind in [Tiers::Debug, Tiers::Run] {
         let engine = Engine::new(tier(kind)).expect("this machine is supported");
         let mut holder = Fixture::with("(module)", &Linker::new(), tier(kind));
         let stops = Log::new();
@@ -226,7 +226,7 @@ fn a_start_function_that_traps_is_seen_at_its_operator() {
 
 #[test]
 fn a_stack_overflow_is_at_the_start_of_the_function_that_has_no_room() {
-    for kind in [Tier::Debug, Tier::Run] {
+    for kind in [Tiers::Debug, Tiers::Run] {
         let wat = r#"(module (func $f (export "run") (param i32) nop (call $f (local.get 0))))"#;
         let mut fixture = Fixture::with(wat, &Linker::new(), tier(kind));
         let stops = Log::new();
@@ -252,7 +252,7 @@ fn a_host_function_that_fails_is_seen_in_its_caller_with_its_words() {
     linker.define_func("host", "back", FuncType::new([], []), |_, _| {
         Err(HostError::Message("the disk is full".into()))
     });
-    let mut fixture = Fixture::with(&module("nop", "call $back"), &linker, tier(Tier::Debug));
+    let mut fixture = Fixture::with(&module("nop", "call $back"), &linker, tier(Tiers::Debug));
     let stops = Log::new();
     let seen = stops.clone();
     fixture.hook(move |store, event| {

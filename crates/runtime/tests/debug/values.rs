@@ -1,6 +1,6 @@
 //! Values of every kind, as locals and operands, in the innermost frame, in a caller, and in an outer activation.
 
-use crate::fixture::{Fixture, Log};
+use crate::fixture::{Fixture, Log, config};
 use runtime::{
     DebugEvent, EngineConfig, Failure, Frame, FuncHandle, FuncType, HostError, Linker, Reference, Resumption,
     Store, Value, WasmFrame,
@@ -79,7 +79,7 @@ fn every_kind_of_value_is_seen_in_every_kind_of_frame() {
     });
     // The function's handle is needed for the table, and the table for the module.
     let probe = r#"(module (import "host" "back" (func)) (func $inner (export "inner")))"#;
-    let probe = Fixture::with(probe, &linker, EngineConfig::default());
+    let probe = Fixture::with(probe, &linker, config());
     let kinds = kinds(probe.instance.get_func(&probe.store, "inner").expect("exported"));
     let functions = [("inner", ""), ("middle", "call $inner"), ("run", "call $back")];
     let functions =
@@ -90,7 +90,7 @@ fn every_kind_of_value_is_seen_in_every_kind_of_frame() {
             (elem declare func $inner) {})"#,
         functions.join("\n")
     );
-    let mut fixture = Fixture::with(&wat, &linker, EngineConfig::default());
+    let mut fixture = Fixture::with(&wat, &linker, config());
     let host = Value::ExternRef(Some(Reference::Host(42)));
     fixture.store.set_global(fixture.instance, 0, host).expect("mutable");
     let stops = Log::new();
@@ -137,7 +137,7 @@ fn object(value: Result<Value, runtime::FrameError>) -> runtime::GcRef {
 #[test]
 fn objects_are_opened_field_by_field_in_every_frame() {
     for gc_stress in [false, true] {
-        let config = EngineConfig { gc_stress, ..EngineConfig::default() };
+        let config = EngineConfig { gc_stress, ..config() };
         let mut fixture = Fixture::with(OBJECTS, &Linker::new(), config);
         let stops = Log::new();
         let seen = stops.clone();

@@ -1,10 +1,10 @@
 //! Watchpoints: which operators touch which bytes, what is reported, and where the stop is.
 
-use crate::fixture::{Fixture, Log, operators, pc_of, tier};
+use crate::fixture::{Fixture, Log, config, operators, pc_of, tier};
 use frame_table::ModulePc;
 use runtime::{
-    DebugEvent, EngineConfig, Failure, FuncType, Instance, Linker, Module, Resumption, Tier, TrapCode, Value,
-    ValueType, WatchAccess, WatchHit, WatchId, WatchTarget, WatchedValue,
+    DebugEvent, Failure, FuncType, Instance, Linker, Module, Resumption, Tiers, TrapCode, Value, ValueType,
+    WatchAccess, WatchHit, WatchId, WatchTarget, WatchedValue,
 };
 
 /// A stop: where it is, and what was accessed.
@@ -343,7 +343,7 @@ fn writing() -> Linker {
 fn a_host_function_that_changes_what_is_watched_stops_behind_its_call() {
     let wat = r#"(module (import "host" "write" (func $write (param i32))) (memory 1)
         (func (export "run") (call $write (i32.const 0)) (call $write (i32.const 7)) nop))"#;
-    let mut fixture = Fixture::with(wat, &writing(), EngineConfig::default());
+    let mut fixture = Fixture::with(wat, &writing(), config());
     let stops = note_hits(&mut fixture);
     let read = fixture.store.add_watchpoint(bytes(&fixture, 8, 1), WatchAccess::Read).expect("it is there");
     let id = fixture.store.add_watchpoint(bytes(&fixture, 8, 1), WatchAccess::Write).expect("it is there");
@@ -361,7 +361,7 @@ fn what_a_host_function_writes_around_a_call_of_its_own_is_reported_once_each() 
     let wat = r#"(module (import "host" "write" (func $write (param i32))) (memory 1)
         (func (export "inner") (i32.store8 (i32.const 9) (i32.const 5)))
         (func (export "run") (call $write (i32.const 7)) nop))"#;
-    let mut fixture = Fixture::with(wat, &writing(), EngineConfig::default());
+    let mut fixture = Fixture::with(wat, &writing(), config());
     let stops = note_hits(&mut fixture);
     fixture.store.add_watchpoint(bytes(&fixture, 8, 2), WatchAccess::Any).expect("it is there");
     assert_eq!(fixture.call("run", &[]), Ok(vec![]));
@@ -375,7 +375,7 @@ fn what_a_host_function_writes_around_a_call_of_its_own_is_reported_once_each() 
 fn what_the_debugger_and_the_embedder_write_is_not_reported() {
     let wat = r#"(module (import "host" "write" (func $write (param i32))) (memory 1)
         (func (export "run") nop (call $write (i32.const 7)) nop))"#;
-    let mut fixture = Fixture::with(wat, &writing(), EngineConfig::default());
+    let mut fixture = Fixture::with(wat, &writing(), config());
     let target = bytes(&fixture, 8, 1);
     let (stops, instance) = (Log::new(), fixture.instance);
     let seen = stops.clone();
@@ -470,7 +470,7 @@ fn a_place_that_is_not_there_and_code_that_cannot_stop_are_refused() {
     for target in missing {
         assert!(fixture.store.add_watchpoint(target, WatchAccess::Any).is_err(), "{target:?}");
     }
-    let mut plain = Fixture::with(wat, &Linker::new(), tier(Tier::Run));
+    let mut plain = Fixture::with(wat, &Linker::new(), tier(Tiers::Run));
     assert!(plain.store.add_watchpoint(bytes(&plain, 0, 1), WatchAccess::Any).is_err());
 }
 

@@ -1,10 +1,10 @@
 //! Watchpoints on the locals of a frame, and which byte of a watched place was touched.
 
-use crate::fixture::{Fixture, Log, operators};
+use crate::fixture::{Fixture, Log, config, operators};
 use frame_table::ModulePc;
 use runtime::{
-    DebugEvent, EngineConfig, Frame, FuncType, Linker, Resumption, Store, Value, ValueType, WasmFrame,
-    WatchAccess, WatchHit, WatchTarget, WatchedValue,
+    DebugEvent, Frame, FuncType, Linker, Resumption, Store, Value, ValueType, WasmFrame, WatchAccess,
+    WatchHit, WatchTarget, WatchedValue,
 };
 
 /// Recursion: each frame sets its local before the call and after it.
@@ -118,7 +118,7 @@ fn the_first_byte_that_was_touched_is_told() {
     let wat = r#"(module (import "host" "write" (func $write (param i32))) (memory 1) (func (export "run")
         (i64.store (i32.const 4) (i64.const -1)) (i32.store8 (i32.const 10) (i32.const 1))
         (memory.copy (i32.const 9) (i32.const 50) (i32.const 8)) (call $write (i32.const 11)) nop))"#;
-    let mut fixture = Fixture::with(wat, &linker, EngineConfig::default());
+    let mut fixture = Fixture::with(wat, &linker, config());
     let offsets = Log::new();
     let seen = offsets.clone();
     fixture.hook(move |_, event| {

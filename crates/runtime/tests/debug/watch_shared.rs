@@ -1,10 +1,10 @@
 //! Watchpoints in a memory that several stores share: what a host function writes is told, and what another store's code
 //! writes is told by that store.
 
-use crate::fixture::Log;
+use crate::fixture::{Log, config};
 use runtime::{
-    DebugEvent, DebugHook, Engine, EngineConfig, FuncType, Instance, Linker, MemoryType, Module, Resumption,
-    SharedMemory, Store, WatchAccess, WatchTarget,
+    DebugEvent, DebugHook, Engine, FuncType, Instance, Linker, MemoryType, Module, Resumption, SharedMemory,
+    Store, WatchAccess, WatchTarget,
 };
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ fn writes_of_the_host_are_told_and_those_of_other_stores_are_theirs() {
     const MAIN: &str = r#"(module (import "env" "memory" (memory 1 1 shared))
         (import "host" "write" (func $write)) (import "host" "other" (func $other))
         (func (export "run") call $write call $other (i32.store8 (i32.const 8) (i32.const 7)) call $write nop))"#;
-    let engine = Engine::new(EngineConfig::default()).expect("this machine is supported");
+    let engine = Engine::new(config()).expect("this machine is supported");
     let ty = MemoryType { shared: true, ..MemoryType::new(1, Some(1)) };
     let memory = SharedMemory::new(&engine, ty).expect("address space");
     let log = Log::new();

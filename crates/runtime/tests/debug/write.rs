@@ -1,10 +1,10 @@
 //! What is changed at a stop is what the program uses when it goes on: locals and operands of every type, in every
 //! frame, globals, memories, tables.
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, config};
 use runtime::{
-    DebugEvent, EngineConfig, EntityError, Failure, Frame, FrameError, FuncHandle, FuncType, Linker,
-    ObjectError, Reference, Resumption, Store, Value, ValueType, WasmFrame,
+    DebugEvent, EntityError, Failure, Frame, FrameError, FuncHandle, FuncType, Linker, ObjectError,
+    Reference, Resumption, Store, Value, ValueType, WasmFrame,
 };
 
 /// Type, an expression for a value, and the value that is written over it.
@@ -177,7 +177,7 @@ fn values_of_an_outer_activation_can_be_changed() {
     let wat = r#"(module (import "host" "back" (func $back)) (func (export "inner") nop)
         (func (export "run") (result i64 i32) (local i32)
             (block (result i64) (i64.const 1)) call $back (i32.add (local.get 0) (i32.const 1))))"#;
-    let mut fixture = Fixture::with(wat, &linker, EngineConfig::default());
+    let mut fixture = Fixture::with(wat, &linker, config());
     fixture.break_at(1, "Nop");
     let outcome = run_edited(&mut fixture, |store, frame| {
         assert_eq!(frame.activation, 0);

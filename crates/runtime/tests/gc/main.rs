@@ -10,7 +10,7 @@ mod survive;
 
 use runtime::{
     DebugEvent, DebugHook, Engine, EngineConfig, Failure, GcRef, Instance, Linker, Module, Resumption, Store,
-    Tier, Value,
+    Tiers, Value,
 };
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ enum Mode {
 const MODES: [Mode; 3] = [Mode::Run, Mode::Debug, Mode::Stepped];
 
 fn engine(mode: Mode, gc_heap_limit: usize, gc_stress: bool) -> Engine {
-    let tier = if mode == Mode::Run { Tier::Run } else { Tier::Debug };
-    Engine::new(EngineConfig { tier, gc_heap_limit, gc_stress, ..EngineConfig::default() })
+    let tier = if mode == Mode::Run { Tiers::Run } else { Tiers::Debug };
+    Engine::new(EngineConfig { tiers: tier, gc_heap_limit, gc_stress, ..EngineConfig::default() })
         .expect("this machine is supported")
 }
 

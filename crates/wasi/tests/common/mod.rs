@@ -4,7 +4,7 @@
 
 use runtime::{
     DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, FuncType, Instance, InterruptHandle, Linker,
-    Module, Resumption, Store, Tier, Value,
+    Module, Resumption, Store, Tiers, Value,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,16 +38,16 @@ pub(crate) struct Guest {
 impl Guest {
     /// Instantiates a module; `test.ready`, which it may import, sends on the receiver.
     pub(crate) fn new(module: &[u8], builder: &WasiBuilder) -> Result<(Self, Receiver<()>), Error> {
-        Self::new_in(Tier::default(), module, builder)
+        Self::new_in(Tiers::default(), module, builder)
     }
 
     /// The same, compiled in this tier.
     pub(crate) fn new_in(
-        tier: Tier,
+        tier: Tiers,
         module: &[u8],
         builder: &WasiBuilder,
     ) -> Result<(Self, Receiver<()>), Error> {
-        let config = EngineConfig { tier, ..EngineConfig::default() };
+        let config = EngineConfig { tiers: tier, ..EngineConfig::default() };
         let engine = Engine::new(config).expect("this machine is supported");
         let module = Module::new(&engine, module, "test")?;
         let mut store = Store::new(&engine).expect("memory for code");

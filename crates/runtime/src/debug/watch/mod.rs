@@ -17,7 +17,7 @@ mod wanted;
 pub(crate) use shared::SharedPlaces;
 
 use super::{Frame, WasmFrame};
-use crate::engine::Tier;
+use crate::engine::Tiers;
 use crate::error::Error;
 use crate::heap::object_address;
 use crate::instance::Instance;
@@ -183,6 +183,11 @@ pub(crate) struct Watchpoints {
 
 impl Watchpoints {
     /// Forgets accesses of frames that are gone, which were below `address`.
+    /// Whether anything is watched.
+    pub(crate) fn any(&self) -> bool {
+        !self.set.is_empty()
+    }
+
     pub(crate) fn forget_below(&mut self, address: usize) {
         self.pending.retain(|pending| pending.fp > address);
     }
@@ -229,7 +234,7 @@ impl Store {
     }
 
     fn watchable(&self, target: WatchTarget) -> Result<(Place, Raw), Error> {
-        if self.engine().config().tier != Tier::Debug {
+        if self.engine().config().tiers == Tiers::Run {
             return Err(Error::Limit("code without instrumentation cannot be watched".into()));
         }
         let found = match target {
@@ -252,6 +257,10 @@ impl Store {
     }
 
     fn rearm_for_watchpoints(&mut self) {
+        if self.engine().config().tiers == Tiers::Automatic {
+            self.settle_all_functions();
+            self.switch_waiting_frames();
+        }
         let loaded = self.modules.iter().flat_map(|module| module.compiled());
         let stepped = &self.debug.armed;
         let functions: Vec<_> = loaded.filter(|code| !stepped.contains_key(&code.start)).cloned().collect();

@@ -127,6 +127,242 @@ pub(crate) fn lazy_compile_address() -> usize {
     lazy_compile as *const () as usize
 }
 
+/// The registers of compiled code, and what [`go_on`] is to do before it goes on with them.
+#[repr(C, align(16))]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Registers {
+    /// By their number in instructions.
+    pub(crate) general: [u64; 16],
+    pub(crate) vectors: [u128; 16],
+    pub(crate) pc: usize,
+    /// Where the image of a frame is, to be copied onto the stack.
+    pub(crate) image: usize,
+    /// In bytes.
+    pub(crate) image_length: usize,
+    /// Where it is to be: at the stack pointer or below.
+    pub(crate) image_to: usize,
+}
+
+const _: () = assert!(size_of::<Registers>() == 416 && std::mem::offset_of!(Registers, pc) == 384);
+
+impl Registers {
+    /// The number of the stack pointer.
+    pub(crate) const SP: usize = 4;
+    /// The number of the frame pointer.
+    pub(crate) const FP: usize = 5;
+    /// The number of the register that has the first argument, or an exception where it is caught.
+    pub(crate) const FIRST_ARGUMENT: usize = 7;
+    /// The number of the register that has the second argument.
+    pub(crate) const SECOND_ARGUMENT: usize = 6;
+    /// The number of the register that has an exception where it is caught.
+    pub(crate) const EXCEPTION: usize = 0;
+}
+
+/// Saves every register, and calls a function with them and with where the caller is; goes on in the caller when that
+/// returns.
+macro_rules! preserving {
+    ($(#[$doc:meta])* $name:ident, $callee:path) => {
+        $(#[$doc])*
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name() {
+            naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "sub rsp, 416",
+            "mov [rsp + 0], rax",
+            "mov [rsp + 8], rcx",
+            "mov [rsp + 16], rdx",
+            "mov [rsp + 24], rbx",
+            "mov [rsp + 48], rsi",
+            "mov [rsp + 56], rdi",
+            "mov [rsp + 64], r8",
+            "mov [rsp + 72], r9",
+            "mov [rsp + 80], r10",
+            "mov [rsp + 88], r11",
+            "mov [rsp + 96], r12",
+            "mov [rsp + 104], r13",
+            "mov [rsp + 112], r14",
+            "mov [rsp + 120], r15",
+            "movups [rsp + 128], xmm0",
+            "movups [rsp + 144], xmm1",
+            "movups [rsp + 160], xmm2",
+            "movups [rsp + 176], xmm3",
+            "movups [rsp + 192], xmm4",
+            "movups [rsp + 208], xmm5",
+            "movups [rsp + 224], xmm6",
+            "movups [rsp + 240], xmm7",
+            "movups [rsp + 256], xmm8",
+            "movups [rsp + 272], xmm9",
+            "movups [rsp + 288], xmm10",
+            "movups [rsp + 304], xmm11",
+            "movups [rsp + 320], xmm12",
+            "movups [rsp + 336], xmm13",
+            "movups [rsp + 352], xmm14",
+            "movups [rsp + 368], xmm15",
+            "lea rax, [rbp + 16]",
+            "mov [rsp + 32], rax",
+            "mov rax, [rbp]",
+            "mov [rsp + 40], rax",
+            "mov rax, [rbp + 8]",
+            "mov [rsp + 384], rax",
+            "mov rdi, rsp",
+            "call {callee}",
+            "mov rax, [rsp + 0]",
+            "mov rcx, [rsp + 8]",
+            "mov rdx, [rsp + 16]",
+            "mov rbx, [rsp + 24]",
+            "mov rsi, [rsp + 48]",
+            "mov rdi, [rsp + 56]",
+            "mov r8, [rsp + 64]",
+            "mov r9, [rsp + 72]",
+            "mov r10, [rsp + 80]",
+            "mov r11, [rsp + 88]",
+            "mov r12, [rsp + 96]",
+            "mov r13, [rsp + 104]",
+            "mov r14, [rsp + 112]",
+            "mov r15, [rsp + 120]",
+            "movups xmm0, [rsp + 128]",
+            "movups xmm1, [rsp + 144]",
+            "movups xmm2, [rsp + 160]",
+            "movups xmm3, [rsp + 176]",
+            "movups xmm4, [rsp + 192]",
+            "movups xmm5, [rsp + 208]",
+            "movups xmm6, [rsp + 224]",
+            "movups xmm7, [rsp + 240]",
+            "movups xmm8, [rsp + 256]",
+            "movups xmm9, [rsp + 272]",
+            "movups xmm10, [rsp + 288]",
+            "movups xmm11, [rsp + 304]",
+            "movups xmm12, [rsp + 320]",
+            "movups xmm13, [rsp + 336]",
+            "movups xmm14, [rsp + 352]",
+            "movups xmm15, [rsp + 368]",
+            "leave",
+            "ret",
+            callee = sym $callee,
+            )
+        }
+    };
+}
+
+preserving! {
+    /// What armed program points call.
+    breakpoint, crate::vm::breakpoint
+}
+preserving! {
+    /// What a function's entry calls with the stack limit passed.
+    function_entry, crate::vm::function_entry
+}
+
+/// The address that armed program points go to.
+pub(crate) fn breakpoint_address() -> usize {
+    breakpoint as *const () as usize
+}
+
+/// The address that a function's entry goes to with the stack limit passed.
+pub(crate) fn function_entry_address() -> usize {
+    function_entry as *const () as usize
+}
+
+/// Where a replaced return address leads: the call has returned, and the frame that called is to be another one.
+#[unsafe(naked)]
+unsafe extern "C" fn returned() {
+    naked_asm!(
+            "sub rsp, 416",
+            "mov [rsp + 0], rax",
+            "mov [rsp + 8], rcx",
+            "mov [rsp + 16], rdx",
+            "mov [rsp + 24], rbx",
+            "mov [rsp + 48], rsi",
+            "mov [rsp + 56], rdi",
+            "mov [rsp + 64], r8",
+            "mov [rsp + 72], r9",
+            "mov [rsp + 80], r10",
+            "mov [rsp + 88], r11",
+            "mov [rsp + 96], r12",
+            "mov [rsp + 104], r13",
+            "mov [rsp + 112], r14",
+            "mov [rsp + 120], r15",
+            "movups [rsp + 128], xmm0",
+            "movups [rsp + 144], xmm1",
+            "movups [rsp + 160], xmm2",
+            "movups [rsp + 176], xmm3",
+            "movups [rsp + 192], xmm4",
+            "movups [rsp + 208], xmm5",
+            "movups [rsp + 224], xmm6",
+            "movups [rsp + 240], xmm7",
+            "movups [rsp + 256], xmm8",
+            "movups [rsp + 272], xmm9",
+            "movups [rsp + 288], xmm10",
+            "movups [rsp + 304], xmm11",
+            "movups [rsp + 320], xmm12",
+            "movups [rsp + 336], xmm13",
+            "movups [rsp + 352], xmm14",
+            "movups [rsp + 368], xmm15",
+            "lea rax, [rsp + 416]",
+            "mov [rsp + 32], rax",
+            "mov [rsp + 40], rbp",
+            "mov rdi, rsp",
+            "call {callee}",
+            "ud2",
+            callee = sym crate::vm::returned,
+    )
+}
+
+/// What replaces a return address.
+pub(crate) fn returned_address() -> usize {
+    returned as *const () as usize
+}
+
+/// Copies a frame's image onto the stack, gives up everything below, and goes on with these registers.
+///
+/// # Safety
+/// They are of code that can go on with them; `registers` and the image are not on the stack. No frame that is given up
+/// owns anything.
+#[unsafe(naked)]
+pub(in super::super) unsafe extern "C" fn go_on(registers: *const Registers) -> ! {
+    naked_asm!(
+        "mov r11, rdi",
+        "mov rdi, [r11 + 408]",
+        "mov rsi, [r11 + 392]",
+        "mov rcx, [r11 + 400]",
+        "mov rsp, rdi",
+        "rep movsb",
+        "mov rsp, [r11 + 32]",
+        "mov rbp, [r11 + 40]",
+        "mov rax, [r11 + 0]",
+        "mov rcx, [r11 + 8]",
+        "mov rdx, [r11 + 16]",
+        "mov rbx, [r11 + 24]",
+        "mov rsi, [r11 + 48]",
+        "mov rdi, [r11 + 56]",
+        "mov r8, [r11 + 64]",
+        "mov r9, [r11 + 72]",
+        "mov r10, [r11 + 80]",
+        "mov r12, [r11 + 96]",
+        "mov r13, [r11 + 104]",
+        "mov r14, [r11 + 112]",
+        "mov r15, [r11 + 120]",
+        "movups xmm0, [r11 + 128]",
+        "movups xmm1, [r11 + 144]",
+        "movups xmm2, [r11 + 160]",
+        "movups xmm3, [r11 + 176]",
+        "movups xmm4, [r11 + 192]",
+        "movups xmm5, [r11 + 208]",
+        "movups xmm6, [r11 + 224]",
+        "movups xmm7, [r11 + 240]",
+        "movups xmm8, [r11 + 256]",
+        "movups xmm9, [r11 + 272]",
+        "movups xmm10, [r11 + 288]",
+        "movups xmm11, [r11 + 304]",
+        "movups xmm12, [r11 + 320]",
+        "movups xmm13, [r11 + 336]",
+        "movups xmm14, [r11 + 352]",
+        "movups xmm15, [r11 + 368]",
+        "jmp qword ptr [r11 + 384]",
+    )
+}
+
 /// Where a signal interrupted the thread.
 ///
 /// # Safety
