@@ -278,6 +278,17 @@ impl Lldb {
         assert!(status.contains("Process 1 exited with status = 9 (0x00000009) killed"), "{status}");
     }
 
+    /// `detach`: lldb has let go of the program. It says so in between, so what it says is in no answer.
+    ///
+    /// # Panics
+    /// If it has not.
+    #[track_caller]
+    pub fn detach_process(&mut self) {
+        let said = self.hidden("detach");
+        let status = self.hidden("process status");
+        assert!(format!("{said}{status}").contains("Process 1 detached"), "{said}{status}");
+    }
+
     /// As [`Console::kill`].
     ///
     /// # Panics
