@@ -89,7 +89,8 @@ impl Store {
         let Some(target) = code.frame.calls().iter().find(|other| other.pc == call.pc).copied() else {
             return;
         };
-        self.rebuild_frame(frame, (call.shape, call.held), &code, target.returns_to, target.shape);
+        let popped = self.popped_by_return(frame);
+        self.rebuild_frame(frame, (call.shape, call.held), &code, target.returns_to, target.shape, popped);
     }
 
     /// The innermost frame is on a cold path of the run tier: whether it goes on in the debug tier.
@@ -105,7 +106,7 @@ impl Store {
             Entrance::AtPoint => FunctionCode::start_of_site(site),
             Entrance::BehindPoint => site,
         };
-        self.rebuild_frame(frame, (point.shape, point.held), &code, at, target.shape)
+        self.rebuild_frame(frame, (point.shape, point.held), &code, at, target.shape, 0)
     }
 
     /// An exception is caught in a frame: whether it goes on in the debug tier, at the same landing.
@@ -117,7 +118,7 @@ impl Store {
         let (Some(state), Some(shape)) = (frame.state(), code.shape_at(pc, frame.position)) else {
             return false;
         };
-        self.rebuild_frame(frame, state, &code, at, shape) && self.pass_exception(frame, exception)
+        self.rebuild_frame(frame, state, &code, at, shape, 0) && self.pass_exception(frame, exception)
     }
 
     /// The innermost frame is at a point of the debug tier that its function has no need of: whether it goes on in the

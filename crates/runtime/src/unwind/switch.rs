@@ -122,7 +122,8 @@ impl Store {
     }
 
     /// Prepares a frame of `code` in place of `frame`, to go on at `at` with the same values. `state` says where the old
-    /// code has them, and `shape` where the new code expects the operands. False if that is not possible.
+    /// code has them, and `shape` where the new code expects the operands; `popped` bytes above its frame's bottom is the
+    /// stack pointer that it goes on with. False if that is not possible.
     pub(crate) fn rebuild_frame(
         &mut self,
         frame: &RawFrame,
@@ -130,6 +131,7 @@ impl Store {
         code: &FunctionCode,
         at: TextOffset,
         shape: ShapeId,
+        popped: usize,
     ) -> bool {
         let size = code.native.size as usize;
         let bottom = frame.fp - size;
@@ -147,14 +149,6 @@ impl Store {
         if built.is_none() {
             return false;
         }
-        // A callee that returned has taken its stack arguments away.
-        let popped = match frame.position {
-            Position::Call if self.switching.registers.pc == frame.pc => {
-                let sp = usize::try_from(self.switching.registers.general[Registers::SP]).unwrap_or_default();
-                sp.saturating_sub(frame.fp - frame.code.native.size as usize)
-            }
-            _ => 0,
-        };
         self.switching.written.remove(&frame.fp);
         let Switching { registers, image, .. } = &mut self.switching;
         registers.general[Registers::SP] = (bottom + popped) as u64;
@@ -165,6 +159,12 @@ impl Store {
         registers.image_to = bottom;
         self.tier_stress.changes.to_debug += 1;
         true
+    }
+
+    /// Bytes of stack arguments that a call of the frame, which has just returned, took away.
+    pub(crate) fn popped_by_return(&self, frame: &RawFrame) -> usize {
+        let sp = usize::try_from(self.switching.registers.general[Registers::SP]).unwrap_or_default();
+        sp.saturating_sub(frame.fp - frame.code.native.size as usize)
     }
 
     fn build_state(

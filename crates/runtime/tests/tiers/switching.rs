@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, Log, config, operators, pc_of, tier};
 use frame_table::ModulePc;
 use runtime::{
     DebugEvent, Failure, Frame, FrameError, FuncType, Linker, ObservableLocals, Resumption, Store, Tiers,
-    Value, WasmFrame,
+    Value, WasmFrame, WatchAccess, WatchTarget,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -257,4 +257,76 @@ fn a_guest_that_is_killed_while_frames_are_to_change_can_run_again() {
     }
     fixture.hook(|_, _| Resumption::Continue);
     assert_eq!(fixture.call("run", &[Value::I32(9)]), Ok(vec![Value::I64(deep(9))]));
+}
+
+/// Waits in a call of `act`, and then writes local 1 twice.
+const WRITER: &str = r#"(module (import "host" "act" (func $act (param i32)))
+    (func (export "run") (param i32) (result i32) (local i32)
+        (local.set 1 (i32.const 3))
+        (call $act (i32.const 0))
+        (local.set 1 (i32.add (local.get 1) (i32.const 4)))
+        (local.set 1 (i32.mul (local.get 1) (local.get 0)))
+        (local.get 1)))"#;
+
+#[test]
+fn a_local_of_a_waiting_frame_is_watched_when_the_frame_has_changed() {
+    let act = |store: &mut Store, _| {
+        let target = WatchTarget::Local { frame: frame_of(store, 1).address(), index: 1 };
+        store.add_watchpoint(target, WatchAccess::Write).expect("it is there");
+    };
+    let mut fixture = Fixture::with(WRITER, &linker(act), config());
+    let seen = Log::new();
+    let log = seen.clone();
+    fixture.hook(move |store, event| {
+        let DebugEvent::Point { watched, .. } = event else { panic!("{event:?}") };
+        log.push((watched.len(), frame_of(store, 1).local(store, 1)));
+        Resumption::Continue
+    });
+    assert_eq!(fixture.call("run", &[Value::I32(5)]), Ok(vec![Value::I32(35)]));
+    assert_eq!(seen.take(), [(1, Ok(Value::I32(7))), (1, Ok(Value::I32(35)))]);
+}
+
+/// `run(n)` calls itself; each frame calls `throws(n)`, which throws at even numbers, with a handler around it, twice.
+const CATCHERS: &str = r#"(module (import "host" "act" (func $act (param i32))) (tag $e (param i32))
+    (func $throws (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+        (call $act (local.get 7))
+        (if (i32.eqz (i32.and (local.get 7) (i32.const 1))) (then (throw $e (local.get 7))))
+        (local.get 7))
+    (func $run (export "run") (param i32) (result i32) (local i32 i32)
+        (local.set 2 (i32.mul (local.get 0) (i32.const 10)))
+        (if (local.get 0) (then (local.set 1 (call $run (i32.sub (local.get 0) (i32.const 1))))))
+        (local.set 1 (i32.add (local.get 1)
+            (block $caught (result i32)
+                (try_table (result i32) (catch $e $caught)
+                    (call $throws (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+                        (i32.const 0) (i32.const 0) (local.get 0))))))
+        nop
+        (i32.add (local.get 1) (local.get 2))))"#;
+
+#[test]
+fn calls_that_take_arguments_off_the_stack_return_and_throw_into_frames_that_change() {
+    let probe = Fixture::with(CATCHERS, &linker(|_, _| {}), config());
+    let pc = pc_of(&probe.module, 2, "Nop");
+    for clears in [1, 2, 3, 5] {
+        // Set, and cleared again before some of the calls return, so that frames go on as they were.
+        let act = move |store: &mut Store, n: i32| {
+            store.set_breakpoint(0, pc, true);
+            if n % clears == 0 {
+                store.set_breakpoint(0, pc, false);
+            }
+        };
+        let mut fixture = Fixture::with(CATCHERS, &linker(act), config());
+        let seen = Log::new();
+        let log = seen.clone();
+        fixture.hook(move |store, event| {
+            if let DebugEvent::Point { breakpoint: true, .. } = event {
+                log.push(frame_of(store, 2).local(store, 2));
+            }
+            Resumption::Continue
+        });
+        let sum = (0..=12).map(|n| n * 11).sum();
+        assert_eq!(fixture.call("run", &[Value::I32(12)]), Ok(vec![Value::I32(sum)]), "{clears}");
+        let stops = (0..=12).filter(|n| n % clears != 0).map(|n| Ok(Value::I32(n * 10)));
+        assert_eq!(seen.take(), stops.collect::<Vec<_>>(), "{clears}");
+    }
 }

@@ -130,13 +130,20 @@ enum Place {
     Global {
         index: usize,
     },
-    /// A local of a frame, whose function's code starts at `code`.
+    /// A local of a frame of a function.
     Local {
         frame: usize,
-        code: usize,
+        function: FunctionId,
         index: u32,
         ty: ValueType,
     },
+}
+
+/// Index of a module in the store, and of a function in the module. A frame may change its code, but not its function.
+type FunctionId = (usize, u32);
+
+fn function_id(code: &FunctionCode) -> FunctionId {
+    (code.module, code.function)
 }
 
 struct Watchpoint {
@@ -291,7 +298,7 @@ impl Store {
             _ => None,
         })?;
         let ty = *found.locals().get(index as usize)?;
-        let place = Place::Local { frame, code: found.raw.code.start, index, ty };
+        let place = Place::Local { frame, function: function_id(&found.raw.code), index, ty };
         Some((place, local_bits(&found, index, ty)?))
     }
 
@@ -350,9 +357,9 @@ impl Store {
         let pending = self.debug.watch.pending.iter().map(|pending| pending.site);
         let mut sites: BTreeSet<usize> = pending.filter(of_code).collect();
         let wanted = &self.debug.watch.wanted;
-        let loaded = self.modules.get(code.module).filter(|_| wanted.matters_to(code.start));
+        let loaded = self.modules.get(code.module).filter(|_| wanted.matters_to(function_id(code)));
         if let Some(loaded) = loaded {
-            let matters = |operator: &Operator<'_>| wanted.matters(operator, code.start);
+            let matters = |operator: &Operator<'_>| wanted.matters(operator, function_id(code));
             let relevant = relevant_operators(&loaded.module, code.function, matters);
             sites.extend(relevant.into_iter().filter_map(|pc| code.site_of(pc)));
         }
@@ -364,8 +371,10 @@ impl Store {
         let watch = &self.debug.watch;
         let relevant = || {
             let operator = self.modules.get(module).and_then(|loaded| operator_at(&loaded.module, pc));
-            let code = self.code().function_at(site).map_or(0, |code| code.start);
-            operator.is_some_and(|operator| watch.wanted.matters(&operator, code))
+            let code = self.code().function_at(site);
+            operator
+                .zip(code)
+                .is_some_and(|(operator, code)| watch.wanted.matters(&operator, function_id(code)))
         };
         watch.pending.iter().any(|pending| pending.site == site) || !watch.set.is_empty() && relevant()
     }
@@ -473,8 +482,8 @@ impl Store {
             (Touched::Global(index), Place::Global { index: watched }) => {
                 data.globals.get(index as usize) == Some(&watched)
             }
-            (Touched::Local(index), Place::Local { frame: fp, code, index: watched, .. }) => {
-                index == watched && fp == frame.address() && code == frame.raw.code.start
+            (Touched::Local(index), Place::Local { frame: fp, function, index: watched, .. }) => {
+                index == watched && fp == frame.address() && function == function_id(&frame.raw.code)
             }
             (
                 Touched::Memory { memory, start, length } | Touched::Compared { memory, start, length, .. },

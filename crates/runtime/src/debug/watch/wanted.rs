@@ -2,7 +2,7 @@
 //! and a local costs nothing outside of its function.
 
 use super::operator::{self, Accesses};
-use super::{Place, WatchAccess};
+use super::{FunctionId, Place, WatchAccess};
 use std::collections::BTreeMap;
 use wasmparser::Operator;
 
@@ -11,8 +11,8 @@ use wasmparser::Operator;
 pub(super) struct Wanted {
     memory: Accesses,
     globals: Accesses,
-    /// By start of a function's code and index of its local.
-    locals: BTreeMap<(usize, u32), Accesses>,
+    /// By function and index of its local.
+    locals: BTreeMap<(FunctionId, u32), Accesses>,
 }
 
 impl Wanted {
@@ -23,7 +23,7 @@ impl Wanted {
             let kind = match place {
                 Place::Memory { .. } => &mut wanted.memory,
                 Place::Global { .. } => &mut wanted.globals,
-                Place::Local { code, index, .. } => wanted.locals.entry((code, index)).or_default(),
+                Place::Local { function, index, .. } => wanted.locals.entry((function, index)).or_default(),
             };
             kind.reads |= access != WatchAccess::Write;
             kind.writes |= access != WatchAccess::Read;
@@ -31,18 +31,18 @@ impl Wanted {
         wanted
     }
 
-    /// Whether operators of the function whose code starts there may matter.
-    pub(super) fn matters_to(&self, code: usize) -> bool {
+    /// Whether operators of a function may matter.
+    pub(super) fn matters_to(&self, function: FunctionId) -> bool {
         let anything = Accesses { reads: true, writes: true };
-        let locals = self.locals.range((code, 0)..=(code, u32::MAX)).next();
+        let locals = self.locals.range((function, 0)..=(function, u32::MAX)).next();
         self.memory.meets(anything) || self.globals.meets(anything) || locals.is_some()
     }
 
-    /// Whether an operator of the function whose code starts there may touch what is watched.
-    pub(super) fn matters(&self, operator: &Operator<'_>, code: usize) -> bool {
+    /// Whether an operator of a function may touch what is watched.
+    pub(super) fn matters(&self, operator: &Operator<'_>, function: FunctionId) -> bool {
         let local = || {
             let (index, accesses) = operator::on_local(operator)?;
-            Some(self.locals.get(&(code, index))?.meets(accesses))
+            Some(self.locals.get(&(function, index))?.meets(accesses))
         };
         operator::on_memory(operator).meets(self.memory)
             || operator::on_globals(operator).meets(self.globals)
@@ -55,20 +55,23 @@ mod tests {
     use super::*;
     use crate::value::ValueType;
 
+    const ONE: FunctionId = (1, 100);
+    const OTHER: FunctionId = (1, 99);
+
     #[test]
     fn operators_that_cannot_touch_what_is_watched_are_not_visited() {
         let memory = Place::Memory { index: 0, start: 0, length: 4 };
-        let local = Place::Local { frame: 1, code: 100, index: 2, ty: ValueType::I32 };
+        let local = Place::Local { frame: 1, function: ONE, index: 2, ty: ValueType::I32 };
         let (get, set) = (Operator::GlobalGet { global_index: 0 }, Operator::GlobalSet { global_index: 0 });
         let (read, tee) = (Operator::LocalGet { local_index: 2 }, Operator::LocalTee { local_index: 2 });
         let (fill, copy) = (Operator::MemoryFill { mem: 0 }, Operator::MemoryCopy { dst_mem: 0, src_mem: 0 });
         let writes = Wanted::by([(memory, WatchAccess::Write)].into_iter());
-        assert!(writes.matters(&fill, 100) && writes.matters(&copy, 100));
-        assert!(![&get, &set, &read, &tee].into_iter().any(|operator| writes.matters(operator, 100)));
+        assert!(writes.matters(&fill, ONE) && writes.matters(&copy, ONE));
+        assert!(![&get, &set, &read, &tee].into_iter().any(|operator| writes.matters(operator, ONE)));
         let reads = Wanted::by([(memory, WatchAccess::Read)].into_iter());
-        assert!(!reads.matters(&fill, 100) && reads.matters(&copy, 100));
+        assert!(!reads.matters(&fill, ONE) && reads.matters(&copy, ONE));
         let locals = Wanted::by([(local, WatchAccess::Write)].into_iter());
-        assert!(locals.matters(&tee, 100) && !locals.matters(&read, 100) && !locals.matters(&tee, 99));
-        assert!(locals.matters_to(100) && !locals.matters_to(99) && !Wanted::default().matters_to(100));
+        assert!(locals.matters(&tee, ONE) && !locals.matters(&read, ONE) && !locals.matters(&tee, OTHER));
+        assert!(locals.matters_to(ONE) && !locals.matters_to(OTHER) && !Wanted::default().matters_to(ONE));
     }
 }
