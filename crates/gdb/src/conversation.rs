@@ -65,8 +65,7 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: &mut Link) -> Outcome {
     conversation.dialect.register_bytes =
         persona.register_sizes().iter().map(|&size| usize::from(size)).sum();
     // That lldb reads a frame's image in blocks, and shows nothing of one in which a value is not available.
-    let reads_blocks = conversation.dialect.is_lldb && !persona.has_wasm_frames();
-    debuggee.keep_everything(reads_blocks);
+    debuggee.wants_everything = conversation.dialect.is_lldb && !persona.has_wasm_frames();
     let mut target = Target::new(debuggee, persona);
     let outcome = conversation.run(&mut target).unwrap_or_else(|error| Outcome::Lost(Some(error)));
     if target.debuggee.session.is_stopped() {
@@ -74,6 +73,7 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: &mut Link) -> Outcome {
     }
     if matches!(outcome, Outcome::Detached) {
         target.debuggee.was_running = true;
+        target.debuggee.wants_everything = false;
         if let Err(error) = target.debuggee.resume(&[], Others::Run) {
             tracing::debug!(%error, "the guest does not go on after the client has left");
         }

@@ -43,6 +43,10 @@ pub struct Debuggee {
     accesses: VecDeque<(Watch, u64)>,
     /// The client cuts what a user wants watched into pieces, and an access to several pieces is one.
     pub(crate) joins_watchpoints: bool,
+    /// The client needs every value of every frame at every stop, for which the guest is slower.
+    pub(crate) wants_everything: bool,
+    /// The guest was told so.
+    keeps_everything: bool,
     /// A client resumed it, and is to be told of the next of those.
     pub(crate) has_stopped_again: bool,
     exit: Option<Exit>,
@@ -80,6 +84,8 @@ impl Debuggee {
             stop: None,
             accesses: VecDeque::new(),
             joins_watchpoints: false,
+            wants_everything: false,
+            keeps_everything: false,
             has_stopped_again: false,
             exit: None,
             observer: None,
@@ -241,6 +247,7 @@ impl Debuggee {
             self.has_stopped_again = true;
             return Ok(());
         }
+        self.keep_what_is_wanted();
         self.session.resume_threads(each, others)?;
         self.stop = None;
         Ok(())
@@ -257,13 +264,16 @@ impl Debuggee {
         self.signal_sent = None;
         self.stop = None;
         self.exit = None;
+        self.keeps_everything = false;
     }
 
-    /// Has every value of every frame be there at every stop, or lets the guest be faster.
-    pub(crate) fn keep_everything(&mut self, keeps: bool) {
-        let kept = self.session.inspect(move |paused| paused.keep_everything(keeps));
-        if let Err(error) = kept {
-            tracing::debug!(%error, "the guest keeps what it kept");
+    /// Before the guest goes on: has it keep what the client needs of it.
+    fn keep_what_is_wanted(&mut self) {
+        let keeps = self.wants_everything;
+        if self.keeps_everything != keeps
+            && self.session.inspect(move |paused| paused.keep_everything(keeps)).is_ok()
+        {
+            self.keeps_everything = keeps;
         }
     }
 
