@@ -1,16 +1,25 @@
 //! Breakpoints as they were asked for, and the program points that they slipped to.
 
 use crate::catch::Catch;
+use crate::inspect::Paused;
 use crate::watch::WatchRequests;
 use frame_table::ModulePc;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// What has to be so for a breakpoint to stop the guest. It is asked on the guest's thread at every hit.
+pub trait Condition: Debug + Send + Sync {
+    /// Whether the guest stops.
+    fn holds(&self, paused: &mut Paused<'_>) -> bool;
+}
 
 /// What was asked for, for all stores of a guest. Each store has code of its own, and is armed by its own thread: see
 /// [`Breakpoints::missing`].
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    /// (module, PC).
-    all: BTreeSet<(usize, ModulePc)>,
+    /// By (module, PC).
+    all: BTreeMap<(usize, ModulePc), Option<Arc<dyn Condition>>>,
     pub(crate) watch: WatchRequests,
     /// Counts changes of these.
     version: u64,
@@ -21,12 +30,18 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn insert(&mut self, module: usize, pc: ModulePc) {
-        self.version += u64::from(self.all.insert((module, pc)));
+    /// Adds a breakpoint, or gives one that is there another condition.
+    pub(crate) fn insert(&mut self, module: usize, pc: ModulePc, condition: Option<Arc<dyn Condition>>) {
+        self.version += u64::from(self.all.insert((module, pc), condition).is_none());
     }
 
     pub(crate) fn remove(&mut self, module: usize, pc: ModulePc) {
-        self.version += u64::from(self.all.remove(&(module, pc)));
+        self.version += u64::from(self.all.remove(&(module, pc)).is_some());
+    }
+
+    /// The condition of a breakpoint, if it has one.
+    pub(crate) fn condition(&self, module: usize, pc: ModulePc) -> Option<Arc<dyn Condition>> {
+        self.all.get(&(module, pc))?.clone()
     }
 
     pub(crate) fn keep_everything(&mut self, keeps: bool) {
@@ -44,7 +59,7 @@ impl Requests {
     }
 
     pub(crate) fn contains(&self, module: usize, pc: ModulePc) -> bool {
-        self.all.contains(&(module, pc))
+        self.all.contains_key(&(module, pc))
     }
 
     /// Something else than a breakpoint was changed.
@@ -62,42 +77,48 @@ impl Requests {
 pub(crate) struct Breakpoints {
     /// (module, requested PC) to the program point.
     requested: BTreeMap<(usize, ModulePc), ModulePc>,
+    /// (module, program point) to the PCs that were asked for and stop there, none of them twice; the highest comes first.
+    points: BTreeMap<(usize, ModulePc), Vec<ModulePc>>,
 }
 
 impl Breakpoints {
     /// Notes a request. True if its point had none before.
     pub(crate) fn add(&mut self, module: usize, requested: ModulePc, point: ModulePc) -> bool {
-        let first = !self.stops_at(module, point);
         self.requested.insert((module, requested), point);
-        first
+        let requests = self.points.entry((module, point)).or_default();
+        if !requests.contains(&requested) {
+            requests.push(requested);
+            requests.sort_unstable_by_key(|pc| std::cmp::Reverse(*pc));
+        }
+        requests.len() == 1
     }
 
     /// Forgets a request. The point is returned if nothing asks for it any more.
     pub(crate) fn remove(&mut self, module: usize, requested: ModulePc) -> Option<ModulePc> {
         let point = self.requested.remove(&(module, requested))?;
-        (!self.stops_at(module, point)).then_some(point)
+        let requests = self.points.get_mut(&(module, point))?;
+        requests.retain(|pc| *pc != requested);
+        if requests.is_empty() {
+            self.points.remove(&(module, point));
+            return Some(point);
+        }
+        None
     }
 
-    /// Whether a request stops at `point`.
-    fn stops_at(&self, module: usize, point: ModulePc) -> bool {
-        self.reported(module, point).is_some()
-    }
-
-    /// The request to report for a stop at `point`: the one for that very PC, else the nearest before it.
-    pub(crate) fn reported(&self, module: usize, point: ModulePc) -> Option<ModulePc> {
-        let before = self.requested.range((module, ModulePc(0))..=(module, point));
-        before.rev().find(|(_, stops_at)| **stops_at == point).map(|((_, requested), _)| *requested)
+    /// The requests that stop at `point`: the one for that very PC, then those nearest before it. The first is reported.
+    pub(crate) fn requests_at(&self, module: usize, point: ModulePc) -> &[ModulePc] {
+        self.points.get(&(module, point)).map_or(&[], Vec::as_slice)
     }
 
     /// What was asked for and is not here, in modules below `modules`.
     pub(crate) fn missing(&self, requests: &Requests, modules: usize) -> Vec<(usize, ModulePc)> {
-        let known = requests.all.iter().filter(|(module, _)| *module < modules);
+        let known = requests.all.keys().filter(|(module, _)| *module < modules);
         known.filter(|request| !self.requested.contains_key(request)).copied().collect()
     }
 
     /// What is here and no longer asked for.
     pub(crate) fn outdated(&self, requests: &Requests) -> Vec<(usize, ModulePc)> {
-        self.requested.keys().filter(|request| !requests.all.contains(request)).copied().collect()
+        self.requested.keys().filter(|request| !requests.all.contains_key(request)).copied().collect()
     }
 }
 
@@ -105,14 +126,18 @@ impl Breakpoints {
 mod tests {
     use super::*;
 
+    fn reported(breakpoints: &Breakpoints, module: usize, point: ModulePc) -> Option<ModulePc> {
+        breakpoints.requests_at(module, point).first().copied()
+    }
+
     #[test]
     fn a_point_is_reported_as_the_request_that_slipped_to_it() {
         let mut breakpoints = Breakpoints::default();
         assert!(breakpoints.add(0, ModulePc(8), ModulePc(10)));
-        assert_eq!(breakpoints.reported(0, ModulePc(10)), Some(ModulePc(8)));
+        assert_eq!(reported(&breakpoints, 0, ModulePc(10)), Some(ModulePc(8)));
         assert!(!breakpoints.add(0, ModulePc(10), ModulePc(10)));
-        assert_eq!(breakpoints.reported(0, ModulePc(10)), Some(ModulePc(10)));
-        assert_eq!(breakpoints.reported(1, ModulePc(10)), None);
+        assert_eq!(reported(&breakpoints, 0, ModulePc(10)), Some(ModulePc(10)));
+        assert_eq!(reported(&breakpoints, 1, ModulePc(10)), None);
         assert_eq!(breakpoints.remove(0, ModulePc(10)), None);
         assert_eq!(breakpoints.remove(0, ModulePc(8)), Some(ModulePc(10)));
     }

@@ -185,6 +185,11 @@ impl Group {
         Ok(id)
     }
 
+    /// See [`crate::Thread::ordinal`].
+    pub(crate) fn ordinal(&self, id: ThreadId) -> u32 {
+        self.lock().threads.get(&id).map_or(0, |thread| thread.ordinal)
+    }
+
     /// A thread has its store. If the others stand, it stops before its first operator.
     pub(crate) fn began(&self, id: ThreadId, interrupt: InterruptHandle) -> Parking {
         let mut state = self.lock();

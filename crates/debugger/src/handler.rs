@@ -7,6 +7,7 @@ use crate::event::{Resume, Stop};
 use crate::inspect::Paused;
 use crate::step::Plan;
 use crate::watch::Watchpoints;
+use frame_table::ModulePc;
 use runtime::{DebugEvent, DebugHook, Resumption, Store};
 use std::future::Future;
 use std::pin::pin;
@@ -40,6 +41,8 @@ pub struct Debugger {
     state: Arc<Mutex<State>>,
     /// Of this store, and of others that belong to the same guest.
     requests: Arc<Mutex<Requests>>,
+    /// See [`crate::Thread::ordinal`].
+    thread_ordinal: u32,
 }
 
 pub(crate) struct State {
@@ -58,15 +61,16 @@ impl Debugger {
     /// Attaches a handler to a store whose guest will run on this thread. With `stop_first` the guest stops before
     /// its first operator.
     pub fn attach(store: &mut Store, handler: impl DebugHandler, stop_first: bool) -> Self {
-        Self::attach_with(store, handler, stop_first, Arc::default())
+        Self::attach_with(store, handler, stop_first, (Arc::default(), 0))
     }
 
-    /// Attaches a handler to one of several stores that have their breakpoints in common.
+    /// Attaches a handler to one of several stores that have their breakpoints in common, each with the ordinal of its
+    /// thread.
     pub(crate) fn attach_with(
         store: &mut Store,
         handler: impl DebugHandler,
         stop_first: bool,
-        requests: Arc<Mutex<Requests>>,
+        (requests, thread_ordinal): (Arc<Mutex<Requests>>, u32),
     ) -> Self {
         let plan = if stop_first { Plan::First } else { Plan::Run };
         let state = State {
@@ -77,7 +81,7 @@ impl Debugger {
             plan,
             stack_base: None,
         };
-        let debugger = Self { state: Arc::new(Mutex::new(state)), requests };
+        let debugger = Self { state: Arc::new(Mutex::new(state)), requests, thread_ordinal };
         store.set_debug_hook(Some(Arc::new(Hook { debugger: debugger.clone(), handler })));
         store.set_stepping(stop_first);
         debugger
@@ -98,6 +102,10 @@ impl Debugger {
     pub(crate) fn resume_step(&self, store: &mut Store, plan: Plan) {
         store.set_stepping(plan.steps());
         self.state().plan = plan;
+    }
+
+    pub(crate) fn thread_ordinal(&self) -> u32 {
+        self.thread_ordinal
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -191,20 +199,35 @@ impl<H: DebugHandler> DebugHook for Hook<H> {
 }
 
 impl<H> Hook<H> {
-    /// The breakpoint at the operator that the guest is before, if there is one.
-    fn breakpoint_here(&self, store: &Store) -> Option<Stop> {
+    /// The breakpoint at the operator that the guest is before, if there is one whose condition holds.
+    fn breakpoint_here(&self, store: &mut Store) -> Option<Stop> {
         let frame = store.innermost_frame()?;
-        let pc = self.debugger.state().breakpoints.reported(frame.module, frame.pc)?;
-        Some(Stop::Breakpoint { module: ModuleId::of(frame.module), pc })
+        let (module, pc) = (frame.module, self.hit(store, frame.module, frame.pc)?);
+        Some(Stop::Breakpoint { module: ModuleId::of(module), pc })
+    }
+
+    /// Of the breakpoints at a point, the first whose condition holds, as it was asked for.
+    fn hit(&self, store: &mut Store, module: usize, point: ModulePc) -> Option<ModulePc> {
+        let request = |number| {
+            let requests = self.debugger.state();
+            requests.breakpoints.requests_at(module, point).get(number).copied()
+        };
+        (0..).map_while(request).find(|pc| {
+            let condition = self.debugger.requests().condition(module, *pc);
+            condition.is_none_or(|condition| {
+                let stop = Stop::Breakpoint { module: ModuleId::of(module), pc: *pc };
+                condition.holds(&mut Paused::new(store, self.debugger.clone(), stop))
+            })
+        })
     }
 
     /// Whether an event stops the guest, and as what.
-    fn stop_for(&self, store: &Store, event: DebugEvent) -> Option<Stop> {
+    fn stop_for(&self, store: &mut Store, event: DebugEvent) -> Option<Stop> {
         match event {
             DebugEvent::Point { module, pc, breakpoint, interrupted, watched } => {
+                let breakpoint = if breakpoint { self.hit(store, module, pc) } else { None };
                 let state = self.debugger.state();
                 let watched = state.watchpoints.reported(watched);
-                let breakpoint = breakpoint.then(|| state.breakpoints.reported(module, pc).unwrap_or(pc));
                 if !watched.is_empty() {
                     return Some(Stop::Watchpoint { watched, breakpoint });
                 }

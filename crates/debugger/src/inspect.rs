@@ -1,6 +1,7 @@
 //! Looking at a stopped guest, and changing it.
 
 use crate::ModuleId;
+use crate::breakpoint::Condition;
 use crate::catch::Catch;
 use crate::error::Error;
 use crate::event::Stop;
@@ -10,6 +11,7 @@ use crate::stack::Stack;
 use frame_table::ModulePc;
 use runtime::{Callee, FuncHandle, GcRef, Instance, Module, Object, Store, Value};
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 /// A module of the debuggee.
 #[derive(Clone)]
@@ -67,6 +69,12 @@ impl<'a> Paused<'a> {
     #[must_use]
     pub fn stop(&self) -> &Stop {
         &self.stop
+    }
+
+    /// The stopped thread's [`crate::Thread::ordinal`].
+    #[must_use]
+    pub fn thread_ordinal(&self) -> u32 {
+        self.debugger.thread_ordinal()
     }
 
     /// All frames of all activations, innermost first. Those of a deep stack take time to find: who needs few of them
@@ -324,11 +332,24 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When no operator follows.
     pub fn add_breakpoint(&mut self, module: ModuleId, pc: ModulePc) -> Result<(), Error> {
+        self.add_breakpoint_if(module, pc, None)
+    }
+
+    /// Sets a breakpoint with a condition, or without one; one that is there already has this condition from now on.
+    ///
+    /// # Errors
+    /// As [`Paused::add_breakpoint`].
+    pub fn add_breakpoint_if(
+        &mut self,
+        module: ModuleId,
+        pc: ModulePc,
+        condition: Option<Arc<dyn Condition>>,
+    ) -> Result<(), Error> {
         if self.store.module(module.index()).is_none() {
             return Err(Error::NoModule(module.0));
         }
         self.store.program_point(module.index(), pc)?.ok_or(Error::NoCode(pc))?;
-        self.debugger.requests().insert(module.index(), pc);
+        self.debugger.requests().insert(module.index(), pc, condition);
         Ok(())
     }
 

@@ -21,6 +21,7 @@ mod step;
 mod thread;
 mod watch;
 
+pub use breakpoint::Condition;
 pub use catch::Catch;
 pub use error::Error;
 pub use event::{Event, Exit, Others, Resume, Stop};

@@ -133,9 +133,9 @@ impl Remote {
         body: impl FnOnce(&mut Store, ThreadId) -> Option<Exit>,
     ) -> Option<Exit> {
         let (id, group) = (self.id, Arc::clone(&self.group));
-        let breakpoints = Arc::clone(&group.breakpoints);
+        let shared = (Arc::clone(&group.breakpoints), group.ordinal(id));
         let interrupt = store.interrupt_handle();
-        let _debugger = Debugger::attach_with(&mut store, self, stop_first, breakpoints);
+        let _debugger = Debugger::attach_with(&mut store, self, stop_first, shared);
         match group.began(id, interrupt) {
             Parking::End => Some(Exit::Killed),
             Parking::Stay | Parking::Proceed => body(&mut store, id),

@@ -73,7 +73,7 @@ fn wasm_frame(frame: &runtime::WasmFrame, base: usize) -> Option<WasmFrame> {
         function: frame.function,
         pc: frame.pc,
         call: frame.call,
-        locals: frame.locals().into(),
+        locals: frame.shared_locals(),
         operands: frame.operands().collect(),
         depth: depth(base, frame.address()),
         activation: frame.activation,

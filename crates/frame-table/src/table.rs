@@ -7,6 +7,8 @@
 //! - a frame that trapped elsewhere: [`FrameTable::by_trap`], the operator whose code *contains* the offset;
 //! - a caller: [`FrameTable::by_call`], the call whose code *ends* at the offset.
 
+use std::sync::Arc;
+
 use crate::{
     LocalSetId, LocalSets, ModulePc, Operand, ShapeId, SlotLayout, StackShapes, TextOffset, ValueType,
 };
@@ -68,7 +70,7 @@ pub struct FrameTableParts {
 /// What is where in the frames of one compiled function.
 #[derive(Clone, Debug)]
 pub struct FrameTable {
-    locals: Box<[ValueType]>,
+    locals: Arc<[ValueType]>,
     params: u32,
     layout: SlotLayout,
     slot_below_fp: u32,
@@ -123,6 +125,12 @@ impl FrameTable {
     #[must_use]
     pub fn locals(&self) -> &[ValueType] {
         &self.locals
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_locals(&self) -> Arc<[ValueType]> {
+        Arc::clone(&self.locals)
     }
 
     /// Whether a local is none of the parameters: where the function is entered, it is zero.

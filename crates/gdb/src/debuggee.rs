@@ -1,6 +1,6 @@
 //! A guest that outlives its clients: the session with the debugger, what is known of its state, and how to start it anew.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,8 +30,9 @@ pub struct Debuggee {
     pub(crate) launcher: Option<Box<dyn Launcher>>,
     /// Which machine clients are shown.
     pub(crate) choice: PersonaChoice,
-    /// Breakpoints in the guest. They outlive a client that is lost while the guest runs.
-    pub(crate) breakpoints: BTreeSet<(ModuleId, ModulePc)>,
+    /// Breakpoints in the guest, and whether each has a condition. They outlive a client that is lost while the guest
+    /// runs.
+    pub(crate) breakpoints: BTreeMap<(ModuleId, ModulePc), bool>,
     /// What clients want watched. As long-lived as breakpoints.
     pub(crate) watchpoints: BTreeMap<Watch, Watching>,
     /// A client found it running: it belongs to itself, and a client that quits leaves it alone.
@@ -77,7 +78,7 @@ impl Debuggee {
             symbols: Arc::new(Symbols::new(program)),
             launcher,
             choice: PersonaChoice::Auto,
-            breakpoints: BTreeSet::new(),
+            breakpoints: BTreeMap::new(),
             watchpoints: BTreeMap::new(),
             was_running: false,
             signal_sent: None,

@@ -114,9 +114,14 @@ pub(crate) fn extent(machine: &dyn Machine, space: &AddressSpace) -> Option<(u64
     (space.stacks.count > 0).then(|| (lowest(stack, machine), stack.base + SLOT))
 }
 
-/// Frames with the one that has a slot and its caller among them, if there are such. All frames of a deep stack take long
-/// to find.
+/// Frames with the one that has a slot among them and, if the slot is of its link, its caller; if there are such. All
+/// frames of a deep stack take long to find.
 fn frames_about(stack: Stack, machine: &dyn Machine, slot: u64) -> &[Frame] {
+    if let Some(innermost) = machine.innermost()
+        && slot < frame_pointer(stack, innermost)
+    {
+        return std::slice::from_ref(innermost);
+    }
     let near = machine.near();
     let has_both = near.iter().rev().nth(1).is_some_and(|frame| frame_pointer(stack, frame) + SLOT > slot);
     if has_both { near } else { machine.frames() }
@@ -148,21 +153,20 @@ fn part(stack: Stack, machine: &dyn Machine, slot: u64) -> Part {
 }
 
 /// The 16 bytes of a part.
-fn image(machine: &dyn Machine, space: &AddressSpace, part: Part) -> Result<Vec<u8>, Fault> {
-    let mut image = match part {
-        Part::Padding => Vec::new(),
+fn image(machine: &dyn Machine, space: &AddressSpace, part: Part) -> Result<[u8; 16], Fault> {
+    match part {
+        Part::Padding => Ok([0; 16]),
         Part::Link { frame } => {
             let caller = machine.near().get(frame + 1).or_else(|| machine.frames().get(frame + 1));
             let pointer = caller.map_or(0, |caller| frame_pointer(stack_of(machine, space), caller));
             let host = || space.host() + HOST_RETURN;
             let address = caller.map_or_else(host, |caller| resume_address(space, caller));
-            let word = |value: u64| value.to_le_bytes().into_iter().take(index(space.word));
-            word(pointer).chain(word(address)).collect()
+            let bits = 8 * space.word;
+            let word = |value: u64| u128::from(value) & ((1 << bits) - 1);
+            Ok((word(pointer) | word(address) << bits).to_le_bytes())
         }
-        Part::Value { place } => value_bytes::encode(machine, space, machine.value(place)?),
-    };
-    image.resize(index(SLOT), 0);
-    Ok(image)
+        Part::Value { place } => Ok(value_bytes::encode(machine, space, machine.value(place)?).slot()),
+    }
 }
 
 /// Reads the stack region of the machine's thread at `address`; returns how many bytes could be read.

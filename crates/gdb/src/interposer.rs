@@ -55,6 +55,8 @@ pub(crate) enum Own {
     CurrentThread,
     /// `Hc`: the thread that the old spellings of `vCont` are about. gdbstub keeps it, and we rewrite those.
     SelectResumed(Thread),
+    /// `Z0` and `Z1` with conditions, of which one has to hold; in bytecode.
+    BreakIf { address: u64, conditions: Vec<Vec<u8>> },
     /// `Z2` to `Z4`: watch.
     Watch(Watch),
     /// `z2` to `z4`: watch no longer.
@@ -213,19 +215,44 @@ fn resume(kind: u8, rest: &[u8], thread: u32) -> Verdict {
     }
 }
 
-/// `Z type,address,kind`. Conditions and commands were not announced; a breakpoint without its condition would be wrong.
-fn breakpoint(kind: u8, rest: &[u8]) -> Verdict {
+/// `Z type,address,kind`, and conditions after that. Commands were not announced.
+fn breakpoint(letter: u8, rest: &[u8]) -> Verdict {
     let mut fields = Fields::new(rest);
     match fields.number(b',') {
         Some(0 | 1) => {}
-        Some(number) => return watch::packet(kind, number, &mut fields),
+        Some(number) => return watch::packet(letter, number, &mut fields),
         None => return Verdict::Malformed,
     }
-    let place = fields.number(b',').zip(fields.last_number());
-    let fits = place.is_some_and(|(_, size)| size <= 16);
-    let mut body = vec![kind];
-    body.extend_from_slice(rest);
-    parsed(fits.then_some(Verdict::Forward(body)))
+    let Some(address) = fields.number(b',') else { return Verdict::Malformed };
+    let (kind, conditions) = match fields.text(b';') {
+        Some(kind) => (kind, parse_conditions(fields.rest())),
+        None => (fields.rest(), Some(Vec::new())),
+    };
+    let fits = hex::number(kind).is_some_and(|size| size <= 16);
+    match conditions {
+        Some(conditions) if fits && conditions.is_empty() => {
+            let end = rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len());
+            let mut body = vec![letter];
+            body.extend_from_slice(rest.get(..end).unwrap_or_default());
+            Verdict::Forward(body)
+        }
+        Some(conditions) if fits && letter == b'Z' => Verdict::Own(Own::BreakIf { address, conditions }),
+        _ => Verdict::Malformed,
+    }
+}
+
+/// `Xlength,hex` for each condition, one after the other or with semicolons between.
+fn parse_conditions(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut conditions = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut fields = Fields::new(rest.strip_prefix(b"X")?);
+        let digits = crate::int::index(fields.number(b',')?).checked_mul(2)?;
+        let (condition, after) = fields.rest().split_at_checked(digits)?;
+        conditions.push(hex::bytes(condition)?);
+        rest = after.strip_prefix(b";").unwrap_or(after);
+    }
+    Some(conditions)
 }
 
 fn query(body: &[u8], dialect: Dialect) -> Verdict {

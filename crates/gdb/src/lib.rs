@@ -19,6 +19,8 @@
 )]
 
 mod address_space;
+mod agent;
+mod condition;
 mod conversation;
 mod debuggee;
 mod error;

@@ -164,9 +164,9 @@ fn read_values(
             Err(fault) if done == 0 => return Err(fault),
             Err(_) => break,
         };
-        let mut image = value_bytes::encode(machine, space, value);
-        image.resize(index(size), 0);
-        done += rest.iter_mut().zip(image.iter().skip(index(byte))).map(|(to, from)| *to = *from).count();
+        let image = value_bytes::encode(machine, space, value).slot();
+        let wanted = image.iter().take(index(size)).skip(index(byte));
+        done += rest.iter_mut().zip(wanted).map(|(to, from)| *to = *from).count();
     }
     Ok(done)
 }

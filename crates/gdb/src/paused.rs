@@ -15,7 +15,6 @@ use crate::symbols::Symbols;
 
 /// The stopped guest, with the debug info's facts about its functions.
 pub(crate) struct View<'a, 'p> {
-    thread_ordinal: u32,
     paused: &'a mut Paused<'p>,
     symbols: &'a Symbols,
     /// Once somebody asked for them.
@@ -23,8 +22,8 @@ pub(crate) struct View<'a, 'p> {
 }
 
 impl<'a, 'p> View<'a, 'p> {
-    pub(crate) fn new(thread_ordinal: u32, paused: &'a mut Paused<'p>, symbols: &'a Symbols) -> Self {
-        Self { thread_ordinal, paused, symbols, modules: OnceCell::new() }
+    pub(crate) fn new(paused: &'a mut Paused<'p>, symbols: &'a Symbols) -> Self {
+        Self { paused, symbols, modules: OnceCell::new() }
     }
 
     fn modules(&self) -> &[LoadedModule] {
@@ -43,7 +42,7 @@ impl<'a, 'p> View<'a, 'p> {
 
 impl Machine for View<'_, '_> {
     fn thread_ordinal(&self) -> u32 {
-        self.thread_ordinal
+        self.paused.thread_ordinal()
     }
 
     fn frames(&self) -> &[Frame] {

@@ -143,12 +143,7 @@ impl<'d> Target<'d> {
         question: impl FnOnce(&mut dyn Machine) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
         let symbols = Arc::clone(&self.debuggee.symbols);
-        let ordinal = self.ordinal_of(thread);
-        self.inspect_thread(thread, move |paused| question(&mut View::new(ordinal, paused, &symbols)))?
-    }
-
-    fn ordinal_of(&self, thread: ThreadId) -> u32 {
-        self.living().iter().find(|living| living.id == thread).map_or(0, |living| living.ordinal)
+        self.inspect_thread(thread, move |paused| question(&mut View::new(paused, &symbols)))?
     }
 
     /// The threads of the guest that are alive.
@@ -190,10 +185,10 @@ impl<'d> Target<'d> {
     fn ask_ahead(&mut self) {
         let (thread, persona, symbols) =
             (self.debuggee.stopped_thread(), self.persona, Arc::clone(&self.debuggee.symbols));
-        let ordinal = self.ordinal_of(thread);
-        let asked = self.debuggee.session.inspect_next(thread, move |paused| {
-            persona::expedited(persona, &View::new(ordinal, paused, &symbols))
-        });
+        let asked = self
+            .debuggee
+            .session
+            .inspect_next(thread, move |paused| persona::expedited(persona, &View::new(paused, &symbols)));
         self.registers_ahead = asked.ok().map(|answer| (thread, answer));
     }
 

@@ -1,27 +1,58 @@
 //! Wasm values as the bytes that a debugger reads and writes. Little endian, the low end first.
 
+use std::ops::{Deref, DerefMut};
+
 use debugger::{Reference, Value};
 
 use crate::address_space::AddressSpace;
 use crate::machine::{Fault, Machine};
 
-/// A value's own bytes: 4, 8 or 16 of them. A function reference is the function's address, null is 0.
-pub(crate) fn encode(machine: &dyn Machine, space: &AddressSpace, value: Value) -> Vec<u8> {
+/// The bytes of a value: 4, 8 or 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    bits: [u8; 16],
+    length: usize,
+}
+
+impl Encoded {
+    /// All 16 bytes of the value's slot; those that it has not are zero.
+    pub(crate) fn slot(self) -> [u8; 16] {
+        self.bits
+    }
+}
+
+impl Deref for Encoded {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bits.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl DerefMut for Encoded {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.bits.get_mut(..self.length).unwrap_or_default()
+    }
+}
+
+/// A value's own bytes. A function reference is the function's address, null is 0.
+pub(crate) fn encode(machine: &dyn Machine, space: &AddressSpace, value: Value) -> Encoded {
+    let of = |bits: u128, length: usize| Encoded { bits: bits.to_le_bytes(), length };
     match value {
-        Value::I32(number) => number.to_le_bytes().to_vec(),
-        Value::I64(number) => number.to_le_bytes().to_vec(),
-        Value::F32(bits) => bits.to_le_bytes().to_vec(),
-        Value::F64(bits) => bits.to_le_bytes().to_vec(),
-        Value::V128(bits) => bits.to_le_bytes().to_vec(),
+        Value::I32(number) => of(number.cast_unsigned().into(), 4),
+        Value::I64(number) => of(number.cast_unsigned().into(), 8),
+        Value::F32(bits) => of(bits.into(), 4),
+        Value::F64(bits) => of(bits.into(), 8),
+        Value::V128(bits) => of(bits, 16),
         Value::FuncRef(_) => {
             let address = machine.referenced(value).and_then(|function| match function.body {
                 Some(body) => space.code(function.module, body),
                 None => space.host_function(function.module, function.function),
             });
-            address.unwrap_or(0).to_le_bytes().to_vec()
+            of(address.unwrap_or(0).into(), 8)
         }
-        Value::ExternRef(reference) | Value::AnyRef(reference) => number(reference).to_le_bytes().to_vec(),
-        Value::ExnRef(exception) => u64::from(exception.is_some()).to_le_bytes().to_vec(),
+        Value::ExternRef(reference) | Value::AnyRef(reference) => of(number(reference).into(), 8),
+        Value::ExnRef(exception) => of(exception.is_some().into(), 8),
     }
 }
 

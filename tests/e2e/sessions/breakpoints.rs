@@ -8,6 +8,11 @@ use crate::{O0, O0_BOTH};
 pub(crate) const SESSIONS: &[Session] = &[
     session("break_forms", O0_BOTH, forms, END),
     session("break_conditions", O0, conditions, END),
+    Session {
+        program: "values",
+        native: false,
+        ..session("break_conditions_served", O0_BOTH, conditions_by_the_server, VALUES)
+    },
     session("break_commands", O0, commands, END),
     session("break_early", O0, before_connecting, END),
     session("break_on_stack", O0, functions_on_the_stack, END),
@@ -16,6 +21,8 @@ pub(crate) const SESSIONS: &[Session] = &[
 ];
 
 const END: End = End::Exit(0, "fib = 5\nsum = 15\nproduct = 105\nwalk = 8\n");
+
+const VALUES: End = End::Exit(0, "hello, wasm #42 sum=14 area=200 op=-1 ");
 
 const fn session(
     name: &'static str,
@@ -66,6 +73,47 @@ fn conditions(gdb: &mut Gdb) {
     gdb.go("continue").has("Breakpoint 2, sum_to (n=5)").at("loop-body");
     gdb.go("print i").is("3");
     gdb.go("print total").is("3");
+    gdb.go("continue").has("exited normally]");
+}
+
+/// What is so when `scalars` of `values.c` returns: each kind of variable, and each operator. gdb leaves out of its
+/// bytecode what is much longer than one of these.
+const SO: &[&str] = &[
+    "sc == -3 && us == 65535 && uc == 200 && sh == -1234 && l == -100000 && ul == 4000000000",
+    "ll == big && ull == 0xfedcba9876543210 && yes && c == 'Z' && bytes[1] == -2 && grid[1][2] == 6",
+    "u.bytes[3] == 0x3f && bits.delta == -7 && color == BLUE && access == (READ | EXECUTE) && !(ll > 0)",
+];
+
+fn conditions_by_the_server(gdb: &mut Gdb) {
+    gdb.connect();
+    gdb.go(
+        "break {total-loop} if i == 3 && sum == 8 && values[i] == 1 && &values[i] == values + 3 && n >= 5",
+    );
+    gdb.go("break {total-loop} if -sum / 3 == -2 && sum % 3 == 2 && (sum ^ 255) == 247 && -sum >> 2 == -2 && ~sum == -9");
+    gdb.go("break {scalars-return}");
+    gdb.go(
+        "break {area-return} if b->high.y - b->low.y == 20 && b->label[2] == 120 && width * height == 200",
+    );
+    gdb.go("break {static-return} if count == 100 || file_static != 7 || origin.x > 0");
+    gdb.go("continue").has("Breakpoint 1, total (values=0x").at("total-loop");
+    gdb.go("print i").is("3");
+    let listed = gdb.go("info breakpoints");
+    assert!(listed.text().matches("(target evals)").count() == 4, "{}", listed.text());
+    gdb.go("condition 1 values[i] > 100 || sum < 0 || i * 2 == 7 || n != 5").lacks("error");
+    gdb.go("condition 2 sum % 3 == 3 || -sum / 3 > 0 || sum << 2 < sum");
+    gdb.go("continue").has("Breakpoint 4, area (b=0x").at("area-return");
+    gdb.go("continue").has("Breakpoint 3, scalars (sc=-3").at("scalars-return");
+    for (number, condition) in SO.iter().enumerate() {
+        gdb.go(&format!("tbreak *($pc + {}) if {condition}", 3 * number + 2));
+    }
+    for condition in SO {
+        gdb.go("continue").has("Temporary breakpoint ").has(" in scalars (sc=-3").at("scalars-return");
+        gdb.go(&format!("print {condition}")).is("1");
+    }
+    gdb.go("break {main-print} if table.cell[0][1] == 2.5");
+    gdb.go("continue").has("main (argc=").at("main-print");
+    let listed = gdb.go("info breakpoints");
+    assert!(listed.text().contains("2.5 (host evals)"), "there is no bytecode for this: {}", listed.text());
     gdb.go("continue").has("exited normally]");
 }
 

@@ -72,6 +72,9 @@ impl Conversation<'_> {
             Own::Read { document, offset, length } => {
                 Ok(reply::read(target, document, offset, length, is_multiprocess))
             }
+            Own::BreakIf { address, conditions } => {
+                target.break_if(address, &conditions).map(|()| b"OK".to_vec())
+            }
             Own::Watch(watch) => target.watch(watch).map(|()| b"OK".to_vec()),
             Own::Unwatch(watch) => target.unwatch(watch).map(|()| b"OK".to_vec()),
             Own::WatchpointLimit => Ok(format!("num:{};", target::MOST_WATCHPOINTS).into_bytes()),

@@ -5,8 +5,13 @@ use crate::packet::PACKET_SIZE;
 use super::Dialect;
 
 /// What we announce to gdb beyond gdbstub's own list: packets that the interposer answers.
-const FOR_GDB: &[&str] =
-    &["qXfer:features:read+", "qXfer:exec-file:read+", "qXfer:threads:read+", "binary-upload+"];
+const FOR_GDB: &[&str] = &[
+    "qXfer:features:read+",
+    "qXfer:exec-file:read+",
+    "qXfer:threads:read+",
+    "binary-upload+",
+    "ConditionalBreakpoints+",
+];
 
 /// What we announce to lldb. It finds out by itself that there is an `x`, and wants its replies without gdb's `b`.
 const FOR_LLDB: &[&str] = &["qXfer:features:read+", "QThreadSuffixSupported+", "QListThreadsInStopReply+"];
@@ -40,7 +45,7 @@ mod tests {
     fn packet_size_is_ours_and_features_are_added() {
         let reply = supported_features(b"PacketSize=20180;vContSupported+;swbreak+", Dialect::default());
         let expected = "PacketSize=20000;vContSupported+;swbreak+;qXfer:features:read+;qXfer:exec-file:read+;\
-                        qXfer:threads:read+;binary-upload+";
+                        qXfer:threads:read+;binary-upload+;ConditionalBreakpoints+";
         assert_eq!(String::from_utf8_lossy(&reply), expected);
     }
 

@@ -48,9 +48,15 @@ pub(crate) fn module(engine: &Engine) -> Module {
 
 /// Address of an operator: `skip` bytes into the function's operators, local declarations not counted.
 pub(crate) fn address(function: u32, local_declarations: u32, skip: u32) -> String {
+    address_in(PROGRAM, function, local_declarations + skip)
+}
+
+/// An address in a function of any program: `skip` bytes into its body.
+pub(crate) fn address_in(text: &str, function: u32, skip: u32) -> String {
     let engine = Engine::new(EngineConfig::default()).expect("an engine");
-    let body = module(&engine).body_range(function).expect("a defined function");
-    format!("{:x}", 0xe000_0000_u32 + body.start.0 + local_declarations + skip)
+    let module = Module::new(&engine, text.as_bytes(), "program.wat").expect("a valid program");
+    let body = module.body_range(function).expect("a defined function");
+    format!("{:x}", 0xe000_0000_u32 + body.start.0 + skip)
 }
 
 fn launch_entry(export: &str, arguments: Vec<Value>) -> (Session, Events) {

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may panic")]
 
 mod client;
+mod conditions;
 mod console;
 mod damage;
 mod ends;

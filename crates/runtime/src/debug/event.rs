@@ -1,13 +1,13 @@
 //! What a hook is told, and telling it.
 
-use super::{WasmFrame, WatchHit};
+use super::WatchHit;
 use crate::engine::Tiers;
 use crate::instance::Instance;
 use crate::store::Store;
 use crate::tier::Entrance;
 use crate::translate::Version;
 use crate::trap::{Failure, TrapCode};
-use crate::unwind::{ExitKind, Landing, handler_of, innermost_exit};
+use crate::unwind::{ExitKind, Landing, RawFrame, handler_of, innermost_exit};
 use crate::value::GcRef;
 use crate::vm::Limits;
 use frame_table::ModulePc;
@@ -75,12 +75,12 @@ impl Store {
     pub(crate) fn at_point(&mut self) -> Result<bool, Failure> {
         self.collect_if_stressed();
         self.stress_tiers();
-        let Some(frame) = self.innermost_frame() else { return Ok(false) };
-        if self.engine().config().tiers == Tiers::Automatic && frame.raw.code.version != Version::Debug {
-            return self.at_run_point(&frame);
+        let Some(frame) = self.innermost_raw_frame() else { return Ok(false) };
+        let Some((module, pc)) = frame.operator().map(|pc| (frame.code.module, pc)) else { return Ok(false) };
+        if self.engine().config().tiers == Tiers::Automatic && frame.code.version != Version::Debug {
+            return self.at_run_point(&frame, module, pc);
         }
-        let (module, pc) = (frame.module, frame.pc);
-        let watched = self.finish_watched(&frame);
+        let watched = self.finish_watched();
         let breakpoint = self.is_breakpoint(module, pc);
         let stepping = self.limits().requested(Limits::STEP);
         // Told after the others: one stop has one reason, and none is lost.
@@ -98,15 +98,14 @@ impl Store {
             self.disarm_all();
         }
         self.begin_watched();
-        Ok(self.switch_to_run(&frame.raw))
+        Ok(self.switch_to_run(&frame))
     }
 
     /// The innermost frame is at a function's entry or a loop's header in the run tier. Only interrupts are told of here:
     /// for the rest it goes on in the debug tier, which is at the same operator.
-    fn at_run_point(&mut self, frame: &WasmFrame) -> Result<bool, Failure> {
+    fn at_run_point(&mut self, frame: &RawFrame, module: usize, pc: ModulePc) -> Result<bool, Failure> {
         let interrupted = self.limits().clear(Limits::INTERRUPT) != 0;
         if interrupted {
-            let (module, pc) = (frame.module, frame.pc);
             let watched = Vec::new();
             let event = DebugEvent::Point { module, pc, breakpoint: false, interrupted, watched };
             if self.report(event) == Resumption::Kill {
@@ -119,7 +118,7 @@ impl Store {
             self.disarm_all();
         }
         let entrance = if interrupted { Entrance::BehindPoint } else { Entrance::AtPoint };
-        Ok(self.switch_at_point(&frame.raw, entrance))
+        Ok(self.switch_at_point(frame, entrance))
     }
 
     /// At a function's entry, with something requested.
@@ -128,13 +127,13 @@ impl Store {
             self.collect_if_stressed();
             return Ok(false);
         }
-        let innermost = self.innermost_frame();
-        match innermost.filter(|frame| frame.raw.code.version == Version::Debug) {
+        let innermost = self.innermost_raw_frame();
+        match innermost.filter(|frame| frame.code.version == Version::Debug) {
             Some(frame) => {
                 self.collect_if_stressed();
                 self.stress_tiers();
                 if self.limits().requested(Limits::INTERRUPT | Limits::STEP) {
-                    self.arm_for_request(frame.raw.pc);
+                    self.arm_for_request(frame.pc);
                 }
                 Ok(false)
             }

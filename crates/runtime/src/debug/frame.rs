@@ -7,6 +7,7 @@ use crate::store::Store;
 use crate::unwind::{RawFrame, read_local, read_operand, write_place};
 use crate::value::{Value, ValueType};
 use frame_table::{LocalSetId, ModulePc, Operand, Place};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why a frame's value cannot be had.
@@ -81,6 +82,12 @@ impl WasmFrame {
     #[must_use]
     pub fn locals(&self) -> &[ValueType] {
         self.raw.code.frame.locals()
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_locals(&self) -> Arc<[ValueType]> {
+        self.raw.code.frame.shared_locals()
     }
 
     /// Types of the operands, bottom first.

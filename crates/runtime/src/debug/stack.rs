@@ -55,6 +55,14 @@ impl Store {
         })
     }
 
+    /// The innermost frame as it is on the native stack.
+    pub(crate) fn innermost_raw_frame(&self) -> Option<RawFrame> {
+        Walk::new(self).find_map(|walked| match walked {
+            Walked::Frame(raw) => Some(raw),
+            _ => None,
+        })
+    }
+
     /// The innermost `count` frames as they are on the native stack, of whatever activation.
     pub(crate) fn raw_frames(&self, count: usize) -> Vec<RawFrame> {
         let frames = Walk::new(self).filter_map(|walked| match walked {

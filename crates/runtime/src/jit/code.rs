@@ -22,7 +22,7 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module as _, ModuleReloc, ModuleRelocTarget, default_libcall_names};
 use frame_table::{FrameTable, ModulePc, ProgramPoint, ShapeId, TextOffset};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -191,8 +191,8 @@ pub(crate) struct CodeMemory {
     engine: Engine,
     /// Taken when the store is dropped.
     jit: Option<JITModule>,
-    /// By start address: the end, and what it is.
-    registry: BTreeMap<usize, (usize, CodeKind)>,
+    /// All pieces of code: address range, and what it is. Ascending.
+    registry: Vec<(Range<usize>, CodeKind)>,
     arena: Range<usize>,
     pages: CodePages,
     /// What is at the headers of all loops, by the address that it ends at, ascending.
@@ -225,7 +225,7 @@ impl CodeMemory {
         let mut memory = Self {
             engine: engine.clone(),
             jit: Some(JITModule::new(builder)),
-            registry: BTreeMap::new(),
+            registry: Vec::new(),
             arena: 0..0,
             pages: CodePages::default(),
             loops: Vec::new(),
@@ -260,8 +260,15 @@ impl CodeMemory {
     fn publish(&mut self, bytes: &[u8], alignment: u64) -> Result<Location, Error> {
         let blob = self.declare()?;
         let address = self.place(blob, bytes, alignment, &[])?;
-        self.registry.insert(address, (address + bytes.len(), CodeKind::Glue));
+        self.register(address..address + bytes.len(), CodeKind::Glue);
         Ok(Location { blob, offset: 0, address })
+    }
+
+    /// Has the address range of new code looked up in it.
+    fn register(&mut self, range: Range<usize>, kind: CodeKind) {
+        // Most code is placed behind all other.
+        let at = self.registry.partition_point(|(other, _)| other.start < range.start);
+        self.registry.insert(at, (range, kind));
     }
 
     /// What code calls that is too far away to be called.
@@ -373,7 +380,7 @@ impl CodeMemory {
                 stack_maps,
                 tries,
             });
-            self.registry.insert(start, (start + bytes.len(), CodeKind::Function(Arc::clone(&code))));
+            self.register(start..start + bytes.len(), CodeKind::Function(Arc::clone(&code)));
             published.push(code);
         }
         self.patch(redirected);
@@ -463,8 +470,9 @@ impl CodeMemory {
 
     /// The code that `pc` is in. A return address may be just behind its code, so `pc` may be the end.
     pub(crate) fn at(&self, pc: usize) -> Option<&CodeKind> {
-        let (_, (end, kind)) = self.registry.range(..=pc).next_back()?;
-        (pc <= *end).then_some(kind)
+        let after = self.registry.partition_point(|(range, _)| range.start <= pc);
+        let (range, kind) = self.registry.get(after.checked_sub(1)?)?;
+        (pc <= range.end).then_some(kind)
     }
 
     /// The function that `pc` is in.

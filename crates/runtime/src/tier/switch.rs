@@ -124,17 +124,14 @@ impl Store {
     /// The innermost frame is at a point of the debug tier that its function has no need of: whether it goes on in the
     /// run tier. That it does at the headers of loops.
     pub(crate) fn switch_to_run(&mut self, frame: &RawFrame) -> bool {
-        let code = Arc::clone(&frame.code);
-        let defined = self.defined_of(&code);
-        if code.version != Version::Debug
-            || self.engine().config().tiers != Tiers::Automatic
-            || self.wants_debug(code.module, defined)
-        {
+        let code = &frame.code;
+        if code.version != Version::Debug || self.engine().config().tiers != Tiers::Automatic {
             return false;
         }
         let Some(point) = frame.point().copied() else { return false };
         let is_loop = point.site.is_some_and(|site| code.is_loop_site(site));
-        if !is_loop {
+        let defined = self.defined_of(code);
+        if !is_loop || self.wants_debug(code.module, defined) {
             return false;
         }
         match self.version_of(code.module, defined, Version::Resumed(point.pc)) {

@@ -82,6 +82,16 @@ pub(crate) enum Walked {
     Foreign,
 }
 
+/// Where a walk goes on within an activation.
+enum Next {
+    /// With the innermost frame.
+    First(RawFrame),
+    /// With the caller of this one.
+    CallerOf(RawFrame),
+    /// Nowhere.
+    None,
+}
+
 /// A walk over the activations of this thread, innermost first. It costs what is looked at.
 pub(crate) struct Walk<'a> {
     store: &'a Store,
@@ -89,8 +99,8 @@ pub(crate) struct Walk<'a> {
     next: Option<&'a Activation>,
     /// How many activations have not been entered yet.
     left: usize,
-    /// The next frame of the activation at hand.
-    frame: Option<RawFrame>,
+    /// Where the next frame of the activation at hand is.
+    frame: Next,
     /// Whether an activation was left, and the gap after it was not told.
     gap: bool,
     /// See [`Walk::exit_record`].
@@ -101,7 +111,7 @@ impl<'a> Walk<'a> {
     pub(crate) fn new(store: &'a Store) -> Self {
         let next: Option<&'a Activation> = current().map(|activation| &*activation);
         let left = std::iter::successors(next, |activation| activation.previous()).count();
-        Self { store, next, left, frame: None, gap: false, record: 0 }
+        Self { store, next, left, frame: Next::None, gap: false, record: 0 }
     }
 
     /// Number of the activation at hand; the outermost is 0.
@@ -121,7 +131,7 @@ impl<'a> Walk<'a> {
         if !std::ptr::eq(activation.store(), self.store) {
             return Some(Walked::Foreign);
         }
-        self.frame = innermost_of(self.store, activation);
+        self.frame = innermost_of(self.store, activation).map_or(Next::None, Next::First);
         self.record = activation.exit.record;
         match activation.exit.kind {
             ExitKind::Host(function) => Some(Walked::Host(function)),
@@ -135,8 +145,13 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<Walked> {
         loop {
-            if let Some(frame) = self.frame.take() {
-                self.frame = caller_of(self.store, &frame);
+            let frame = match std::mem::replace(&mut self.frame, Next::None) {
+                Next::First(frame) => Some(frame),
+                Next::CallerOf(frame) => caller_of(self.store, &frame),
+                Next::None => None,
+            };
+            if let Some(frame) = frame {
+                self.frame = Next::CallerOf(frame.clone());
                 return Some(Walked::Frame(frame));
             }
             let activation = self.next?;

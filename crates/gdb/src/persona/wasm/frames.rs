@@ -88,5 +88,5 @@ pub(crate) fn read(
         }
         Variable::GlobalOf { instance, index } => ValuePlace::Global { instance, index },
     };
-    Ok(value_bytes::encode(machine, space, machine.value(place)?))
+    Ok(value_bytes::encode(machine, space, machine.value(place)?).to_vec())
 }

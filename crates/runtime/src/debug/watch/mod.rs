@@ -380,7 +380,11 @@ impl Store {
     }
 
     /// At a point: the accesses of the operator before it, which has run.
-    pub(super) fn finish_watched(&mut self, frame: &WasmFrame) -> Vec<WatchHit> {
+    pub(super) fn finish_watched(&mut self) -> Vec<WatchHit> {
+        if self.debug.watch.pending.is_empty() {
+            return Vec::new();
+        }
+        let Some(frame) = &self.innermost_frame() else { return Vec::new() };
         let watch = &mut self.debug.watch;
         let mut found = None;
         while let Some(last) = watch.pending.pop_if(|last| last.fp <= frame.address()) {
