@@ -1,8 +1,8 @@
-//! What instrumentation emits: each `.wat` here has two goldens beside it with the CLIF, the machine code and the frame
-//! table of its function 0, as the debug tier and the run tier compile it. `UPDATE_EXPECT=1` writes the goldens.
+//! What instrumentation emits: each `.wat` here has goldens beside it with the CLIF, the machine code and the frame table of
+//! its function 0: debug code, landing code, and that of the run tier. `UPDATE_EXPECT=1` writes the goldens.
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use runtime::{Engine, EngineConfig, Module, Tiers};
+use runtime::{Engine, EngineConfig, Explained, Module};
 use std::path::{Path, PathBuf};
 
 fn main() -> std::process::ExitCode {
@@ -28,21 +28,26 @@ fn sources(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn trials(path: &Path) -> [Trial; 2] {
-    [("debug", Tiers::Debug, "golden"), ("run", Tiers::Run, "run.golden")].map(|(tier, tiers, extension)| {
+fn trials(path: &Path) -> [Trial; 3] {
+    let kinds = [
+        ("debug", Explained::Debug, "golden"),
+        ("landing", Explained::Landing, "landing.golden"),
+        ("run", Explained::Run, "run.golden"),
+    ];
+    kinds.map(|(code, which, extension)| {
         let path = path.to_owned();
-        let name = format!("{tier}::{}", path.file_stem().unwrap_or_default().to_string_lossy());
+        let name = format!("{code}::{}", path.file_stem().unwrap_or_default().to_string_lossy());
         Trial::test(name, move || {
-            let explained = explain(&path, tiers).map_err(|error| Failed::from(error.to_string()))?;
+            let explained = explain(&path, which).map_err(|error| Failed::from(error.to_string()))?;
             expect_test::expect_file![path.with_extension(extension)].assert_eq(&explained);
             Ok(())
         })
     })
 }
 
-fn explain(path: &Path, tiers: Tiers) -> anyhow::Result<String> {
+fn explain(path: &Path, which: Explained) -> anyhow::Result<String> {
     // The features of the processor at hand must not show in the goldens.
-    let engine = Engine::new(EngineConfig { tiers, baseline_processor: true, ..EngineConfig::default() })?;
+    let engine = Engine::new(EngineConfig { baseline_processor: true, ..EngineConfig::default() })?;
     let module = Module::new(&engine, &std::fs::read(path)?, "golden")?;
-    Ok(module.explain(&engine, 0)?)
+    Ok(module.explain(&engine, 0, which)?)
 }

@@ -179,7 +179,7 @@ impl FrameTable {
     #[must_use]
     pub fn at_or_after(&self, pc: ModulePc) -> Option<&ProgramPoint> {
         let from = self.points.partition_point(|point| point.pc < pc);
-        self.points.get(from..)?.iter().find(|point| point.site.is_some())
+        self.points.get(from)
     }
 
     /// The point whose patchable call returns to `site`, or the state of a cold path there.

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Which tiers functions are compiled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Tiers {
-    /// The debug tier only: every operator can be stopped at, and the whole state is in the state slot.
+    /// The debug tier only: functions can be stopped at every operator, and at every stop and trap the whole state is in the
+    /// state slot.
     #[default]
     Debug,
     /// The run tier only: optimized code. Functions can be stopped in at calls and loops, not at breakpoints.

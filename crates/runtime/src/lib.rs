@@ -35,7 +35,8 @@ pub use instance::Instance;
 pub use linker::Linker;
 pub use memory::{MemoryBytes, SharedMemory};
 pub use module::{
-    Callee, ExternType, GlobalType, Import, IndexType, MemoryType, Module, ObservableLocals, TableType,
+    Callee, Explained, ExternType, GlobalType, Import, IndexType, MemoryType, Module, ObservableLocals,
+    TableType,
 };
 pub use store::{Caller, FuncHandle, InterruptHandle, Store};
 pub use tier::TierChanges;

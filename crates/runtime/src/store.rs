@@ -462,13 +462,11 @@ impl Store {
         let Some(loaded) = self.modules.get(module) else { return Ok(None) };
         let Some(function) = loaded.module.function_at(pc) else { return Ok(None) };
         let defined = function - loaded.module.num_imported_functions();
-        let code = self.version_of(module, defined, self.stoppable_version())?;
+        if self.engine.config().tiers == Tiers::Run {
+            return Ok(None);
+        }
+        let code = self.version_of(module, defined, Version::Debug)?;
         Ok(code.frame.at_or_after(pc).map(|point| point.pc))
-    }
-
-    /// The version of functions that breakpoints can be in.
-    fn stoppable_version(&self) -> Version {
-        if self.engine.config().tiers == Tiers::Run { Version::Run } else { Version::Debug }
     }
 
     /// What a reference outside of the `func` hierarchy is: see `offsets::reference`.

@@ -5,6 +5,7 @@ use crate::engine::Tiers;
 use crate::error::Error;
 use crate::jit::FunctionCode;
 use crate::store::{LoadedModule, Store};
+use crate::tier::Versions;
 use crate::translate::Version;
 use crate::unwind::{RawFrame, caller_of};
 use crate::vm::Limits;
@@ -32,21 +33,8 @@ impl BreakpointEdit<'_> {
 impl Drop for BreakpointEdit<'_> {
     fn drop(&mut self) {
         let changed = std::mem::take(&mut self.changed);
-        if self.store.engine().config().tiers == Tiers::Automatic {
+        if self.store.engine().config().tiers != Tiers::Run {
             self.store.settle_functions_at(&changed);
-            return;
-        }
-        let (mut arm, mut disarm) = (Vec::new(), Vec::new());
-        for (module, pc) in changed {
-            let Some(code) = self.store.code_at(module, pc) else { continue };
-            let Some(site) = code.site_of(pc) else { continue };
-            if !self.store.debug.armed.contains_key(&code.start) {
-                let wanted = self.store.is_breakpoint(module, pc) || self.store.is_watched(module, pc, site);
-                if wanted { &mut arm } else { &mut disarm }.push(site);
-            }
-        }
-        if !arm.is_empty() || !disarm.is_empty() {
-            self.store.code_mut().set_sites(&arm, &disarm);
         }
     }
 }
@@ -92,13 +80,14 @@ impl Store {
         for (module, defined) in &functions {
             self.settle_function(*module, *defined);
         }
-        let debug_code = |(module, defined): &(usize, u32)| {
-            self.modules.get(*module)?.versions(*defined)?.get(Version::Debug).cloned()
-        };
+        let versions =
+            |(module, defined): &(usize, u32)| self.modules.get(*module).and_then(|it| it.versions(*defined));
         let codes: Vec<_> = functions
             .iter()
-            .filter_map(debug_code)
+            .filter_map(versions)
+            .flat_map(Versions::of_debug_tier)
             .filter(|code| !self.debug.armed.contains_key(&code.start))
+            .cloned()
             .collect();
         self.rearm(codes);
         self.switch_waiting_frames();
@@ -168,31 +157,31 @@ impl Store {
         if self.debug.hook.is_none() || self.debug.armed.contains_key(&code.start) {
             return;
         }
-        let code = &match self.stepped_code(code) {
-            Ok(code) => code,
-            Err(error) => {
-                tracing::error!(%error, "cannot step through a function");
-                return;
-            }
-        };
-        if self.debug.armed.contains_key(&code.start) {
-            return;
+        match self.stepped_codes(code) {
+            Ok(codes) => codes.into_iter().for_each(|code| self.arm_all_of(code)),
+            Err(error) => tracing::error!(%error, "cannot step through a function"),
         }
-        let sites: Vec<usize> = code.sites().collect();
-        self.code_mut().set_sites(&sites, &[]);
-        self.debug.armed.insert(code.start, Arc::clone(code));
     }
 
-    /// The code of a function that can be stepped through, which new calls run from now on.
-    fn stepped_code(&mut self, code: &Arc<FunctionCode>) -> Result<Arc<FunctionCode>, Error> {
-        if self.engine().config().tiers != Tiers::Automatic {
-            return Ok(Arc::clone(code));
+    fn arm_all_of(&mut self, code: Arc<FunctionCode>) {
+        let sites: Vec<usize> = code.sites().collect();
+        if !self.debug.armed.contains_key(&code.start) {
+            self.code_mut().set_sites(&sites, &[]);
+            self.debug.armed.insert(code.start, code);
         }
-        let defined = self.defined_of(code);
-        let debug = self.version_of(code.module, defined, Version::Debug)?;
-        self.debug.stepped.insert((code.module, defined));
-        self.settle_function(code.module, defined);
-        Ok(debug)
+    }
+
+    /// The code of a function that can be stepped through, and other code that leads to it. New calls run the first from now on.
+    fn stepped_codes(&mut self, code: &Arc<FunctionCode>) -> Result<Vec<Arc<FunctionCode>>, Error> {
+        if self.engine().config().tiers == Tiers::Run {
+            return Ok(vec![Arc::clone(code)]);
+        }
+        let (module, defined) = (code.module, self.defined_of(code));
+        self.version_of(module, defined, Version::Landing)?;
+        self.debug.stepped.insert((module, defined));
+        self.settle_function(module, defined);
+        let versions = self.modules.get(module).and_then(|loaded| loaded.versions(defined));
+        Ok(versions.map(|versions| versions.of_debug_tier().cloned().collect()).unwrap_or_default())
     }
 
     /// Leaves only what is armed whether or not somebody steps.
@@ -258,11 +247,5 @@ impl Store {
         if !sites.is_empty() {
             self.code_mut().set_sites(&sites, &[]);
         }
-    }
-
-    fn code_at(&self, module: usize, pc: ModulePc) -> Option<Arc<FunctionCode>> {
-        let loaded = self.modules.get(module)?;
-        let versions = loaded.versions(loaded.defined_at(pc)?)?;
-        versions.get(Version::Debug).or_else(|| versions.known()).cloned()
     }
 }

@@ -1,11 +1,10 @@
 //! What a hook is told, and telling it.
 
 use super::WatchHit;
-use crate::engine::Tiers;
+use crate::engine::{Tier, Tiers};
 use crate::instance::Instance;
 use crate::store::Store;
 use crate::tier::Entrance;
-use crate::translate::Version;
 use crate::trap::{Failure, TrapCode};
 use crate::unwind::{ExitKind, Landing, RawFrame, handler_of, innermost_exit};
 use crate::value::GcRef;
@@ -77,8 +76,11 @@ impl Store {
         self.stress_tiers();
         let Some(frame) = self.innermost_raw_frame() else { return Ok(false) };
         let Some((module, pc)) = frame.operator().map(|pc| (frame.code.module, pc)) else { return Ok(false) };
-        if self.engine().config().tiers == Tiers::Automatic && frame.code.version != Version::Debug {
+        if self.engine().config().tiers == Tiers::Automatic && frame.code.version.tier() == Tier::Run {
             return self.at_run_point(&frame, module, pc);
+        }
+        if self.switch_at_point(&frame, Entrance::AtPoint) {
+            return Ok(true);
         }
         let watched = self.finish_watched();
         let breakpoint = self.is_breakpoint(module, pc);
@@ -98,7 +100,7 @@ impl Store {
             self.disarm_all();
         }
         self.begin_watched();
-        Ok(self.switch_to_run(&frame))
+        Ok(self.switch_at_point(&frame, Entrance::BehindPoint) || self.switch_to_run(&frame))
     }
 
     /// The innermost frame is at a function's entry or a loop's header in the run tier. Only interrupts are told of here:
@@ -128,7 +130,7 @@ impl Store {
             return Ok(false);
         }
         let innermost = self.innermost_raw_frame();
-        match innermost.filter(|frame| frame.code.version == Version::Debug) {
+        match innermost.filter(|frame| frame.code.version.tier() == Tier::Debug) {
             Some(frame) => {
                 self.collect_if_stressed();
                 self.stress_tiers();

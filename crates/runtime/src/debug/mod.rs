@@ -80,9 +80,23 @@ impl DebugState {
         self.stepped.contains(&(module, defined))
     }
 
+    /// Whether anything is watched.
+    pub(crate) fn is_anything_watched(&self) -> bool {
+        self.watch.any()
+    }
+
     /// Whether a breakpoint is in this part of a module.
     pub(crate) fn has_breakpoints(&self, module: usize, body: Range<ModulePc>) -> bool {
-        self.breakpoints.get(&module).is_some_and(|points| points.range(body).next().is_some())
+        self.breakpoints_in(module, body).next().is_some()
+    }
+
+    /// The breakpoints in a part of a module.
+    pub(crate) fn breakpoints_in(
+        &self,
+        module: usize,
+        body: Range<ModulePc>,
+    ) -> impl Iterator<Item = ModulePc> {
+        self.breakpoints.get(&module).into_iter().flat_map(move |points| points.range(body.clone())).copied()
     }
 
     /// Wasm code runs, or ran: what was found before is stale.

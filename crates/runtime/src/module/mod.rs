@@ -7,7 +7,7 @@ mod observable;
 mod parse;
 mod types;
 
-use crate::engine::{Engine, Tiers};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::translate::Version;
 use crate::types::TypeDef;
@@ -20,6 +20,17 @@ pub use observable::ObservableLocals;
 pub(crate) use observable::{NamedLocals, Observable};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+
+/// Code of a function that [`Module::explain`] shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explained {
+    /// The run tier's.
+    Run,
+    /// The debug tier's, which calls come to.
+    Debug,
+    /// The debug tier's into which frames are moved.
+    Landing,
+}
 
 /// A validated module. Cheap to clone.
 #[derive(Clone)]
@@ -362,10 +373,11 @@ impl Module {
     ///
     /// # Errors
     /// When the function cannot be compiled.
-    pub fn explain(&self, engine: &Engine, function: u32) -> Result<String, Error> {
-        let version = match engine.config().tiers {
-            Tiers::Debug => Version::Debug,
-            Tiers::Run | Tiers::Automatic => Version::Run,
+    pub fn explain(&self, engine: &Engine, function: u32, which: Explained) -> Result<String, Error> {
+        let version = match which {
+            Explained::Run => Version::Run,
+            Explained::Debug => Version::Debug,
+            Explained::Landing => Version::Landing,
         };
         crate::jit::explain(engine, &self.info, function, version)
     }

@@ -3,28 +3,32 @@
 //! ```text
 //!                        run tier                              debug tier
 //!
-//!   new calls     callers ──► first code ──(jmp at its entry, while the other tier is wanted)──► code
+//!   new calls     callers ──► first code ──(jmp at its entry, while other code is wanted)──► debug or landing code
 //!
 //!   frames        waiting in a call:
-//!                   return address ──► `returned` ──► frame rebuilt ──► behind the same call
+//!                   return address ──► `returned` ──► frame rebuilt ──► landing code, behind the same call
 //!                 at its entry, or at a loop's header, with a stop requested:
-//!                   cold path stores the state ──► frame rebuilt ──► at the same operator
+//!                   cold path stores the state ──► frame rebuilt ──► landing code, at the same operator
 //!                 an exception is caught in it:
-//!                   frame rebuilt ──► at the same landing
+//!                   frame rebuilt ──► landing code, at the same handler
 //!                                                              at a loop's header:
 //!                   code entered in the middle (`Version::Resumed`) ◄── armed point, state copied
 //! ```
 //!
 //! A function is wanted in the debug tier while it has a breakpoint, is stepped through, or anything is watched. Then new
-//! calls run its debug code, and its frames become frames of that code: nothing but the state slot outlives an operator
-//! there, so a frame can be made from the values of the state alone, wherever it is. A frame keeps its frame pointer, its
-//! return address and its place among the others; what is below the frame pointer is laid out anew. Frames go back to
-//! the run tier at the headers of loops, where it pays.
+//! calls run its *debug code*, which can stop at its main points (see [`Version`]), or, if that is not enough (a step,
+//! a watchpoint, a breakpoint within an expression), its *landing code*, which can stop at every operator. Frames become
+//! frames of landing code: nothing but the state slot outlives an operator there, so a frame can be made from the values
+//! of the state alone, wherever it is. So do frames of debug code, as drawn for the run tier, when their function is wanted
+//! in landing code, or a debugger has written into them, since they would go on with what is in registers.
+//!
+//! A frame keeps its frame pointer, its return address and its place among the others; what is below the frame pointer is
+//! laid out anew. Frames go back to the run tier at the headers of loops, where it pays.
 //!
 //! What the run tier did not keep (a local that nobody can ask for any more) is *lost* in the new frame: its place has a
 //! pattern that is reported to be unavailable until the program writes the local.
 //!
-//! Some functions stay in the debug tier: see [`pinned`].
+//! Some functions always run landing code: see [`pinned`].
 
 mod pinned;
 mod stress;
@@ -59,7 +63,28 @@ impl Store {
 
     /// The version of a function that new calls are to run.
     pub(crate) fn wanted_version(&self, module: usize, defined: u32) -> Version {
-        if self.wants_debug(module, defined) { Version::Debug } else { Version::Run }
+        if !self.wants_debug(module, defined) {
+            Version::Run
+        } else if self.wants_every_point(module, defined) {
+            Version::Landing
+        } else {
+            Version::Debug
+        }
+    }
+
+    /// Of a function that is to run in the debug tier: whether it has to stop where [`Version::Debug`] cannot, or its frames
+    /// could not be moved when it has.
+    fn wants_every_point(&self, module: usize, defined: u32) -> bool {
+        let Some(loaded) = self.modules.get(module) else { return false };
+        let versions = loaded.versions(defined);
+        versions.is_some_and(Versions::is_pinned)
+            || self.debug.is_anything_watched()
+            || self.debug.is_stepped_through(module, defined)
+            || self.tier_stress.wants_every_point(module, defined)
+            || self.debug.breakpoints_in(module, loaded.body_range(defined)).any(|pc| {
+                let debug = versions.and_then(|versions| versions.get(Version::Debug));
+                debug.is_none_or(|code| code.site_of(pc).is_none())
+            })
     }
 
     /// Makes new calls of a function run what is wanted now. It is compiled if need be. A function that was

@@ -1,4 +1,4 @@
-//! Functions that stay in the debug tier, because a frame of theirs could not be rebuilt.
+//! Functions that always run landing code, because a frame of theirs could not be rebuilt.
 //!
 //! A frame is rebuilt from its state slot and the registers that have results. So there may be neither results in memory
 //! of the caller's (more than the registers for them hold), nor an exception that a `rethrow` would need; and the
@@ -15,7 +15,7 @@ const ARGUMENTS: usize = 4;
 /// Floats and vectors that are passed in registers.
 const FLOAT_ARGUMENTS: usize = 8;
 
-/// Whether a function, counted with imports, stays in the debug tier.
+/// Whether a function, counted with imports, always runs landing code.
 pub(crate) fn is_pinned(info: &ModuleInfo, index: u32) -> bool {
     let own = info.function_type(index).is_none_or(has_results_in_memory);
     own || body_pins(info, index).unwrap_or(true)

@@ -1,15 +1,15 @@
 //! A test of switching: functions change their tiers by chance, wherever they can.
 
 use crate::store::Store;
-use crate::translate::Version;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Which functions chance wants in the debug tier.
 #[derive(Default)]
 pub(crate) struct TierStress {
     /// The state of the generator; 0 while there is no such test.
     state: u64,
-    wanted: BTreeSet<(usize, u32)>,
+    /// Each, and whether it is to stop at every operator.
+    wanted: BTreeMap<(usize, u32), bool>,
     pub(crate) changes: TierChanges,
 }
 
@@ -43,7 +43,11 @@ impl TierStress {
     }
 
     pub(super) fn wants(&self, module: usize, defined: u32) -> bool {
-        self.wanted.contains(&(module, defined))
+        self.wanted.contains_key(&(module, defined))
+    }
+
+    pub(super) fn wants_every_point(&self, module: usize, defined: u32) -> bool {
+        self.wanted.get(&(module, defined)) == Some(&true)
     }
 
     /// The next number of Marsaglia's xorshift.
@@ -73,13 +77,15 @@ impl Store {
         let Some(pick) = self.tier_stress.next().checked_rem(count) else { return };
         let code = frames.swap_remove(usize::try_from(pick).unwrap_or_default()).code;
         let function = (code.module, self.defined_of(&code));
-        if !self.tier_stress.wanted.remove(&function) {
-            self.tier_stress.wanted.insert(function);
+        let every_point = self.tier_stress.next().is_multiple_of(2);
+        if self.tier_stress.wanted.remove(&function).is_none() {
+            self.tier_stress.wanted.insert(function, every_point);
         }
         self.tier_stress.changes.functions += 1;
         self.settle_function(function.0, function.1);
         let versions = self.modules.get(function.0).and_then(|loaded| loaded.versions(function.1));
-        let debug = versions.and_then(|versions| versions.get(Version::Debug)).cloned();
+        let debug: Vec<_> =
+            versions.map(|versions| versions.of_debug_tier().cloned().collect()).unwrap_or_default();
         self.rearm(debug);
         // Not all frames: a deep stack would be walked once for each of its frames.
         for frame in self.raw_frames(4 * FRAMES) {

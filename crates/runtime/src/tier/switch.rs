@@ -1,7 +1,7 @@
 //! When frames change their tier.
 
 use super::Versions;
-use crate::engine::Tiers;
+use crate::engine::{Tier, Tiers};
 use crate::jit::FunctionCode;
 use crate::module::narrow;
 use crate::store::Store;
@@ -28,20 +28,25 @@ impl Store {
         code.function - imported
     }
 
-    /// The debug code that a frame is to have instead of what it has; none if it stays as it is.
-    fn debug_code_for(&mut self, frame: &RawFrame) -> Option<Arc<FunctionCode>> {
+    /// The code that a frame is to have instead of what it has; none if it stays as it is.
+    fn landing_code_for(&mut self, frame: &RawFrame) -> Option<Arc<FunctionCode>> {
         let code = &frame.code;
-        let defined = self.defined_of(code);
-        let wanted = self.wants_debug(code.module, defined) || self.switching.is_written(frame.fp);
-        if code.version == Version::Debug || !wanted {
+        if code.version == Version::Landing {
             return None;
         }
-        self.version_of(code.module, defined, Version::Debug).ok()
+        let defined = self.defined_of(code);
+        let moves = self.switching.is_written(frame.fp)
+            || match self.wanted_version(code.module, defined) {
+                Version::Landing => true,
+                Version::Debug => code.version != Version::Debug,
+                Version::Run | Version::Resumed(_) => false,
+            };
+        moves.then(|| self.version_of(code.module, defined, Version::Landing).ok()).flatten()
     }
 
-    /// Has frames of the run tier that wait in calls go on in the debug tier, if their functions are wanted there.
+    /// Has frames that wait in calls go on in other code, if their functions are wanted there.
     pub(crate) fn switch_waiting_frames(&mut self) {
-        if self.engine().config().tiers != Tiers::Automatic {
+        if self.engine().config().tiers == Tiers::Run {
             return;
         }
         let frames: Vec<RawFrame> = Walk::new(self)
@@ -57,34 +62,37 @@ impl Store {
 
     /// The same for one frame. A frame within a call of the runtime is found at its next loop.
     pub(crate) fn switch_waiting_frame(&mut self, frame: &RawFrame) {
-        if self.debug_code_for(frame).is_none() {
+        if self.landing_code_for(frame).is_none() {
             return;
         }
         match frame.position {
             Position::Call => self.replace_return(frame),
+            Position::Builtin if frame.code.version == Version::Debug => self.arm_for_request(frame.pc),
             Position::Builtin => self.set_stop_at_loops(true),
             Position::Point | Position::Trap => {}
         }
     }
 
-    /// A debugger is about to write into a frame's slot: whether the frame will go on with what is there. One of the run
-    /// tier does so in the debug tier.
+    /// A debugger is about to write into a frame's slot: whether the frame will go on with what is there, if it goes on. One
+    /// whose values are in registers does so in landing code.
     pub(crate) fn will_read_slot(&mut self, frame: &RawFrame) -> bool {
-        if frame.code.version == Version::Debug {
-            return true;
+        let can_move = matches!(frame.position, Position::Call | Position::Point);
+        match frame.code.version {
+            Version::Landing => return true,
+            Version::Debug => {}
+            Version::Run | Version::Resumed(_) if self.engine().config().tiers == Tiers::Run || !can_move => {
+                return false;
+            }
+            Version::Run | Version::Resumed(_) => {}
         }
-        let can_change = self.engine().config().tiers == Tiers::Automatic;
-        if can_change && matches!(frame.position, Position::Call | Position::Point) {
-            self.switching.note_written(frame.fp);
-            self.switch_waiting_frame(frame);
-            return true;
-        }
-        false
+        self.switching.note_written(frame.fp);
+        self.switch_waiting_frame(frame);
+        true
     }
 
     /// A call of a frame whose return address was replaced has returned: the registers that it goes on with.
     pub(crate) fn switch_returned(&mut self, frame: &RawFrame) {
-        let Some(code) = self.debug_code_for(frame) else { return };
+        let Some(code) = self.landing_code_for(frame) else { return };
         let Some(call) = frame.code.frame.by_call(frame.code.offset(frame.pc)).copied() else { return };
         let Some(target) = code.frame.calls().iter().find(|other| other.pc == call.pc).copied() else {
             return;
@@ -95,7 +103,7 @@ impl Store {
 
     /// The innermost frame is on a cold path of the run tier: whether it goes on in the debug tier.
     pub(crate) fn switch_at_point(&mut self, frame: &RawFrame, entrance: Entrance) -> bool {
-        let Some(code) = self.debug_code_for(frame) else { return false };
+        let Some(code) = self.landing_code_for(frame) else { return false };
         let Some(point) = frame.point().copied() else { return false };
         let Some(target) = code.frame.at_or_after(point.pc).filter(|other| other.pc == point.pc).copied()
         else {
@@ -112,7 +120,7 @@ impl Store {
     /// An exception is caught in a frame: whether it goes on in the debug tier, at the same landing.
     pub(crate) fn switch_at_landing(&mut self, landing: &Landing, exception: u64) -> bool {
         let frame = &landing.frame;
-        let Some(code) = self.debug_code_for(frame) else { return false };
+        let Some(code) = self.landing_code_for(frame) else { return false };
         let Some(pc) = frame.operator() else { return false };
         let Some(at) = code.landing_of(pc, landing.handler) else { return false };
         let (Some(state), Some(shape)) = (frame.state(), code.shape_at(pc, frame.position)) else {
@@ -125,7 +133,7 @@ impl Store {
     /// run tier. That it does at the headers of loops.
     pub(crate) fn switch_to_run(&mut self, frame: &RawFrame) -> bool {
         let code = &frame.code;
-        if code.version != Version::Debug || self.engine().config().tiers != Tiers::Automatic {
+        if code.version.tier() != Tier::Debug || self.engine().config().tiers != Tiers::Automatic {
             return false;
         }
         let Some(point) = frame.point().copied() else { return false };
@@ -145,14 +153,14 @@ impl Store {
 
     /// Whether the loops of debug code are armed so that frames leave it.
     pub(crate) fn is_left_at_loops(&self, code: &FunctionCode) -> bool {
-        code.version == Version::Debug
+        code.version.tier() == Tier::Debug
             && self.engine().config().tiers == Tiers::Automatic
             && (self.tier_stress.is_on() || !self.wants_debug(code.module, self.defined_of(code)))
     }
 
     /// A function's code was compiled for the first time: finds out whether it stays in the debug tier.
     pub(crate) fn pin(&mut self, module: usize, defined: u32) {
-        if self.engine().config().tiers != Tiers::Automatic {
+        if self.engine().config().tiers == Tiers::Run {
             return;
         }
         let Some(loaded) = self.modules.get_mut(module) else { return };

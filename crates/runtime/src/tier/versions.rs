@@ -1,5 +1,6 @@
 //! The versions of one function's code.
 
+use crate::engine::Tier;
 use crate::jit::FunctionCode;
 use crate::translate::Version;
 use std::sync::Arc;
@@ -40,11 +41,16 @@ impl Versions {
         self.codes.iter().find(|code| code.version == version)
     }
 
+    /// Those of the debug tier.
+    pub(crate) fn of_debug_tier(&self) -> impl Iterator<Item = &Arc<FunctionCode>> {
+        self.codes.iter().filter(|code| code.version.tier() == Tier::Debug)
+    }
+
     pub(crate) fn is_pinned(&self) -> bool {
         self.pinned == Some(true)
     }
 
-    /// Whether the function stays in the debug tier: `find_out` says so when it is first asked.
+    /// Whether the function always runs landing code: `find_out` says so when it is first asked.
     pub(crate) fn pin_if(&mut self, find_out: impl FnOnce() -> bool) {
         self.pinned.get_or_insert_with(find_out);
     }

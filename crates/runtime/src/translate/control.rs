@@ -1,8 +1,9 @@
 //! Structured control: blocks, loops, ifs, branches.
 //!
-//! Values cross block boundaries as block parameters in the run tier. In the debug tier they cross in the state slot:
-//! a branch stores them into the places that the target's height says, and whoever arrives finds them there.
+//! Values cross block boundaries as block parameters. In landing code they cross in the state slot: a branch stores them
+//! into the places that the target's height says, and whoever arrives finds them there.
 
+use super::Version;
 use super::exception::{Clause, opens_block};
 use super::function::FunctionTranslator;
 use super::reference::non_null;
@@ -37,8 +38,8 @@ pub(super) enum Kind {
     Loop {
         header: Block,
     },
-    /// The block for `else`, while none was seen; and the parameters, which are needed again there (run tier), as is
-    /// what is held.
+    /// The block for `else`, while none was seen; and the parameters, which are needed again there (not in landing code),
+    /// as is what is held.
     If {
         otherwise: Option<Block>,
         params: Vec<Value>,
@@ -169,18 +170,23 @@ impl FunctionTranslator<'_> {
     }
 
     pub(super) fn tier(&self) -> Tier {
-        self.state.tier
+        self.state.version.tier()
     }
 
-    /// A block that takes values of `types`: as parameters in the run tier, in the state slot in the debug tier.
+    pub(super) fn version(&self) -> Version {
+        self.state.version
+    }
+
+    pub(super) fn lives_in_slot(&self) -> bool {
+        self.state.version.lives_in_slot()
+    }
+
+    /// A block that takes values of `types`: as parameters, or in landing code in the state slot.
     fn block_for(&mut self, types: &[ValueType]) -> Block {
         let block = self.builder.create_block();
-        if self.tier() == Tier::Run {
+        if !self.lives_in_slot() {
             for ty in types {
-                let param = self.builder.append_block_param(block, super::clif_type(*ty));
-                if ty.holds_objects() {
-                    self.builder.declare_value_needs_stack_map(param);
-                }
+                self.builder.append_block_param(block, super::clif_type(*ty));
             }
         }
         block
@@ -204,9 +210,10 @@ impl FunctionTranslator<'_> {
         let (params, results) = self.block_type(ty);
         self.settle(params.len());
         let header = self.block_for(&params);
-        let values = match self.tier() {
-            Tier::Run => self.state.peek_many(&mut self.builder, params.len()),
-            Tier::Debug => Vec::new(),
+        let values = if self.lives_in_slot() {
+            Vec::new()
+        } else {
+            self.state.peek_many(&mut self.builder, params.len())
         };
         self.builder.ins().jump(header, &block_args(&values));
         let base = self.state.height() - params.len();
@@ -224,9 +231,10 @@ impl FunctionTranslator<'_> {
         let (params, results) = self.block_type(ty);
         let condition = self.pop();
         self.settle(params.len());
-        let values = match self.tier() {
-            Tier::Run => self.state.peek_many(&mut self.builder, params.len()),
-            Tier::Debug => Vec::new(),
+        let values = if self.lives_in_slot() {
+            Vec::new()
+        } else {
+            self.state.peek_many(&mut self.builder, params.len())
         };
         let then = self.builder.create_block();
         let otherwise = self.builder.create_block();
@@ -252,7 +260,7 @@ impl FunctionTranslator<'_> {
         self.builder.seal_block(block);
         self.state.truncate(base);
         self.state.close_block(self.control.len());
-        self.state.push_settled(&types, &values);
+        self.state.push_settled(&mut self.builder, &types, &values);
         self.reachable = true;
     }
 
@@ -293,7 +301,7 @@ impl FunctionTranslator<'_> {
     fn enter(&mut self, block: Block, types: &[ValueType]) {
         self.builder.switch_to_block(block);
         let values = self.builder.block_params(block).to_vec();
-        self.state.push_settled(types, &values);
+        self.state.push_settled(&mut self.builder, types, &values);
     }
 
     /// The block that a branch goes to, the height below its values, and their number.
@@ -327,19 +335,18 @@ impl FunctionTranslator<'_> {
     /// Jumps with the top `count` operands, which the target expects above `base`.
     fn jump(&mut self, block: Block, base: usize, count: usize) {
         let values = self.state.peek_many(&mut self.builder, count);
-        match self.tier() {
-            Tier::Run => self.builder.ins().jump(block, &block_args(&values)),
-            Tier::Debug => {
-                self.state.store_at(&mut self.builder, base, &values);
-                self.builder.ins().jump(block, &[])
-            }
-        };
+        if self.lives_in_slot() {
+            self.state.store_at(&mut self.builder, base, &values);
+            self.builder.ins().jump(block, &[]);
+        } else {
+            self.builder.ins().jump(block, &block_args(&values));
+        }
     }
 
     fn branch_if(&mut self, depth: u32) {
         let condition = self.pop();
         let (target, _, count) = self.target(depth);
-        let next = if self.tier() == Tier::Run || count == 0 {
+        let next = if !self.lives_in_slot() || count == 0 {
             let values = self.state.peek_many(&mut self.builder, count);
             let next = self.builder.create_block();
             self.builder.ins().brif(condition, target, &block_args(&values), next, &[]);

@@ -123,9 +123,9 @@ pub(super) fn translate(
     let passed_vmctx = builder.block_params(entry)[0];
     let resume = match version {
         Version::Resumed(pc) => Some(Resume { pc, block: builder.create_block(), used: false }),
-        Version::Debug | Version::Run => None,
+        Version::Debug | Version::Landing | Version::Run => None,
     };
-    let state = State::new(tier, layout, slot, locals.clone(), resume.is_some(), &mut builder);
+    let state = State::new(version, layout, slot, locals.clone(), resume.is_some(), &mut builder);
     let uses = match tier {
         Tier::Run => {
             let observable = info.observable_in(defined as usize);
@@ -224,13 +224,10 @@ impl FunctionTranslator<'_> {
     fn prologue(&mut self) {
         let entry = self.builder.current_block().unwrap_or_else(|| self.builder.create_block());
         let params = self.builder.block_params(entry)[2..].to_vec();
-        for (index, param) in params.iter().enumerate() {
+        for (index, param) in (0..).zip(&params) {
             self.state.init_local(&mut self.builder, index, *param);
         }
-        for index in params.len()..self.points.locals.len() {
-            let zero = super::state::constant(&mut self.builder, self.points.locals[index], 0);
-            self.state.init_local(&mut self.builder, index, zero);
-        }
+        self.state.zero_locals(&mut self.builder, narrow(params.len()));
         let slot = self.points.slot;
         self.builder.ins().stack_store(types::I64, self.passed_vmctx, slot, SlotLayout::VMCTX.cast_signed());
         let past = self.is_past_limit();
@@ -246,22 +243,16 @@ impl FunctionTranslator<'_> {
         self.builder.ins().jump(resume, &[]);
         let never = self.builder.create_block();
         self.go_on(never);
-        for index in 0..self.points.locals.len() {
-            let zero = super::state::constant(&mut self.builder, self.points.locals[index], 0);
-            self.state.init_local(&mut self.builder, index, zero);
-        }
+        self.state.zero_locals(&mut self.builder, 0);
     }
 
-    /// The function's own vmctx. In the debug tier it is in the state slot, so that nothing but the slot outlives an
-    /// operator.
+    /// The function's own vmctx. In landing code it is in the state slot, so that nothing but the slot outlives an operator.
     pub(super) fn vmctx(&mut self) -> Value {
-        match self.tier() {
-            Tier::Run => self.passed_vmctx,
-            Tier::Debug => {
-                let at = SlotLayout::VMCTX.cast_signed();
-                self.builder.ins().stack_load(types::I64, types::I64, self.points.slot, at)
-            }
+        if !self.lives_in_slot() {
+            return self.passed_vmctx;
         }
+        let at = SlotLayout::VMCTX.cast_signed();
+        self.builder.ins().stack_load(types::I64, types::I64, self.points.slot, at)
     }
 
     /// Address of the store's limits.

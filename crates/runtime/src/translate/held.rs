@@ -1,8 +1,9 @@
-//! What the state slot holds in the run tier.
+//! What the state slot holds of a state that is in SSA values.
 //!
-//! The run tier keeps its state in SSA values. Before a call it stores what somebody may ask for while the call runs and
-//! what the slot does not have already; on cold paths (a function's entry with a stop requested, a loop's header with one,
-//! some traps) it does so without taking note, since the other path has not. So code that calls nothing stores nothing.
+//! Before a call the run tier stores what somebody may ask for while the call runs and what the slot does not have already;
+//! on cold paths (a function's entry with a stop requested, a loop's header with one, some traps) it does so without
+//! taking note, since the other path has not. So code that calls nothing stores nothing. Debug code has all locals in the
+//! slot, and stores the operands where it can stop, before calls, and before whatever may trap.
 //!
 //! A local is *held* while its place has its value: from a store until it is written, or until control flow meets with a
 //! path on which it was not stored. An operand's value never changes; its place has it from a store until the block ends
@@ -10,7 +11,6 @@
 
 use super::clif_type;
 use super::state::{Entry, State};
-use crate::engine::Tier;
 use cranelift_codegen::ir::Value;
 use cranelift_frontend::FunctionBuilder;
 use frame_table::{LocalSet, LocalSetId, LocalSets, Place};
@@ -42,6 +42,7 @@ impl State {
         depth: usize,
     ) {
         match wanted {
+            _ if self.keeps_locals() => {}
             Some(wanted) => {
                 let mut missing = wanted.clone();
                 missing.remove_all(&self.held);
@@ -63,8 +64,8 @@ impl State {
                     self.move_entry(height, Place::Slot);
                     self.stack[height].stored_at = depth;
                 }
-                Place::Local(index) => self.store_local(builder, index),
-                Place::Slot | Place::Constant(_) => {}
+                Place::Local(index) if !self.keeps_locals() => self.store_local(builder, index),
+                Place::Local(_) | Place::Slot | Place::Constant(_) => {}
             }
         }
     }
@@ -84,14 +85,14 @@ impl State {
 
     /// The name of the set of locals that are held.
     pub(super) fn held_id(&self, sets: &mut LocalSets) -> LocalSetId {
-        match self.tier {
-            Tier::Run => sets.intern(&self.held),
-            Tier::Debug => LocalSets::ALL,
-        }
+        if self.keeps_locals() { LocalSets::ALL } else { sets.intern(&self.held) }
     }
 
     /// A block ended that was the innermost of `depth`: what was stored in it may not have been on another path.
     pub(super) fn close_block(&mut self, depth: usize) {
+        if !self.has_values() {
+            return;
+        }
         for height in 0..self.stack.len() {
             let entry = self.stack[height];
             if entry.place == Place::Slot && entry.stored_at >= depth {

@@ -7,6 +7,7 @@
 mod atomic;
 mod call;
 mod control;
+mod effects;
 mod exception;
 mod function;
 mod gc;
@@ -36,8 +37,12 @@ pub(crate) use points::{CALL_TAG, COLD_TAG, Call, POLL_TAG, Point, Points};
 /// Which code of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Version {
-    /// The debug tier's. Nothing but the state slot outlives an operator, so a frame can be put at any point of it.
+    /// The debug tier's, which calls come to: it can stop at every operator, and then all values are in the state slot. It
+    /// goes on with those that are in registers.
     Debug,
+    /// The debug tier's, for frames that were something else. Nothing but the state slot outlives an operator, so a frame
+    /// can be put at any point of it, and goes on with what is in the slot.
+    Landing,
     /// The run tier's.
     Run,
     /// The run tier's, entered at the loop whose first operator is at this PC, with the state that the store's limits
@@ -46,10 +51,15 @@ pub(crate) enum Version {
 }
 
 impl Version {
+    /// Whether values are in the state slot only, between operators.
+    pub(crate) fn lives_in_slot(self) -> bool {
+        self == Self::Landing
+    }
+
     /// The tier that it is of.
     pub(crate) fn tier(self) -> Tier {
         match self {
-            Self::Debug => Tier::Debug,
+            Self::Debug | Self::Landing => Tier::Debug,
             Self::Run | Self::Resumed(_) => Tier::Run,
         }
     }

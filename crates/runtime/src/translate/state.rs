@@ -1,14 +1,14 @@
 //! The Wasm state of the function being translated: its locals and its operand stack.
 //!
-//! In the debug tier everything lives in the state slot and an SSA value lives for one operator only: it is loaded
-//! when the operator begins and its result stored when the operator ends. So whatever a debugger writes into the slot
-//! at a stop is what the program uses when it goes on. `local.get` and constants store nothing: they push an entry
-//! that says where the value is.
+//! Locals are SSA variables and operands are SSA values. The slot gets operands, and in the run tier locals, when somebody
+//! may look: see [`super::held`]. In debug code a local is stored whenever it is written. `local.get` and constants push an
+//! entry that says where the value is.
 //!
-//! In the run tier locals are SSA variables and operands are SSA values. The slot gets what changed before calls and on
-//! cold paths only: see [`super::held`].
+//! In landing code everything lives in the state slot and an SSA value lives for one operator only: it is loaded when the
+//! operator begins and its result stored when the operator ends. So whatever is in the slot at a stop is what the
+//! program uses when it goes on.
 
-use super::clif_type;
+use super::{Version, clif_type};
 use crate::engine::Tier;
 use crate::value::ValueType;
 use cranelift_codegen::ir::{self, InstBuilder, StackSlot, Value, types};
@@ -21,17 +21,17 @@ use std::collections::HashMap;
 pub(super) struct Entry {
     pub(super) ty: ValueType,
     pub(super) place: Place,
-    /// The SSA value; none in the debug tier, or if a variable has it.
+    /// The SSA value; none in landing code, or if a variable has it.
     pub(super) value: Option<Value>,
     /// The shape whose top is this entry, once asked for.
     pub(super) shape: Option<ShapeId>,
-    /// In the run tier: how many blocks were open when its own place got the value.
+    /// How many blocks were open when its own place got the value; not in landing code.
     pub(super) stored_at: usize,
 }
 
 /// Locals and operand stack.
 pub(super) struct State {
-    pub(super) tier: Tier,
+    pub(super) version: Version,
     layout: SlotLayout,
     slot: StackSlot,
     pub(super) locals: Vec<ValueType>,
@@ -48,19 +48,20 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(
-        tier: Tier,
+        version: Version,
         layout: SlotLayout,
         slot: StackSlot,
         locals: Vec<ValueType>,
         is_resumed: bool,
         builder: &mut FunctionBuilder<'_>,
     ) -> Self {
-        let variables = match tier {
-            Tier::Run => locals.iter().map(|ty| declare_local(builder, *ty)).collect(),
-            Tier::Debug => Vec::new(),
+        let variables = if version.lives_in_slot() {
+            Vec::new()
+        } else {
+            locals.iter().map(|ty| declare_local(builder, *ty, version.tier())).collect()
         };
         Self {
-            tier,
+            version,
             layout,
             slot,
             locals,
@@ -70,6 +71,16 @@ impl State {
             held: LocalSet::default(),
             below_blocks: is_resumed.then(HashMap::new),
         }
+    }
+
+    /// Whether values are in registers.
+    pub(super) fn has_values(&self) -> bool {
+        !self.version.lives_in_slot()
+    }
+
+    /// Whether the state slot always has all locals.
+    pub(super) fn keeps_locals(&self) -> bool {
+        self.version.tier() == Tier::Debug
     }
 
     pub(super) fn height(&self) -> usize {
@@ -93,59 +104,71 @@ impl State {
         self.locals[index as usize]
     }
 
-    /// Writes a local's first value: a parameter, or zero.
-    pub(super) fn init_local(&mut self, builder: &mut FunctionBuilder<'_>, index: usize, value: Value) {
-        match self.tier {
-            Tier::Run => builder.def_var(self.variables[index], value),
-            Tier::Debug => self.store(builder, self.layout.local(crate::module::narrow(index)), value),
+    /// Writes a local's first value, of a parameter.
+    pub(super) fn init_local(&mut self, builder: &mut FunctionBuilder<'_>, index: u32, value: Value) {
+        if self.has_values() {
+            builder.def_var(self.variables[index as usize], value);
+        }
+        if self.keeps_locals() {
+            self.store(builder, self.layout.local(index), value);
+        }
+    }
+
+    /// Writes the first value of the locals from `first` on: zero.
+    pub(super) fn zero_locals(&mut self, builder: &mut FunctionBuilder<'_>, first: u32) {
+        for (variable, ty) in self.variables.iter().zip(&self.locals).skip(first as usize) {
+            let zero = constant(builder, *ty, 0);
+            builder.def_var(*variable, zero);
+        }
+        let (mut at, end) = (self.layout.local(first), self.layout.operand(0));
+        if self.keeps_locals() && at < end {
+            let zeroes = constant(builder, ValueType::V128, 0);
+            while at + 16 <= end {
+                self.store(builder, at, zeroes);
+                at += 16;
+            }
+            if at < end {
+                let zero = constant(builder, ValueType::I64, 0);
+                self.store(builder, at, zero);
+            }
         }
     }
 
     pub(super) fn get_local(&mut self, builder: &mut FunctionBuilder<'_>, index: u32) {
         let ty = self.local_type(index);
-        let value = match self.tier {
-            Tier::Run => Some(builder.use_var(self.variables[index as usize])),
-            Tier::Debug => None,
-        };
+        let value = self.has_values().then(|| builder.use_var(self.variables[index as usize]));
         self.push_entry(ty, Place::Local(index), value);
     }
 
     pub(super) fn set_local(&mut self, builder: &mut FunctionBuilder<'_>, index: u32, value: Value) {
-        match self.tier {
-            Tier::Run => {
-                builder.def_var(self.variables[index as usize], value);
-                self.forget(|place| place == Place::Local(index));
-                self.held.remove(index);
-            }
-            Tier::Debug => {
-                self.settle(builder, 0, |place| place == Place::Local(index));
-                self.store(builder, self.layout.local(index), value);
-            }
+        if self.has_values() {
+            self.forget(|place| place == Place::Local(index));
+            self.held.remove(index);
+            builder.def_var(self.variables[index as usize], value);
+        } else {
+            self.settle(builder, 0, |place| place == Place::Local(index));
+        }
+        if self.keeps_locals() {
+            self.store(builder, self.layout.local(index), value);
         }
     }
 
     /// Pushes the result of an operator.
     pub(super) fn push(&mut self, builder: &mut FunctionBuilder<'_>, ty: ValueType, value: Value) {
-        match self.tier {
-            Tier::Run => {
-                if ty.holds_objects() {
-                    builder.declare_value_needs_stack_map(value);
-                }
-                self.push_entry(ty, Place::Unknown, Some(value));
-            }
-            Tier::Debug => {
-                self.store(builder, self.place_of(self.stack.len()), value);
-                self.push_entry(ty, Place::Slot, None);
-            }
+        if !self.has_values() {
+            self.store(builder, self.place_of(self.stack.len()), value);
+            self.push_entry(ty, Place::Slot, None);
+            return;
         }
+        if self.version.tier() == Tier::Run && ty.holds_objects() {
+            builder.declare_value_needs_stack_map(value);
+        }
+        self.push_entry(ty, Place::Unknown, Some(value));
     }
 
     /// Pushes a constant; `bits` as in [`Place::Constant`].
     pub(super) fn push_constant(&mut self, builder: &mut FunctionBuilder<'_>, ty: ValueType, bits: u64) {
-        let value = match self.tier {
-            Tier::Run => Some(constant(builder, ty, bits)),
-            Tier::Debug => None,
-        };
+        let value = self.has_values().then(|| constant(builder, ty, bits));
         self.push_entry(ty, Place::Constant(bits), value);
     }
 
@@ -178,7 +201,7 @@ impl State {
         (self.stack.len() - count..self.stack.len()).map(|height| self.read(builder, height)).collect()
     }
 
-    /// Debug tier: stores operands from `base` upwards into their own places as `values`, which are not on the stack.
+    /// Landing code: stores operands from `base` upwards into their own places as `values`, which are not on the stack.
     pub(super) fn store_at(&mut self, builder: &mut FunctionBuilder<'_>, base: usize, values: &[Value]) {
         for (offset, value) in values.iter().enumerate() {
             self.store(builder, self.place_of(base + offset), *value);
@@ -186,28 +209,31 @@ impl State {
         self.max_height = self.max_height.max(base + values.len());
     }
 
-    /// Pushes operands that are known to be in their own places (debug tier) or in `values` (run tier).
-    pub(super) fn push_settled(&mut self, types: &[ValueType], values: &[Value]) {
+    /// Pushes operands that are known to be in their own places, or in `values`.
+    pub(super) fn push_settled(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        types: &[ValueType],
+        values: &[Value],
+    ) {
         for (index, ty) in types.iter().enumerate() {
-            let value = values.get(index).copied();
-            let place = if self.tier == Tier::Run { Place::Unknown } else { Place::Slot };
-            self.push_entry(*ty, place, value);
+            match values.get(index) {
+                Some(value) => self.push(builder, *ty, *value),
+                None => self.push_entry(*ty, Place::Slot, None),
+            }
         }
     }
 
     /// Before control flow splits: an operand that stands for a local no longer does, since another path may write the
-    /// local. In the debug tier it gets a place of its own, and so do the operands from `base` upwards whatever they
-    /// are, since control may come back to them with other values.
+    /// local. In landing code it gets a place of its own, and so do the operands from `base` upwards whatever they are,
+    /// since control may come back to them with other values.
     pub(super) fn settle_for_block(&mut self, builder: &mut FunctionBuilder<'_>, base: usize) {
-        match self.tier {
-            Tier::Run => {
-                self.forget(|place| matches!(place, Place::Local(_)));
-                self.keep_in_variables(builder, base);
-            }
-            Tier::Debug => {
-                self.settle(builder, 0, |place| matches!(place, Place::Local(_)));
-                self.settle(builder, base, |place| place != Place::Slot);
-            }
+        if self.has_values() {
+            self.forget(|place| matches!(place, Place::Local(_)));
+            self.keep_in_variables(builder, base);
+        } else {
+            self.settle(builder, 0, |place| matches!(place, Place::Local(_)));
+            self.settle(builder, base, |place| place != Place::Slot);
         }
     }
 
@@ -245,11 +271,11 @@ impl State {
         let entry = self.stack[height];
         match (entry.value, entry.place) {
             (Some(value), _) => value,
-            (None, _) if self.tier == Tier::Run => self.variable_below_blocks(builder, height),
+            (None, _) if !self.version.lives_in_slot() => self.variable_below_blocks(builder, height),
             (None, Place::Slot) => self.load(builder, entry.ty, self.place_of(height)),
             (None, Place::Local(index)) => self.load(builder, entry.ty, self.layout.local(index)),
             (None, Place::Constant(bits)) => constant(builder, entry.ty, bits),
-            (None, Place::Unknown) => unreachable!("the debug tier knows where everything is"),
+            (None, Place::Unknown) => unreachable!("landing code knows where everything is"),
         }
     }
 
@@ -286,9 +312,9 @@ impl State {
     }
 }
 
-fn declare_local(builder: &mut FunctionBuilder<'_>, ty: ValueType) -> Variable {
+fn declare_local(builder: &mut FunctionBuilder<'_>, ty: ValueType, tier: Tier) -> Variable {
     let variable = builder.declare_var(clif_type(ty));
-    if ty.holds_objects() {
+    if tier == Tier::Run && ty.holds_objects() {
         builder.declare_var_needs_stack_map(variable);
     }
     variable

@@ -2,7 +2,7 @@
 
 use super::function::{Callee, FunctionTranslator, user_trap};
 use super::points::{CALL_TAG, COLD_TAG, Call, POLL_TAG, Point};
-use super::{clif_type, region::Region};
+use super::{Version, clif_type, effects, region::Region};
 use crate::engine::Tier;
 use crate::module::narrow;
 use crate::trap::TrapCode;
@@ -24,14 +24,23 @@ pub(super) struct Resume {
 }
 
 impl FunctionTranslator<'_> {
-    /// A program point before the operator at hand. The debug tier can stop at all of them; of the run tier's it is only
-    /// known what a trap there leaves.
+    /// A program point before the operator at hand. Landing code can stop at all of them, debug code at the *main* ones:
+    /// where no operand is on the stack, or a loop begins. Of the others it is known what a trap there leaves.
     pub(super) fn point(&mut self) {
+        let at_loop_header = std::mem::take(&mut self.at_loop_header);
+        let version = self.version();
+        let stops = match version {
+            Version::Landing => true,
+            Version::Debug => at_loop_header || self.state.height() == 0,
+            Version::Run | Version::Resumed(_) => false,
+        };
+        if version == Version::Debug && (stops || self.can_be_looked_at()) {
+            self.state.hold(&mut self.builder, None, self.control.len());
+        }
         let point = self.state_here(self.pc);
         let number = narrow(self.points.points.len());
         self.points.points.push(point);
-        let at_loop_header = std::mem::take(&mut self.at_loop_header);
-        if self.tier() == Tier::Run {
+        if !stops {
             return;
         }
         if at_loop_header {
@@ -39,6 +48,11 @@ impl FunctionTranslator<'_> {
         }
         let call = self.call_preserving(Callee::Breakpoint);
         self.builder.func.debug_tags.set(call, [DebugTag::User(number)]);
+    }
+
+    fn can_be_looked_at(&self) -> bool {
+        let operator = self.info.bytes.get(self.pc.0 as usize..);
+        operator.is_none_or(effects::can_be_looked_at)
     }
 
     /// What is where now, for a frame that is at `pc`.

@@ -6,7 +6,7 @@
 //!     --- frame pointer -------------------
 //!     registers saved for the caller         copied, with those that the old code did not have to save
 //!     state slot                             values by the old code's table, to where the new code's table says
-//!     all else                               zeroes: nothing of it outlives an operator of the debug tier
+//!     all else                               zeroes: nothing of it outlives an operator of landing code
 //!     --- stack pointer of the new code ---
 //! ```
 //!

@@ -264,7 +264,7 @@ impl Store {
     }
 
     fn rearm_for_watchpoints(&mut self) {
-        if self.engine().config().tiers == Tiers::Automatic {
+        if self.engine().config().tiers != Tiers::Run {
             self.settle_all_functions();
             self.switch_waiting_frames();
         }

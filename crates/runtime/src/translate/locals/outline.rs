@@ -1,5 +1,6 @@
 //! What of a body matters to its locals: a short list of events, read once, gone through several times.
 
+use super::super::effects::just_goes_on;
 use super::{MOST_WORDS, words};
 use crate::error::Error;
 use frame_table::{LocalSet, ModulePc};
@@ -255,24 +256,6 @@ fn label(catch: &Catch) -> u32 {
     match catch {
         Catch::One { label, .. } | Catch::OneRef { label, .. } => *label,
         Catch::All { label } | Catch::AllRef { label } => *label,
-    }
-}
-
-/// Whether the operator that starts with these bytes neither calls nor traps, but perhaps for a memory access. Of
-/// operators that it does not know, it says no.
-fn just_goes_on(operator: &[u8]) -> bool {
-    match operator {
-        // Nothing, blocks, branches, `drop`, `select`.
-        [0x01..=0x05 | 0x0b..=0x0f | 0x1a..=0x1c | 0x1f, ..] => true,
-        // Locals and globals; loads, stores, `memory.size`; constants, comparisons, and the beginning of arithmetic.
-        [0x20..=0x24 | 0x28..=0x3f | 0x41..=0x6c, ..] => true,
-        // Arithmetic, without division and conversions to integers in the gaps.
-        [0x71..=0x7e | 0x83..=0xa7 | 0xac..=0xad | 0xb2..=0xc4, ..] => true,
-        // Tests of references, and branches on them.
-        [0xd0..=0xd1 | 0xd3 | 0xd5..=0xd6, ..] => true,
-        // Conversions to integers that saturate; vectors.
-        [0xfc, 0..=7, ..] | [0xfd, ..] => true,
-        _ => false,
     }
 }
 
