@@ -81,6 +81,8 @@ pub struct GuestOptions {
     pub complete: bool,
     /// Whether all code is such that a trap leaves every value: that of the debug tier.
     pub precise_traps: bool,
+    /// Name and file of each module that is instantiated before it.
+    pub preloads: Vec<(String, PathBuf)>,
     /// What it may use of the machine.
     pub limits: LimitOptions,
 }
@@ -234,6 +236,9 @@ struct GuestFlags {
     /// Run slow code that stops anywhere, so that an access out of bounds shows every value
     #[arg(long)]
     precise_traps: bool,
+    /// A module that is instantiated before the program, and before later ones: they can import from NAME what it exports
+    #[arg(long, value_name = "NAME=FILE", value_parser = parse_preload)]
+    preload: Vec<(String, PathBuf)>,
     #[command(flatten)]
     limits: LimitOptions,
 }
@@ -323,13 +328,30 @@ fn address_and_rest(
 
 impl GuestFlags {
     fn with_words(self, words: Vec<OsString>, what: &str) -> Result<GuestOptions, clap::Error> {
-        let Self { dir, env, invoke, debug_file, complete, precise_traps, limits } = self;
+        let Self { dir, env, invoke, debug_file, complete, precise_traps, preload, limits } = self;
         let mut words = words.into_iter();
         let Some(module) = words.next() else {
             return Err(usage_error(ErrorKind::MissingRequiredArgument, format!("{what} is missing")));
         };
         let (module, args) = (PathBuf::from(module), words.collect());
-        Ok(GuestOptions { module, args, dirs: dir, env, invoke, debug_file, complete, precise_traps, limits })
+        let mut names: Vec<&String> = preload.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if let Some([twice, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            let text = format!("two modules are preloaded as `{twice}`");
+            return Err(usage_error(ErrorKind::ArgumentConflict, text));
+        }
+        Ok(GuestOptions {
+            module,
+            args,
+            dirs: dir,
+            env,
+            invoke,
+            debug_file,
+            complete,
+            precise_traps,
+            preloads: preload,
+            limits,
+        })
     }
 }
 
@@ -352,6 +374,16 @@ fn parse_dir(text: &str) -> Result<(PathBuf, String), String> {
         return Err("expected HOST or HOST::GUEST".to_owned());
     }
     Ok((PathBuf::from(host), guest.to_owned()))
+}
+
+/// `NAME=FILE`.
+fn parse_preload(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok((name.to_owned(), PathBuf::from(file)))
+        }
+        _ => Err("expected NAME=FILE".to_owned()),
+    }
 }
 
 fn parse_persona(text: &str) -> Result<PersonaChoice, String> {

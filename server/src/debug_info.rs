@@ -29,6 +29,7 @@ pub(crate) fn image(module: &[u8], debug_file: Option<&[u8]>) -> Option<Vec<u8>>
         machine: Machine::X86_64,
         code_base: CODE,
         globals_base: GLOBALS,
+        has_variables: true,
         host_functions: Vec::new(),
         host: Symbol { name: "<host>".to_owned(), address: HOST, size: 16 },
     };

@@ -93,7 +93,7 @@ async fn serve_gdb(program: Program, folder: &Path) -> Result<u8> {
     let listener = serve::bind(&ListenAddress { host: String::new(), port: 0 }).await?;
     let port = listener.local_addr()?.port();
     relay.launched(&session);
-    let mut debuggee = gdb::Debuggee::new(session, events, program.file().for_symbols()?, None);
+    let mut debuggee = gdb::Debuggee::new(session, events, program.for_symbols()?, None);
     debuggee.observe(move |session, event| relay.note(session, event));
     debuggee.note(first);
     let options = ServeOptions { once: true, ..ServeOptions::default() };

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
-use runtime::{Engine, EngineConfig, ExternType, FuncType, Linker, Module, ObservableLocals, Tiers};
+use runtime::{Engine, EngineConfig, ExternType, FuncType, Import, Linker, Module, ObservableLocals, Tiers};
 
 use crate::args::GuestOptions;
 use crate::invoke;
+use crate::preload::Preloads;
 
 /// The first bytes of a module in the binary format.
 const MAGIC: &[u8] = b"\0asm";
@@ -40,6 +41,7 @@ fn load_debug_file(path: &Path) -> Result<Arc<[u8]>> {
 #[derive(Clone)]
 pub(crate) struct Program {
     file: ModuleFile,
+    preloads: Preloads,
     options: GuestOptions,
 }
 
@@ -50,9 +52,23 @@ impl ModuleFile {
     /// When a file cannot be read or the module is not valid.
     pub(crate) fn load(path: &Path, debug_file: Option<&Path>, config: EngineConfig) -> Result<Self> {
         let engine = Engine::new(config)?;
-        let module = load_module(&engine, path)?;
         let debug_file = debug_file.map(load_debug_file).transpose()?;
-        Ok(Self { path: path.to_owned(), engine, module, debug_file })
+        Ok(Self { debug_file, ..Self::load_in(&engine, path)? })
+    }
+
+    /// Loads a module that is to run with others of an engine.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the module is not valid.
+    pub(crate) fn load_in(engine: &Engine, path: &Path) -> Result<Self> {
+        let module = load_module(engine, path)?;
+        Ok(Self { path: path.to_owned(), engine: engine.clone(), module, debug_file: None })
+    }
+
+    /// The module.
+    #[must_use]
+    pub(crate) fn module(&self) -> &Module {
+        &self.module
     }
 
     /// What the module is called: its path as the user gave it.
@@ -79,7 +95,7 @@ impl ModuleFile {
     }
 
     /// Has the guest keep the locals that the debug info names, and of the others those that it needs itself.
-    fn keep_what_is_named(&mut self) {
+    pub(crate) fn keep_what_is_named(&mut self) {
         let debug_file = self.debug_file();
         match dwarf::named_locals(self.module.bytes(), debug_file.as_deref()) {
             Ok(Some(locals)) => {
@@ -92,20 +108,24 @@ impl ModuleFile {
         }
     }
 
-    /// The module as the symbol image is made from it.
+    /// The module as the symbol image is made from it. What it imports from `others` is not the host's.
     ///
     /// # Errors
     /// When there is no current directory to make the path absolute.
-    pub(crate) fn for_symbols(&self) -> Result<gdb::Program> {
+    pub(crate) fn for_symbols(&self, others: &[&str]) -> Result<gdb::Program> {
+        let name = |import: &Import| {
+            if others.contains(&import.module.as_str()) {
+                return String::new();
+            }
+            format!("{}.{}", import.module, import.name)
+        };
         let functions =
             self.module.imports().iter().filter(|import| matches!(import.ty, ExternType::Function(_)));
         Ok(gdb::Program {
             path: std::path::absolute(&self.path).context("no current directory")?,
             module: Arc::clone(self.module.bytes()),
             debug_file: self.debug_file(),
-            imported_functions: functions
-                .map(|import| format!("{}.{}", import.module, import.name))
-                .collect(),
+            imported_functions: functions.map(name).collect(),
         })
     }
 }
@@ -119,10 +139,12 @@ impl Program {
         let tiers = if options.precise_traps { Tiers::Debug } else { Tiers::Automatic };
         let config = EngineConfig { tiers, ..options.limits.config() };
         let mut file = ModuleFile::load(&options.module, options.debug_file.as_deref(), config)?;
+        let mut preloads = Preloads::load(&file.engine, &options.preloads)?;
         if !options.complete {
             file.keep_what_is_named();
+            preloads.keep_what_is_named();
         }
-        let program = Self { file, options };
+        let program = Self { file, preloads, options };
         program.entry(&program.given_words()?)?;
         Ok(program)
     }
@@ -131,6 +153,22 @@ impl Program {
     #[must_use]
     pub(crate) fn file(&self) -> &ModuleFile {
         &self.file
+    }
+
+    /// What clients are told of the program's own module.
+    ///
+    /// # Errors
+    /// When there is no current directory to make its path absolute.
+    pub(crate) fn for_symbols(&self) -> Result<gdb::Program> {
+        self.file.for_symbols(&self.preloads.names())
+    }
+
+    /// What clients are told of the modules that are instantiated before it.
+    ///
+    /// # Errors
+    /// When there is no current directory to make their paths absolute.
+    pub(crate) fn preloaded(&self) -> Result<Vec<gdb::Preloaded>> {
+        self.preloads.for_symbols(&self.file.module)
     }
 
     /// Starts the guest with the arguments of the command line.
@@ -150,7 +188,8 @@ impl Program {
         let spawner = Spawner::new();
         let linker = self.linker(words, &spawner)?;
         let ModuleFile { engine, module, .. } = self.file.clone();
-        Ok(Session::launch(Guest { engine, module, linker, entry, run_at_once, spawner })?)
+        let preloads = self.preloads.for_guest();
+        Ok(Session::launch(Guest { engine, module, linker, preloads, entry, run_at_once, spawner })?)
     }
 
     fn given_words(&self) -> Result<Vec<String>> {
@@ -217,6 +256,9 @@ impl Program {
             builder.dir(host, guest);
         }
         builder.build()?.add_to_linker(&mut linker);
+        if !self.options.preloads.is_empty() && starts_threads(&self.file.module) {
+            bail!("{}: a program that starts threads cannot have modules preloaded", self.file.name());
+        }
         let spawner = spawner.clone();
         wasi::add_threads(&mut linker, &self.file.engine, &self.file.module, move |body| {
             let started = spawner.spawn(move |store, thread| body(store, thread.0));
@@ -225,6 +267,14 @@ impl Program {
         .map_err(|error| anyhow!("{}: {error}", self.file.name()))?;
         Ok(linker)
     }
+}
+
+/// Whether a module imports the function of wasi-threads.
+fn starts_threads(module: &Module) -> bool {
+    module
+        .imports()
+        .iter()
+        .any(|import| (import.module.as_str(), import.name.as_str()) == ("wasi", "thread-spawn"))
 }
 
 fn load_module(engine: &Engine, path: &Path) -> Result<Module> {

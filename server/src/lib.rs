@@ -13,6 +13,7 @@ mod guest;
 mod invoke;
 mod limits;
 mod log;
+mod preload;
 mod refusal;
 mod relay;
 mod run_command;

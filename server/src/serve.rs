@@ -70,10 +70,11 @@ pub(crate) fn serve(
         warn_if_reachable(local);
         relay.launched(&session);
         let file = program.file().clone();
-        let symbols = file.for_symbols()?;
+        let (symbols, preloaded) = (program.for_symbols()?, program.preloaded()?);
         let again = Again { program, relay: relay.clone() };
         let launcher = options.multi.then(|| Box::new(again) as Box<dyn Launcher>);
-        let mut debuggee = Debuggee::new(session.clone(), events, symbols, launcher);
+        let mut debuggee =
+            Debuggee::new(session.clone(), events, symbols, launcher).with_preloaded(preloaded);
         debuggee.show(options.persona);
         debuggee.observe(move |session, event| relay.note(session, event));
         if options.no_wait {

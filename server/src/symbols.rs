@@ -15,7 +15,7 @@ use crate::limits::LimitOptions;
 /// # Errors
 /// When the module cannot be loaded or the file cannot be written.
 pub(crate) fn write(module: &Path, reader: Reader, output: &Path, debug_file: Option<&Path>) -> Result<u8> {
-    let program = ModuleFile::load(module, debug_file, LimitOptions::default().config())?.for_symbols()?;
+    let program = ModuleFile::load(module, debug_file, LimitOptions::default().config())?.for_symbols(&[])?;
     let image = program.symbol_image(reader);
     let image = image.with_context(|| module.display().to_string())?;
     tracing::info!("{}", image.report);

@@ -2,7 +2,8 @@
 //!
 //! Each compiles for `wasm32-wasi`, and for 32-bit x86 as the standard to compare with: pointers and `long` have the
 //! same size there. A line that a test names carries a comment `// BREAK mark` in the source; a line that begins with
-//! `// WASM ` or `// NATIVE ` has more options for the compiler.
+//! `// WASM ` or `// NATIVE ` has more options for the compiler, and one that begins with `// PRELOAD ` has the name and the
+//! source of a module that our server is to instantiate first.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::{self, Display};
@@ -86,6 +87,8 @@ pub struct Fixture {
     pub program: PathBuf,
     /// The source, an absolute path.
     pub source: PathBuf,
+    /// Name and program of each module that the server is to instantiate first.
+    pub preloads: Vec<(String, Fixture)>,
     text: String,
 }
 
@@ -107,9 +110,20 @@ impl Fixture {
     pub fn compile(source: &Path, build: Build) -> Result<Self> {
         // One compiler at a time: two tests may want the same program.
         static COMPILING: Mutex<()> = Mutex::new(());
-        let _guard = COMPILING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let text =
             std::fs::read_to_string(source).with_context(|| format!("no source {}", source.display()))?;
+        let named = text.lines().filter_map(|line| line.strip_prefix("// PRELOAD ")?.split_once(' '));
+        let preload = |(name, file): (&str, &str)| {
+            Ok((name.to_owned(), Self::compile(&source.with_file_name(file), build)?))
+        };
+        let preloads: Result<Vec<_>> =
+            if build.machine == Machine::Native { Ok(Vec::new()) } else { named.map(preload).collect() };
+        let preloads = preloads?;
+        let _guard = COMPILING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if source.extension().is_some_and(|extension| extension == "wat") {
+            let (program, source) = (source.to_path_buf(), source.to_path_buf());
+            return Ok(Self { program, source, preloads: Vec::new(), text });
+        }
         let compiler = toolchain::find("clang-19")?;
         let stem = source.file_stem().context("a source has a name")?.to_string_lossy();
         let mut hasher = DefaultHasher::new();
@@ -127,7 +141,16 @@ impl Fixture {
             std::fs::create_dir_all(&folder)?;
             run_compiler(&compiler, source, build, &options, &program)?;
         }
-        Ok(Self { program, source: source.to_path_buf(), text })
+        Ok(Self { program, source: source.to_path_buf(), preloads, text })
+    }
+
+    /// Options of our server for the modules that it is to instantiate first.
+    #[must_use]
+    pub fn options(&self) -> Vec<String> {
+        let option = |(name, module): &(String, Self)| {
+            ["--preload".to_owned(), format!("{name}={}", module.program.display())]
+        };
+        self.preloads.iter().flat_map(option).collect()
     }
 
     /// The line, from 1, that carries the comment `// BREAK mark`.

@@ -29,6 +29,11 @@ pub fn normalise(text: &str, fixture: &Fixture) -> String {
     let folder = fixture.program.parent().map(|path| path.display().to_string()).unwrap_or_default();
     let tests = toolchain::tests_folder().display().to_string();
     let text = text.replace(&program, "$PROGRAM").replace(&folder, "$FOLDER").replace(&tests, "$TESTS");
+    let server = toolchain::server_binary().map(|path| path.display().to_string());
+    let text = server.map_or_else(|_| text.clone(), |server| text.replace(&server, "$SERVER"));
+    let preloaded =
+        fixture.preloads.iter().map(|(name, module)| (name, module.program.display().to_string()));
+    let text = preloaded.fold(text, |text, (name, path)| text.replace(&path, &format!("$MODULE-{name}")));
     offsets(&numbers(&addresses(&text)))
 }
 
@@ -41,7 +46,7 @@ fn addresses(text: &str) -> String {
         out.push_str(&rest[..at]);
         let is_symbol = rest[at + 2 + digits..].starts_with(" <");
         // lldb's addresses of Wasm: the highest bits say that it is code.
-        let is_code = digits == 16 && rest[at + 2..].starts_with("40000000");
+        let is_code = digits == 16 && rest[at + 2..].starts_with("4000000");
         let is_padded = digits == 16 && rest[at + 2..].starts_with("0000");
         if (3..=12).contains(&digits) || is_padded || is_code || is_symbol {
             out.push_str("0xADDR");
@@ -104,9 +109,19 @@ pub fn same_columns(text: &str) -> String {
     let text = ["(host evals)", "(target evals)", "of target:$PROGRAM"]
         .iter()
         .fold(text.to_owned(), |text, part| text.replace(&format!(" {part}"), ""));
-    let text = text.replace(".wasm`", "`").replace("`__main_argc_argv", "`main");
+    let text = text.replace("`__main_argc_argv", "`main").replace("`__original_main", "`main");
     let lines = text.lines().filter(|line| !line.starts_with("Producer is "));
-    lines.map(|line| squeeze(&without_column(&without_name(line)))).collect::<Vec<_>>().join("\n")
+    lines
+        .map(|line| squeeze(&without_file(&without_column(&without_name(line)))))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// "steps.wasm`fib(n=4)" without the file, in which a function is said to be. Of several modules, each has its own.
+fn without_file(line: &str) -> String {
+    let Some((before, after)) = line.split_once('`') else { return line.to_owned() };
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    format!("{}`{after}", before.trim_end_matches(is_of_name))
 }
 
 /// `at steps.c:68:16` without the column: which part of a line comes first is the machine's.

@@ -61,7 +61,12 @@ impl Server {
     /// If the server is not there, or does not come to listen.
     pub fn start(fixture: &Fixture, build: Build, options: &[&str], args: &[&str]) -> Result<Self> {
         match build.machine {
-            Machine::Wasm | Machine::Wasm64 => Self::wasm(&fixture.program, options, args),
+            Machine::Wasm | Machine::Wasm64 => {
+                let own = fixture.options();
+                let options: Vec<&str> =
+                    options.iter().copied().chain(own.iter().map(String::as_str)).collect();
+                Self::wasm(&fixture.program, &options, args)
+            }
             Machine::Native => Self::native(&fixture.program, args),
         }
     }

@@ -18,14 +18,25 @@ pub enum Entry {
     },
 }
 
+/// A module that is instantiated before the program, so that the program and later ones can import what it exports.
+#[derive(Clone)]
+pub struct Preload {
+    /// The name by which others import from it.
+    pub name: String,
+    /// The module. Several may have the same.
+    pub module: Module,
+}
+
 /// A program to be debugged.
 pub struct Guest {
     /// How it is compiled. The debug tier is the one that can be stopped.
     pub engine: Engine,
     /// The program.
     pub module: Module,
-    /// What it imports.
+    /// What it imports, and what those import that are instantiated before it.
     pub linker: Linker,
+    /// What is instantiated before it, in this order.
+    pub preloads: Vec<Preload>,
     /// Where it begins.
     pub entry: Entry,
     /// Run at once instead of stopping before the first operator.
@@ -37,12 +48,38 @@ pub struct Guest {
 impl Guest {
     /// Runs the guest on this thread until it ends.
     pub(crate) fn run(self, store: &mut Store) -> Exit {
-        let instance = match Instance::new(store, &self.module, &self.linker) {
-            Ok(instance) => instance,
-            Err(runtime::Error::Start(failure)) => return exit_of(store, failure),
-            Err(error) => return Exit::HostError(error.to_string()),
-        };
-        self.enter(store, instance)
+        match self.instantiate(store) {
+            Ok(instance) => self.enter(store, instance),
+            Err(exit) => exit,
+        }
+    }
+
+    /// Instantiates everything, the program last. Its module has number 0 all the same, and all modules have their numbers
+    /// before any code runs: breakpoints can be set in each of them.
+    fn instantiate(&self, store: &mut Store) -> Result<Instance, Exit> {
+        let modules =
+            std::iter::once(&self.module).chain(self.preloads.iter().map(|preload| &preload.module));
+        for module in modules {
+            store.load(module).map_err(|error| Exit::HostError(error.to_string()))?;
+        }
+        let mut linker = self.linker.clone();
+        for Preload { name, module } in &self.preloads {
+            let failed = |error: runtime::Error| format!("{name} ({}): {error}", module.name());
+            let instance = match Instance::new(store, module, &linker) {
+                Ok(instance) => instance,
+                Err(runtime::Error::Start(failure)) => return Err(exit_of(store, failure)),
+                Err(error) => return Err(Exit::HostError(failed(error))),
+            };
+            if let Some(initialize) = instance.get_func(store, "_initialize") {
+                initialize.call(store, &[]).map_err(|failure| exit_of(store, failure))?;
+            }
+            linker.define_instance(store, name, instance);
+        }
+        match Instance::new(store, &self.module, &linker) {
+            Ok(instance) => Ok(instance),
+            Err(runtime::Error::Start(failure)) => Err(exit_of(store, failure)),
+            Err(error) => Err(Exit::HostError(error.to_string())),
+        }
     }
 
     fn enter(&self, store: &mut Store, instance: Instance) -> Exit {

@@ -22,8 +22,8 @@ pub struct LoadedModule {
     pub name: String,
     /// The module.
     pub module: Module,
-    /// Its first instance.
-    pub instance: Option<Instance>,
+    /// Its instances, in the order in which they were made.
+    pub instances: Vec<Instance>,
 }
 
 /// The call before the operator that a frame is at.
@@ -129,13 +129,13 @@ impl<'a> Paused<'a> {
     /// The modules, in the order of their numbers.
     #[must_use]
     pub fn modules(&self) -> Vec<LoadedModule> {
-        let instance =
-            |index| self.store.instances().find(|instance| self.store.module_of(*instance) == Some(index));
+        let is_of = |instance: &Instance, index| self.store.module_of(*instance) == Some(index);
+        let instances = |index| self.store.instances().filter(|instance| is_of(instance, index)).collect();
         (0..self.store.num_modules())
             .filter_map(|index| {
                 let module = self.store.module(index)?.clone();
                 let name = module.name().to_owned();
-                Some(LoadedModule { id: ModuleId::of(index), name, module, instance: instance(index) })
+                Some(LoadedModule { id: ModuleId::of(index), name, module, instances: instances(index) })
             })
             .collect()
     }

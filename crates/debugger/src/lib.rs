@@ -26,7 +26,7 @@ pub use catch::Catch;
 pub use error::Error;
 pub use event::{Event, Exit, Others, Resume, Stop};
 pub use frame::{Frame, Gap, HostFrame, WasmFrame};
-pub use guest::{Entry, Guest};
+pub use guest::{Entry, Guest, Preload};
 pub use handler::{DebugHandler, Debugger, Outcome, alert};
 pub use inspect::{LastCall, LoadedModule, Paused};
 pub use runtime::{

@@ -20,7 +20,15 @@ impl Fixture {
         let entry = Entry::Invoke { export: "run".to_owned(), arguments: Vec::new() };
         let linker = host(&engine);
         let (run_at_once, spawner) = (false, Spawner::new());
-        let guest = Guest { engine, module: module.clone(), linker, entry, run_at_once, spawner };
+        let guest = Guest {
+            engine,
+            module: module.clone(),
+            linker,
+            preloads: Vec::new(),
+            entry,
+            run_at_once,
+            spawner,
+        };
         let (session, events) = Session::launch(guest).expect("a thread");
         let mut fixture = Self { session, events, module };
         assert_eq!(fixture.stop(), Stop::Start);
@@ -55,7 +63,7 @@ impl Fixture {
 
     fn watch(&self, access: WatchAccess, place: impl FnOnce(InstanceId) -> WatchTarget + Send + 'static) {
         self.inspect(move |paused| {
-            let instance = paused.modules()[0].instance.expect("instantiated");
+            let instance = paused.modules()[0].instances[0];
             paused.add_watchpoint(place(instance), access).expect("it is there");
         });
     }
@@ -255,7 +263,7 @@ fn a_step_over_a_watched_store_is_one_stop_and_the_next_step_goes_on_from_there(
 fn a_place_that_the_guest_does_not_have_cannot_be_watched() {
     let fixture = Fixture::new("(module (func (export \"run\")))");
     let refused = fixture.inspect(|paused| {
-        let instance = paused.modules()[0].instance.expect("instantiated");
+        let instance = paused.modules()[0].instances[0];
         let refused = paused.add_watchpoint(memory(instance), WatchAccess::Any).is_err();
         (refused, paused.watchpoints().len())
     });

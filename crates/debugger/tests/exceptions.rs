@@ -53,7 +53,15 @@ impl Fixture {
             throw.call(store, args).map_err(HostError::from)
         });
         let entry = Entry::Invoke { export: export.to_owned(), arguments: vec![Value::I32(7)] };
-        let guest = Guest { engine, module, linker, entry, run_at_once: false, spawner: Spawner::new() };
+        let guest = Guest {
+            engine,
+            module,
+            linker,
+            preloads: Vec::new(),
+            entry,
+            run_at_once: false,
+            spawner: Spawner::new(),
+        };
         let (session, events) = Session::launch(guest).expect("a thread");
         let mut fixture = Self { session, events };
         assert_eq!(fixture.event(), stopped(Stop::Start));

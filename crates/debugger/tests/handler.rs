@@ -75,7 +75,7 @@ fn body(module: &Module, function: u32) -> ModulePc {
 }
 
 fn calls(paused: &mut Paused<'_>, name: &str) -> Result<Vec<Value>, Error> {
-    let instance = paused.modules()[0].instance.expect("instantiated");
+    let instance = paused.modules()[0].instances[0];
     let function = paused.export(instance, name).expect("exported");
     paused.call(function, &[])
 }
@@ -192,7 +192,7 @@ struct Waiting {
 
 impl DebugHandler for Waiting {
     async fn handle(&self, paused: &mut Paused<'_>) -> Outcome {
-        let instance = paused.modules()[0].instance.expect("instantiated");
+        let instance = paused.modules()[0].instances[0];
         let before = paused.global(instance, 0).expect("there is one");
         let (answer, answered) = tokio::sync::oneshot::channel();
         self.questions.send((before, answer)).expect("somebody answers");

@@ -22,6 +22,7 @@ impl Fixture {
             engine,
             module: module.clone(),
             linker: Linker::new(),
+            preloads: Vec::new(),
             entry,
             run_at_once: false,
             spawner: Spawner::new(),
@@ -231,7 +232,7 @@ fn a_debugger_can_call_functions_and_gets_the_stops_in_them() {
     let mut fixture = Fixture::new(FIB, "fib", &[Value::I32(2)]);
     fixture.event();
     let call = |paused: &mut debugger::Paused<'_>| {
-        let instance = paused.modules()[0].instance.expect("instantiated");
+        let instance = paused.modules()[0].instances[0];
         let fib = paused.export(instance, "fib").expect("exported");
         let results = paused.call(fib, &[Value::I32(7)]).expect("returns");
         (results, paused.frames().len(), paused.local(0, 0).expect("not stale"))

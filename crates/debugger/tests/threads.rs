@@ -385,7 +385,7 @@ fn what_is_watched_is_watched_in_every_thread() {
     let mut fixture = Fixture::new(&wat, "run", &[Value::I32(1)]);
     assert_eq!(fixture.event(), stopped(MAIN, Stop::Start));
     let watch = |paused: &mut debugger::Paused<'_>| {
-        let instance = paused.modules()[0].instance.expect("instantiated");
+        let instance = paused.modules()[0].instances[0];
         let target = WatchTarget::Memory { instance, memory: 0, start: 8, length: 1 };
         paused.add_watchpoint(target, WatchAccess::Write).expect("it is there")
     };

@@ -33,7 +33,15 @@ impl Waiting {
         let mut linker = Linker::new();
         linker.define_shared_memory("env", "memory", &memory);
         let entry = Entry::Invoke { export: "run".into(), arguments: vec![Value::I32(8)] };
-        let guest = Guest { engine, module, linker, entry, run_at_once: false, spawner: Spawner::new() };
+        let guest = Guest {
+            engine,
+            module,
+            linker,
+            preloads: Vec::new(),
+            entry,
+            run_at_once: false,
+            spawner: Spawner::new(),
+        };
         let (session, events) = Session::launch(guest).expect("a thread");
         let mut waiting = Self { session, events, memory };
         assert_eq!(waiting.event(), stopped(Stop::Start));

@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         machine: Machine::X86_64,
         code_base: 0x7e00_0000_0000,
         globals_base: 0x7e90_0000_0000,
+        has_variables: true,
         host_functions: dwarf::Module::parse(&module)?
             .functions
             .iter()

@@ -19,6 +19,8 @@ const MAX_HOST_REGION: u64 = 1 << 24;
 pub struct SymbolImage {
     /// The file.
     pub elf: Vec<u8>,
+    /// Where its first segment is.
+    pub first_address: u64,
     /// How functions return what is not one scalar, by function index. Known for functions with debug info.
     pub returns: BTreeMap<u32, FunctionReturn>,
     /// What became of the debug info.
@@ -86,10 +88,15 @@ fn make(
     let sections = DebugSections::find(&module, debug_file.as_ref(), &mut report);
     let converted = convert::convert(&sections, &module, layout, source_exists, &mut report);
     debug.extend(converted.sections);
-    allocated.extend(data::sections(&module, converted.variables, layout));
+    if layout.has_variables {
+        allocated.extend(data::sections(&module, converted.variables, layout));
+    }
+    // gdb takes the first and the last segment for the ends of a library.
+    allocated.sort_by_key(|section| section.address);
+    let first_address = allocated.first().map_or(0, |section| section.address);
     let elf = elf::write(layout.machine, entry_point(&module, layout), &allocated, &debug)?;
     tracing::debug!(%report, "symbol image of {} bytes", elf.len());
-    Ok(SymbolImage { elf, returns: converted.returns, report })
+    Ok(SymbolImage { elf, first_address, returns: converted.returns, report })
 }
 
 fn text_section(module: &Module<'_>, layout: &Layout) -> Result<AddressSection, Error> {

@@ -53,6 +53,9 @@ pub struct Layout {
     pub code_base: u64,
     /// Address of global 0; global `i` (imports first) lives at `globals_base + 16 * i`.
     pub globals_base: u64,
+    /// Whether variables are where the debug info says. If not, none has a place: the module's memory is not the one at
+    /// address 0, or not all of its frames belong to one instance.
+    pub has_variables: bool,
     /// Functions of the host that Wasm code can call. They have frames like those of Wasm code.
     pub host_functions: Vec<Symbol>,
     /// The code that called into Wasm, usually named `<host>`. Unwinding ends in it.

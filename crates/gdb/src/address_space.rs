@@ -37,9 +37,6 @@ pub(crate) const HOST_FUNCTION: u64 = 16;
 /// whether the debugger looks at it or at the byte before it.
 pub(crate) const HOST_RETURN: u64 = 8;
 
-/// How many memories or tables one instance can show.
-const PER_INSTANCE: u64 = 16;
-
 /// A run of equal regions, one for each thing of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Regions {
@@ -58,11 +55,13 @@ pub(crate) struct AddressSpace {
     pub(crate) word: u64,
     /// End of the range in which the main memory is mapped from 0.
     pub(crate) main_memory_end: u64,
-    /// Region `16 * instance + memory`.
+    /// How many memories, and how many tables, one instance can show.
+    pub(crate) per_instance: u64,
+    /// Region `per_instance * instance + memory`.
     pub(crate) memories: Regions,
     /// Region `instance`.
     pub(crate) globals: Regions,
-    /// Region `16 * instance + table`.
+    /// Region `per_instance * instance + table`.
     pub(crate) tables: Regions,
     /// Region `module`.
     pub(crate) bytecode: Regions,
@@ -118,6 +117,7 @@ impl Stacks {
 pub(crate) const WIDE: AddressSpace = AddressSpace {
     word: 8,
     main_memory_end: 0x1000_0000_0000,
+    per_instance: 16,
     memories: Regions { base: 0x1000_0000_0000, stride: 0x10_0000_0000, count: 1280 },
     globals: Regions { base: 0x7000_0000_0000, stride: 0x1_0000_0000, count: 256 },
     tables: Regions { base: 0x7100_0000_0000, stride: 0x1_0000_0000, count: 768 },
@@ -131,6 +131,7 @@ pub(crate) const WIDE: AddressSpace = AddressSpace {
 pub(crate) const NARROW: AddressSpace = AddressSpace {
     word: 8,
     main_memory_end: 0xb000_0000,
+    per_instance: 16,
     memories: Regions { base: 0xb000_0000, stride: 0x200_0000, count: 8 },
     bytecode: Regions { base: 0xc000_0000, stride: 0x800_0000, count: 2 },
     globals: Regions { base: 0xd000_0000, stride: 0x10_0000, count: 64 },
@@ -140,8 +141,23 @@ pub(crate) const NARROW: AddressSpace = AddressSpace {
     stacks: Stacks { base: 0xfff0_0000, stride: 0x110_0000, count: 15 },
 };
 
+/// As [`NARROW`], for programs of several modules: 16 of them, of less than 16 MiB each, with an instance each. What is
+/// of the first module is at the same addresses, but its memory ends at 2 GiB.
+pub(crate) const NARROW_MODULES: AddressSpace = AddressSpace {
+    main_memory_end: 0x8000_0000,
+    per_instance: 2,
+    memories: Regions { base: 0x8000_0000, stride: 0x200_0000, count: 32 },
+    bytecode: Regions { base: 0xc000_0000, stride: 0x100_0000, count: 16 },
+    tables: Regions { base: 0xd400_0000, stride: 0x20_0000, count: 32 },
+    code: Regions { base: 0xe000_0000, stride: 0x100_0000, count: 16 },
+    ..NARROW
+};
+
 /// The address space of personas with 32-bit registers.
 pub(crate) const NARROW_WORDS: AddressSpace = AddressSpace { word: 4, ..NARROW };
+
+/// The same for programs of several modules.
+pub(crate) const NARROW_WORDS_MODULES: AddressSpace = AddressSpace { word: 4, ..NARROW_MODULES };
 
 /// The address space of lldb's Wasm plugin: memories and modules, 4 GiB each. An operator is where its byte in the file is.
 pub(crate) const TAGGED: AddressSpace = {
@@ -151,6 +167,7 @@ pub(crate) const TAGGED: AddressSpace = {
     AddressSpace {
         word: 8,
         main_memory_end: 0x1_0000_0000,
+        per_instance: 16,
         memories: Regions { base: 0, stride: 0x1_0000_0000, count: 0x4000_0000 },
         globals: NOTHING,
         tables: NOTHING,
@@ -210,7 +227,8 @@ impl AddressSpace {
             return Some(Place::Stack { region });
         }
         if let Some((region, offset)) = self.memories.find(address) {
-            let (instance, memory) = (number(region / PER_INSTANCE)?, number(region % PER_INSTANCE)?);
+            let (instance, memory) =
+                (number(region / self.per_instance)?, number(region % self.per_instance)?);
             // The main memory has one address for each byte, and that is the one at 0.
             return (region != 0).then_some(Place::Memory { instance, memory, offset });
         }
@@ -219,7 +237,8 @@ impl AddressSpace {
             return Some(Place::Global { instance: number(region)?, global, byte: offset % SLOT });
         }
         if let Some((region, offset)) = self.tables.find(address) {
-            let (instance, table) = (number(region / PER_INSTANCE)?, number(region % PER_INSTANCE)?);
+            let (instance, table) =
+                (number(region / self.per_instance)?, number(region % self.per_instance)?);
             let element = number(offset / ELEMENT)?;
             return Some(Place::Table { instance, table, element, byte: offset % ELEMENT });
         }
@@ -249,10 +268,10 @@ impl AddressSpace {
             return (offset < self.main_memory_end).then_some(offset);
         }
         let memory = u64::from(memory);
-        if memory >= PER_INSTANCE {
+        if memory >= self.per_instance {
             return None;
         }
-        self.memories.address(u64::from(instance) * PER_INSTANCE + memory, offset)
+        self.memories.address(u64::from(instance) * self.per_instance + memory, offset)
     }
 
     /// Bytes from an address of a memory to the end of the range in which that memory is shown.
@@ -271,10 +290,10 @@ impl AddressSpace {
     /// Address of a table element.
     pub(crate) fn table(&self, instance: u32, table: u32, element: u32) -> Option<u64> {
         let table = u64::from(table);
-        if table >= PER_INSTANCE {
+        if table >= self.per_instance {
             return None;
         }
-        self.tables.address(u64::from(instance) * PER_INSTANCE + table, u64::from(element) * ELEMENT)
+        self.tables.address(u64::from(instance) * self.per_instance + table, u64::from(element) * ELEMENT)
     }
 
     /// Address of a byte of a module's file.

@@ -52,7 +52,7 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: &mut Link) -> Outcome {
         Ok(None) => return Outcome::Lost(None),
         Err(error) => return Outcome::Lost(Some(error)),
     };
-    let persona = persona::choose(debuggee.choice, client, debuggee.symbols.module());
+    let persona = persona::choose(debuggee.choice, client, debuggee.symbols.files());
     if debuggee.choice == PersonaChoice::Auto && client == (Client::Lldb { knows_wasm: false }) {
         tracing::warn!(
             "this lldb knows no Wasm: before it connects, `target create` the file that \
@@ -321,7 +321,7 @@ impl<'l> Conversation<'l> {
             target.debuggee.symbols.prepare(target.persona);
         }
         if self.dialect.has_wasm_frames {
-            target.debuggee.symbols.look_at_file();
+            target.debuggee.symbols.look_at_files();
         }
         if self.dialect.has_wasm_frames && target.debuggee.symbols.has_wide_pointers() {
             tracing::warn!(

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::interposer::Watch;
 use crate::machine::Watching;
 use crate::persona::PersonaChoice;
-use crate::symbols::{Program, Symbols};
+use crate::symbols::{Preloaded, Program, Symbols};
 
 /// Starts the program again with other arguments, for clients in extended mode (`run ARGS`).
 pub trait Launcher: Send {
@@ -75,7 +75,7 @@ impl Debuggee {
         Self {
             session,
             events,
-            symbols: Arc::new(Symbols::new(program)),
+            symbols: Arc::new(Symbols::new(program, Vec::new())),
             launcher,
             choice: PersonaChoice::Auto,
             breakpoints: BTreeMap::new(),
@@ -91,6 +91,14 @@ impl Debuggee {
             exit: None,
             observer: None,
         }
+    }
+
+    /// Has clients know of the modules that are instantiated before the program, in the order of their numbers, which begin
+    /// with 1.
+    #[must_use]
+    pub fn with_preloaded(mut self, preloaded: Vec<Preloaded>) -> Self {
+        self.symbols = Arc::new(Symbols::new(self.symbols.program().clone(), preloaded));
+        self
     }
 
     /// Shows all clients one machine, instead of the one that suits each.

@@ -26,7 +26,7 @@
 //!
 //! A word is what a register of the machine has, 8 bytes or 4. What is between two images reads as zero. A value that is not known at this stop cannot be read at all.
 
-use debugger::{Frame, HostFrame, InstanceId, ModuleId, WasmFrame};
+use debugger::{Frame, HostFrame, ModuleId, WasmFrame};
 
 use crate::address_space::{AddressSpace, HOST_RETURN, SLOT, Stack};
 use crate::int::{index, narrow, wide};
@@ -57,11 +57,6 @@ fn slots(frame: &Frame) -> u64 {
 /// The module's index, as addresses use it.
 pub(crate) fn module_index(module: ModuleId) -> u32 {
     module.0
-}
-
-/// The instance's index, as addresses use it.
-pub(crate) fn instance_index(instance: InstanceId) -> u32 {
-    instance.number()
 }
 
 /// The frame pointer of a frame.

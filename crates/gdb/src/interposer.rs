@@ -305,7 +305,7 @@ fn transfer(rest: &[u8], dialect: Dialect) -> Verdict {
         (b"features", b"target.xml") => Document::Description,
         (b"exec-file", _) if is_process => Document::ExecFile,
         (b"threads", b"") => Document::Threads,
-        (b"libraries", b"") if dialect.has_wasm_frames => Document::Libraries,
+        (b"libraries", b"") if dialect.has_wasm_frames || !dialect.is_lldb => Document::Libraries,
         (b"features" | b"exec-file" | b"threads", _) => return Verdict::Malformed,
         _ => return Verdict::Unsupported,
     };

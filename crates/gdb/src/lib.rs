@@ -53,4 +53,4 @@ pub use error::Error;
 pub use packet::{PACKET_SIZE, PACKET_SLACK};
 pub use persona::PersonaChoice;
 pub use serve::serve;
-pub use symbols::{Program, Reader};
+pub use symbols::{Preloaded, Program, Reader};

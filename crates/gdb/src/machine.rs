@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use debugger::{Frame, Value, WatchAccess, WatchTarget, WatchpointId};
+use debugger::{Frame, InstanceId, Value, WatchAccess, WatchTarget, WatchpointId};
 use dwarf::FunctionReturn;
 use frame_table::ModulePc;
 
@@ -76,6 +76,9 @@ pub(crate) trait Machine {
     /// of the function's body instead. None at a breakpoint.
     fn first_operator(&self) -> Option<ModulePc>;
 
+    /// The number of an instance, by which everything else here names it. The program's own is 0.
+    fn instance_number(&self, instance: InstanceId) -> u32;
+
     /// Reads a value.
     fn value(&self, place: ValuePlace) -> Result<Value, Fault>;
 
@@ -114,17 +117,23 @@ pub(crate) trait Machine {
     fn returned_call(&self) -> Option<ReturnedCall>;
 }
 
-/// A module, and what its first instance has.
+/// A module, and what its instances have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Contents {
     pub(crate) module: u32,
     /// What it is called.
     pub(crate) name: String,
-    pub(crate) instance: Option<u32>,
-    /// The size of each memory in bytes.
-    pub(crate) memories: Vec<u64>,
     /// How many globals there are.
     pub(crate) globals: u32,
+    pub(crate) instances: Vec<InstanceContents>,
+}
+
+/// What an instance has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InstanceContents {
+    pub(crate) number: u32,
+    /// The size of each memory in bytes.
+    pub(crate) memories: Vec<u64>,
     /// How many elements each table has.
     pub(crate) tables: Vec<u64>,
 }

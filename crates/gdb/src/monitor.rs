@@ -7,11 +7,12 @@ mod disassemble;
 
 use std::fmt::Write as _;
 
-use debugger::{Catch, Frame, Paused, Stop, Value, WasmFrame, Watched};
+use debugger::{Catch, Frame, InstanceId, Paused, Stop, Value, WasmFrame, Watched};
 
 use crate::address_space::AddressSpace;
 use crate::frame_image::module_index;
 use crate::int::narrow;
+use crate::paused::number_of;
 
 /// One command with its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,35 +237,56 @@ fn disassembly(paused: &Paused<'_>, _number: usize, frame: &WasmFrame) -> String
 
 fn modules(paused: &Paused<'_>, space: &AddressSpace) -> String {
     let mut text = String::new();
-    for loaded in paused.modules() {
+    let modules = paused.modules();
+    for loaded in &modules {
         let module = &loaded.module;
         let number = module_index(loaded.id);
         let code = module.code_section();
         let (functions, imported) = (module.num_functions(), module.num_imported_functions());
         let (name, size) = (&loaded.name, module.bytes().len());
         line(&mut text, format_args!("module {number}: {name}, {functions} functions ({imported} imported)"));
-        let mut place = |what: &str, address: Option<u64>| {
-            if let Some(address) = address {
-                line(&mut text, format_args!("  {address:#010x} {what}"));
+        let code_place = format!("code, module PC {}..{}", code.start, code.end);
+        place(&mut text, &code_place, space.code(number, code.start));
+        place(&mut text, &format!("file, {size} bytes"), space.bytecode(number, 0));
+        for &instance in &loaded.instances {
+            if modules.len() > 1 {
+                line(&mut text, format_args!("  instance {}", number_of(instance, &modules)));
             }
-        };
-        place(&format!("code, module PC {}..{}", code.start, code.end), space.code(number, code.start));
-        place(&format!("file, {size} bytes"), space.bytecode(number, 0));
-        let Some(instance) = loaded.instance else { continue };
-        let number = instance.number();
-        place("globals", paused.global(instance, 0).ok().and(space.global(number, 0)));
-        for memory in 0.. {
-            let Ok(size) = paused.memory_size(instance, memory) else { break };
-            place(&format!("memory {memory}, {size:#x} bytes"), space.memory(number, memory, 0));
+            add_instance(&mut text, paused, space, instance, number_of(instance, &modules));
         }
-        for table in 0.. {
-            if paused.table_element(instance, table, 0).is_err() {
-                break;
-            }
-            place(&format!("table {table}"), space.table(number, table, 0));
+        if loaded.instances.is_empty() {
+            line(&mut text, format_args!("  not instantiated yet"));
         }
     }
     text
+}
+
+/// What an instance has, which clients know by a number.
+fn add_instance(
+    text: &mut String,
+    paused: &Paused<'_>,
+    space: &AddressSpace,
+    instance: InstanceId,
+    number: u32,
+) {
+    place(text, "globals", paused.global(instance, 0).ok().and(space.global(number, 0)));
+    for memory in 0.. {
+        let Ok(size) = paused.memory_size(instance, memory) else { break };
+        place(text, &format!("memory {memory}, {size:#x} bytes"), space.memory(number, memory, 0));
+    }
+    for table in 0.. {
+        if paused.table_element(instance, table, 0).is_err() {
+            break;
+        }
+        place(text, &format!("table {table}"), space.table(number, table, 0));
+    }
+}
+
+/// A line for what has an address.
+fn place(text: &mut String, what: &str, address: Option<u64>) {
+    if let Some(address) = address {
+        line(text, format_args!("  {address:#010x} {what}"));
+    }
 }
 
 #[cfg(test)]

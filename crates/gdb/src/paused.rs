@@ -9,9 +9,22 @@ use frame_table::ModulePc;
 
 use crate::frame_image::module_index;
 use crate::int::narrow;
-use crate::machine::{Contents, Fault, Machine, Referenced, ReturnedCall, ValuePlace, Watchable, Watching};
+use crate::machine::{
+    Contents, Fault, InstanceContents, Machine, Referenced, ReturnedCall, ValuePlace, Watchable, Watching,
+};
 use crate::persona::wasm;
 use crate::symbols::Symbols;
+
+/// The number by which clients know an instance. The program's own is made after those that it imports from, and has the
+/// first number all the same: its memory is the one whose addresses are the program's pointers. Those before it count from 1.
+pub(crate) fn number_of(instance: InstanceId, modules: &[LoadedModule]) -> u32 {
+    let own = modules.first().and_then(|loaded| loaded.instances.first().copied());
+    match own {
+        Some(own) if own == instance => 0,
+        Some(own) if own < instance => instance.number(),
+        _ => instance.number().saturating_add(1),
+    }
+}
 
 /// The stopped guest, with the debug info's facts about its functions.
 pub(crate) struct View<'a, 'p> {
@@ -35,8 +48,8 @@ impl<'a, 'p> View<'a, 'p> {
     }
 
     fn instance(&self, number: u32) -> Result<InstanceId, Fault> {
-        let mut instances = self.modules().iter().filter_map(|loaded| loaded.instance);
-        instances.find(|instance| instance.number() == number).ok_or(Fault::Unmapped)
+        let mut instances = self.modules().iter().flat_map(|loaded| &loaded.instances).copied();
+        instances.find(|instance| self.instance_number(*instance) == number).ok_or(Fault::Unmapped)
     }
 }
 
@@ -62,6 +75,10 @@ impl Machine for View<'_, '_> {
         let (start, operator) = self.module(module_index(frame.module))?.module.entry(frame.function)?;
         let is_at_breakpoint = matches!(self.paused.stop(), Stop::Breakpoint { .. });
         (frame.pc == start && !is_at_breakpoint).then_some(operator)
+    }
+
+    fn instance_number(&self, instance: InstanceId) -> u32 {
+        number_of(instance, self.modules())
     }
 
     fn value(&self, place: ValuePlace) -> Result<Value, Fault> {
@@ -154,25 +171,24 @@ impl Machine for View<'_, '_> {
     fn referenced(&self, reference: Value) -> Option<Referenced> {
         let Value::FuncRef(Some(handle)) = reference else { return None };
         let (instance, function) = self.paused.function_of(handle)?;
-        let loaded = self.modules().iter().find(|loaded| loaded.instance == Some(instance))?;
+        let loaded = self.modules().iter().find(|loaded| loaded.instances.contains(&instance))?;
         let body = loaded.module.body_range(function).map(|body| body.start);
         Some(Referenced { module: module_index(loaded.id), function, body })
     }
 
     fn contents(&self) -> Vec<Contents> {
-        let of_module = |loaded: &LoadedModule| {
-            let instance = loaded.instance;
-            let sizes = |size: &dyn Fn(InstanceId, u32) -> Option<u64>| -> Vec<u64> {
-                instance.map_or_else(Vec::new, |instance| (0..).map_while(|n| size(instance, n)).collect())
-            };
-            Contents {
-                module: module_index(loaded.id),
-                name: loaded.name.clone(),
-                instance: instance.map(InstanceId::number),
-                memories: sizes(&|instance, memory| self.paused.memory_size(instance, memory).ok()),
-                globals: narrow(loaded.module.globals().len()),
-                tables: sizes(&|instance, table| self.paused.table_size(instance, table).ok()),
-            }
+        let sizes =
+            |size: &dyn Fn(u32) -> Result<u64, debugger::Error>| (0..).map_while(|n| size(n).ok()).collect();
+        let of_instance = |instance: &InstanceId| InstanceContents {
+            number: self.instance_number(*instance),
+            memories: sizes(&|memory| self.paused.memory_size(*instance, memory)),
+            tables: sizes(&|table| self.paused.table_size(*instance, table)),
+        };
+        let of_module = |loaded: &LoadedModule| Contents {
+            module: module_index(loaded.id),
+            name: loaded.name.clone(),
+            globals: narrow(loaded.module.globals().len()),
+            instances: loaded.instances.iter().map(of_instance).collect(),
         };
         self.modules().iter().map(of_module).collect()
     }

@@ -5,8 +5,9 @@
 
 use std::fmt::Debug;
 
-use crate::address_space::{AddressSpace, NARROW};
+use crate::address_space::{AddressSpace, NARROW, NARROW_MODULES};
 use crate::greeting::Client;
+use crate::int::wide;
 use crate::machine::{Fault, Machine};
 
 mod i386;
@@ -30,32 +31,58 @@ pub enum PersonaChoice {
     Elf,
 }
 
-/// The machine to show to a client for a module.
-pub(crate) fn choose(choice: PersonaChoice, client: Client, module: &[u8]) -> &'static dyn Persona {
+/// The machine to show to a client for the modules of a program, its own first.
+pub(crate) fn choose<'m>(
+    choice: PersonaChoice,
+    client: Client,
+    modules: impl Iterator<Item = &'m [u8]>,
+) -> &'static dyn Persona {
     match (choice, client) {
         (PersonaChoice::Wasm, _) | (PersonaChoice::Auto, Client::Lldb { knows_wasm: true }) => &wasm::Wasm,
         (PersonaChoice::Elf, _) | (PersonaChoice::Auto, Client::Lldb { knows_wasm: false }) => {
-            elf_for_module(module)
+            elf_for_modules(modules)
         }
-        (PersonaChoice::Gdb, _) | (PersonaChoice::Auto, Client::Gdb) => for_module(module),
+        (PersonaChoice::Gdb, _) | (PersonaChoice::Auto, Client::Gdb) => for_modules(modules),
     }
 }
 
-/// The machine to show gdb for a module: one with pointers of the program's size, unless the code needs more addresses
-/// than those have.
-pub(crate) fn for_module(bytes: &[u8]) -> &'static X86 {
-    if fits_32_bits(bytes) { &x86_64::X32 } else { &x86_64::X64 }
+/// The machine to show gdb for the modules of a program: one with pointers of the program's size, unless the code needs
+/// more addresses than those have.
+pub(crate) fn for_modules<'m>(modules: impl Iterator<Item = &'m [u8]>) -> &'static X86 {
+    match room(modules) {
+        Room::One => &x86_64::X32,
+        Room::Several => &x86_64::X32_MODULES,
+        Room::Wide => &x86_64::X64,
+    }
 }
 
-/// The machine to show lldb for a module, if it debugs the symbol image and not the module itself.
-pub(crate) fn elf_for_module(bytes: &[u8]) -> &'static X86 {
-    if fits_32_bits(bytes) { &i386::I386 } else { &x86_64::X64 }
+/// The machine to show lldb for the modules of a program, if it debugs the symbol image and not the modules themselves.
+pub(crate) fn elf_for_modules<'m>(modules: impl Iterator<Item = &'m [u8]>) -> &'static X86 {
+    match room(modules) {
+        Room::One => &i386::I386,
+        Room::Several => &i386::I386_MODULES,
+        Room::Wide => &x86_64::X64,
+    }
 }
 
-/// Whether a program has pointers of 32 bits, and its code a place below 4 GiB.
-fn fits_32_bits(bytes: &[u8]) -> bool {
-    let fits = u64::try_from(bytes.len()).is_ok_and(|bytes| bytes < NARROW.code.stride);
-    fits && !dwarf::Module::parse(bytes).is_ok_and(|module| module.has_wide_pointers())
+/// The addresses that a program needs.
+enum Room {
+    /// It has pointers of 32 bits, and its one module a place below 4 GiB.
+    One,
+    /// So have all of its modules.
+    Several,
+    Wide,
+}
+
+fn room<'m>(modules: impl Iterator<Item = &'m [u8]>) -> Room {
+    let modules: Vec<&[u8]> = modules.collect();
+    let (space, room) =
+        if modules.len() > 1 { (&NARROW_MODULES, Room::Several) } else { (&NARROW, Room::One) };
+    let fits = |bytes: &&[u8]| wide(bytes.len()) < space.code.stride;
+    let has_place = wide(modules.len()) <= space.code.count && modules.iter().all(fits);
+    let has_wide_pointers =
+        |bytes: &&[u8]| dwarf::Module::parse(bytes).is_ok_and(|module| module.has_wide_pointers());
+    if has_place && !modules.first().is_some_and(has_wide_pointers) { room } else { Room::Wide }
 }
 
 /// Registers by number, with their bytes in target order.
@@ -94,7 +121,7 @@ pub(crate) trait Persona: Debug + Send + Sync {
     fn expedited(&self) -> &'static [usize];
 
     /// Where the symbol image of a module has to put things. None if clients read the module itself.
-    fn symbol_layout(&self, module: u32, instance: u32, imports: &[String]) -> Option<dwarf::Layout>;
+    fn symbol_layout(&self, module: u32, instance: Option<u32>, imports: &[String]) -> Option<dwarf::Layout>;
 
     /// The number of the register that is the program counter.
     fn pc(&self) -> usize;

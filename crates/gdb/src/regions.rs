@@ -6,7 +6,7 @@
 use crate::address_space::{AddressSpace, ELEMENT, HOST_FUNCTION, SLOT};
 use crate::frame_image;
 use crate::int::wide;
-use crate::machine::{Contents, Machine};
+use crate::machine::{Contents, InstanceContents, Machine};
 use frame_table::ModulePc;
 
 /// What may be done with the bytes of a region.
@@ -63,7 +63,9 @@ pub(crate) fn shared(machine: &dyn Machine, space: &AddressSpace) -> Vec<Region>
         let start = space.host_function(module, 0).filter(|_| host_functions > 0);
         let room = space.host.stride.saturating_sub(HOST_FUNCTION);
         add(start, (host_functions * HOST_FUNCTION).min(room), Access::ReadExecute, "imports of ");
-        add_instance(&contents, space, &mut add);
+        for instance in &contents.instances {
+            add_instance(&contents, instance, space, &mut add);
+        }
     }
     let start = space.host();
     if space.place(start).is_some() {
@@ -74,30 +76,29 @@ pub(crate) fn shared(machine: &dyn Machine, space: &AddressSpace) -> Vec<Region>
     map
 }
 
-/// What belongs to a module's instance.
+/// What belongs to an instance of a module. If there are several, the names tell which.
 fn add_instance(
     contents: &Contents,
+    instance: &InstanceContents,
     space: &AddressSpace,
     add: &mut impl FnMut(Option<u64>, u64, Access, &str),
 ) {
-    let Some(instance) = contents.instance else { return };
-    let globals = space.global(instance, 0);
+    let InstanceContents { number, memories, tables } = instance;
+    let of =
+        if contents.instances.len() > 1 { format!("of instance {number} of ") } else { "of ".to_owned() };
+    let globals = space.global(*number, 0);
     let length = (u64::from(contents.globals) * SLOT).min(space.globals.stride);
-    add(globals, length, Access::ReadWrite, "globals of ");
-    for (number, size) in (0..).zip(&contents.memories) {
-        let start = space.memory(instance, number, 0);
+    add(globals, length, Access::ReadWrite, &format!("globals {of}"));
+    for (memory, size) in (0..).zip(memories) {
+        let start = space.memory(*number, memory, 0);
         // What of it is beyond its range has no address.
         let shown = start.map_or(0, |start| space.memory_room(start)).min(*size);
-        add(start, shown, Access::ReadWrite, &format!("memory {number} of "));
+        add(start, shown, Access::ReadWrite, &format!("memory {memory} {of}"));
     }
-    for (number, size) in (0..).zip(&contents.tables) {
-        let start = space.table(instance, number, 0);
-        add(
-            start,
-            size.saturating_mul(ELEMENT).min(space.tables.stride),
-            Access::Read,
-            &format!("table {number} of "),
-        );
+    for (table, size) in (0..).zip(tables) {
+        let start = space.table(*number, table, 0);
+        let shown = size.saturating_mul(ELEMENT).min(space.tables.stride);
+        add(start, shown, Access::Read, &format!("table {table} {of}"));
     }
 }
 

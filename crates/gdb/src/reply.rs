@@ -104,9 +104,25 @@ pub(crate) fn read(
     match document {
         Document::Description => transfer(target.persona.target_xml().as_bytes(), offset, length),
         Document::ExecFile => transfer(target.debuggee.symbols.path().as_bytes(), offset, length),
-        Document::Libraries => transfer(lldb::libraries(target).as_bytes(), offset, length),
+        Document::Libraries if target.persona.has_wasm_frames() => {
+            transfer(lldb::libraries(target).as_bytes(), offset, length)
+        }
+        Document::Libraries => transfer(libraries(target).as_bytes(), offset, length),
         Document::Threads => transfer(threads(target, is_multiprocess).as_bytes(), offset, length),
     }
+}
+
+/// The modules beside the program, for gdb: their symbol images, which are where the code is. gdb wants to know where the
+/// first segment is to tell how far the rest has moved.
+fn libraries(target: &Target<'_>) -> String {
+    let symbols = &target.debuggee.symbols;
+    let library = |(module, path): (u32, String)| {
+        let address = symbols.first_address(target.persona, module)?;
+        let name = xml_text(&path);
+        Some(format!("<library name=\"{name}\"><segment address=\"{address:#x}\"/></library>\n"))
+    };
+    let list: String = symbols.libraries().filter_map(library).collect();
+    format!("<library-list>\n{list}</library-list>\n")
 }
 
 /// All threads, with the program's name on each, and a word on those that could not be stopped.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dwarf::FunctionReturn;
 
+use crate::int::index;
 use crate::persona::{self, Persona, wasm};
 
 /// The program under debug, as its debug info is concerned.
@@ -18,8 +19,18 @@ pub struct Program {
     pub module: Arc<[u8]>,
     /// A file that has the debug info, if the module has it not itself.
     pub debug_file: Option<Arc<[u8]>>,
-    /// `module.name` of every imported function, by function index.
+    /// `module.name` of every function that it imports from the host, by function index; empty for other functions.
     pub imported_functions: Vec<String>,
+}
+
+/// A module that is instantiated before the program.
+#[derive(Clone, Debug)]
+pub struct Preloaded {
+    /// The module.
+    pub program: Program,
+    /// Its only instance, as clients count them: the program's own is 0, the others count from 1. None if it has several, or
+    /// another memory than the program: then clients are told of no variables, whose places would be wrong.
+    pub instance: Option<u32>,
 }
 
 /// Whom a symbol image is for. The two believe in different machines.
@@ -39,10 +50,10 @@ impl Program {
     /// If the module is malformed. Debug info that cannot be used is left out, and reported in the image.
     pub fn symbol_image(&self, reader: Reader) -> Result<dwarf::SymbolImage, dwarf::Error> {
         let machine = match reader {
-            Reader::Gdb => persona::for_module(&self.module),
-            Reader::Lldb => persona::elf_for_module(&self.module),
+            Reader::Gdb => persona::for_modules(std::iter::once(&*self.module)),
+            Reader::Lldb => persona::elf_for_modules(std::iter::once(&*self.module)),
         };
-        self.image(&machine.layout(0, 0, &self.imported_functions))
+        self.image(&machine.layout(0, Some(0), &self.imported_functions))
     }
 
     fn image(&self, layout: &dwarf::Layout) -> Result<dwarf::SymbolImage, dwarf::Error> {
@@ -53,10 +64,12 @@ impl Program {
     }
 }
 
-/// A program with its symbol images.
+/// A program with its symbol images. Modules have the debugger's numbers, the program's own is 0.
 #[derive(Debug)]
 pub(crate) struct Symbols {
     program: Program,
+    /// The modules from number 1 on.
+    preloaded: Vec<Preloaded>,
     /// Those that somebody wanted.
     images: Mutex<Vec<Slot>>,
     is_file_misleading: AtomicBool,
@@ -72,10 +85,11 @@ struct PluginImage {
     image: Arc<[u8]>,
 }
 
-/// The place of one persona's image. None inside when it could not be made.
+/// The place of one persona's image of a module. None inside when it could not be made.
 #[derive(Clone, Debug)]
 struct Slot {
     persona: &'static dyn Persona,
+    module: u32,
     image: Arc<OnceLock<Option<Image>>>,
 }
 
@@ -83,23 +97,40 @@ struct Slot {
 #[derive(Debug)]
 struct Image {
     elf: Arc<[u8]>,
+    first_address: u64,
     /// By function index.
     returns: BTreeMap<u32, FunctionReturn>,
 }
 
 impl Symbols {
-    pub(crate) fn new(program: Program) -> Self {
+    pub(crate) fn new(program: Program, preloaded: Vec<Preloaded>) -> Self {
         Self {
             program,
+            preloaded,
             images: Mutex::default(),
             is_file_misleading: AtomicBool::new(false),
             read_by_plugin: Mutex::default(),
         }
     }
 
-    /// The module's file.
-    pub(crate) fn module(&self) -> &[u8] {
-        &self.program.module
+    /// The program's own module.
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The modules by number, with the instance for which a symbol image can be made.
+    fn modules(&self) -> impl Iterator<Item = (&Program, Option<u32>)> {
+        let preloaded = self.preloaded.iter().map(|preloaded| (&preloaded.program, preloaded.instance));
+        std::iter::once((&self.program, Some(0))).chain(preloaded)
+    }
+
+    /// The modules' files, by number.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &[u8]> {
+        self.modules().map(|(program, _)| &*program.module)
+    }
+
+    fn module(&self, number: u32) -> Option<(&Program, Option<u32>)> {
+        self.modules().nth(index(number.into()))
     }
 
     /// Whether the program has 64-bit pointers.
@@ -108,31 +139,45 @@ impl Symbols {
     }
 
     /// Whether lldb would get a wrong idea of the module from the file at its path: it misreads it, or the file is another
-    /// one now. Looked at again when a client comes, by [`Symbols::look_at_file`].
+    /// one now. Looked at again when a client comes, by [`Symbols::look_at_files`].
     pub(crate) fn is_file_misleading(&self) -> bool {
         self.is_file_misleading.load(Ordering::Relaxed)
     }
 
-    /// Compares the module with the file at its path, and says so if the file has changed. None is as good as the same:
+    /// Compares the modules with the files at their paths, and says so if a file has changed. None is as good as the same:
     /// the client may be on a machine that has it.
-    pub(crate) fn look_at_file(&self) {
-        let Program { path, module, .. } = &self.program;
-        let file = std::fs::read(path).ok().filter(|file| **file != **module);
-        if file.as_ref().is_some_and(|file| file.starts_with(b"\0asm")) {
-            tracing::warn!("{} has changed since the program was loaded", path.display());
-        }
-        let is_misleading = file.is_some() || wasm::image::is_misread(module);
-        self.is_file_misleading.store(is_misleading, Ordering::Relaxed);
+    pub(crate) fn look_at_files(&self) {
+        let is_misleading = |(Program { path, module, .. }, _): (&Program, _)| {
+            let file = std::fs::read(path).ok().filter(|file| **file != **module);
+            if file.as_ref().is_some_and(|file| file.starts_with(b"\0asm")) {
+                tracing::warn!("{} has changed since the program was loaded", path.display());
+            }
+            file.is_some() || wasm::image::is_misread(module)
+        };
+        // All of them are looked at.
+        let misleading = self.modules().map(is_misleading).filter(|is_misleading| *is_misleading).count();
+        self.is_file_misleading.store(misleading > 0, Ordering::Relaxed);
     }
 
-    /// Where the module lies.
-    pub(crate) fn module_path(&self) -> &Path {
-        &self.program.path
+    /// Where a module lies.
+    pub(crate) fn module_path(&self, module: u32) -> Option<&Path> {
+        self.module(module).map(|(program, _)| program.path.as_path())
     }
 
-    /// The path under which clients open the image.
+    /// The path under which clients open the program's image.
     pub(crate) fn path(&self) -> String {
-        format!("{}.elf", self.program.path.display())
+        image_path(&self.program)
+    }
+
+    /// The modules that clients read as libraries, and the paths under which they open their images.
+    pub(crate) fn libraries(&self) -> impl Iterator<Item = (u32, String)> {
+        (0..).zip(self.modules()).skip(1).map(|(number, (program, _))| (number, image_path(program)))
+    }
+
+    /// The module whose image has this path.
+    pub(crate) fn find(&self, path: &[u8]) -> Option<u32> {
+        let is_there = |(_, (program, _)): &(u32, (&Program, _))| image_path(program).as_bytes() == path;
+        (0..).zip(self.modules()).find(is_there).map(|(number, _)| number)
     }
 
     /// What the program is called: the module's file name without its extension.
@@ -159,59 +204,76 @@ impl Symbols {
         image
     }
 
-    /// The image; makes it if nobody did, and waits if somebody is at it. None when it cannot be made, which is logged.
-    pub(crate) fn image(&self, persona: &'static dyn Persona) -> Option<Arc<[u8]>> {
-        self.with_image(&self.slot(persona), |image| Arc::clone(&image.elf))
+    /// The image of a module; makes it if nobody did, and waits if somebody is at it. None when it cannot be made, which is
+    /// logged.
+    pub(crate) fn image(&self, persona: &'static dyn Persona, module: u32) -> Option<Arc<[u8]>> {
+        self.with_image(&self.slot(persona, module), |image| Arc::clone(&image.elf))
+    }
+
+    /// The address of the first segment of a module's image.
+    pub(crate) fn first_address(&self, persona: &'static dyn Persona, module: u32) -> Option<u64> {
+        self.with_image(&self.slot(persona, module), |image| image.first_address)
     }
 
     fn with_image<R>(&self, slot: &Slot, read: impl FnOnce(&Image) -> R) -> Option<R> {
-        slot.image.get_or_init(|| self.make(slot.persona)).as_ref().map(read)
+        slot.image.get_or_init(|| self.make(slot.persona, slot.module)).as_ref().map(read)
     }
 
     fn slots(&self) -> MutexGuard<'_, Vec<Slot>> {
         self.images.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn slot(&self, persona: &'static dyn Persona) -> Slot {
+    fn slot(&self, persona: &'static dyn Persona, module: u32) -> Slot {
         let mut slots = self.slots();
-        if let Some(slot) = slots.iter().find(|slot| slot.persona.name() == persona.name()) {
+        let is_it = |slot: &&Slot| slot.module == module && slot.persona.name() == persona.name();
+        if let Some(slot) = slots.iter().find(is_it) {
             return slot.clone();
         }
-        let slot = Slot { persona, image: Arc::default() };
+        let slot = Slot { persona, module, image: Arc::default() };
         slots.push(slot.clone());
         slot
     }
 
-    /// Starts making the image on a thread of its own, so that it is there when the client asks.
+    /// Starts making the program's image on a thread of its own, so that it is there when the client asks.
     pub(crate) fn prepare(self: &Arc<Self>, persona: &'static dyn Persona) {
-        if self.slot(persona).image.get().is_some() {
+        if self.slot(persona, 0).image.get().is_some() {
             return;
         }
         let symbols = Arc::clone(self);
         let spawned =
-            std::thread::Builder::new().name("symbols".to_owned()).spawn(move || symbols.image(persona));
+            std::thread::Builder::new().name("symbols".to_owned()).spawn(move || symbols.image(persona, 0));
         if let Err(error) = spawned {
             tracing::debug!(%error, "the symbol image will be made when it is asked for");
         }
     }
 
-    fn make(&self, persona: &dyn Persona) -> Option<Image> {
-        match self.program.image(&persona.symbol_layout(0, 0, &self.program.imported_functions)?) {
-            Ok(image) => Some(Image { elf: Arc::from(image.elf), returns: image.returns }),
+    fn make(&self, persona: &dyn Persona, module: u32) -> Option<Image> {
+        let (program, instance) = self.module(module)?;
+        let layout = persona.symbol_layout(module, instance, &program.imported_functions)?;
+        match program.image(&layout) {
+            Ok(made) => {
+                let returns = if instance.is_some() { made.returns } else { BTreeMap::new() };
+                Some(Image { elf: Arc::from(made.elf), first_address: made.first_address, returns })
+            }
             Err(error) => {
-                tracing::warn!(%error, "no symbols for the debugger");
+                tracing::warn!(%error, "no symbols of {} for the debugger", program.path.display());
                 None
             }
         }
     }
 
-    /// How a function of the main module returns what is not one scalar. Waits for a persona's image if it is being
+    /// How a function of a module returns what is not one scalar. Waits for a persona's image if it is being
     /// made: gdb has read it before it finishes a function, but lldb has a file of its own.
     pub(crate) fn function_return(&self, module: u32, function: u32) -> Option<FunctionReturn> {
-        let slots = self.slots().clone();
+        let slots: Vec<Slot> = self.slots().iter().filter(|slot| slot.module == module).cloned().collect();
         // What functions return is the same in all images, so one that is there will do.
         let is_made = |slot: &&Slot| slot.image.get().is_some();
-        let slot = slots.iter().find(is_made).or(slots.first()).filter(|_| module == 0)?;
+        let slot = slots.iter().find(is_made).or(slots.first())?;
         self.with_image(slot, |image| image.returns.get(&function).cloned())?
     }
+}
+
+/// The path under which clients open a module's image.
+fn image_path(program: &Program) -> String {
+    format!("{}.elf", program.path.display())
 }

@@ -214,8 +214,12 @@ impl Store {
         self.failure.take().unwrap_or_else(|| Failure::Host("left Wasm code without a reason".into()))
     }
 
-    /// The index of a module, which is loaded if it was not.
-    pub(crate) fn load(&mut self, module: &Module) -> Result<usize, Error> {
+    /// Makes a module known before there is an instance of it. Returns its index, which it keeps; modules have theirs in the
+    /// order in which they become known.
+    ///
+    /// # Errors
+    /// When there is no space for its code.
+    pub fn load(&mut self, module: &Module) -> Result<usize, Error> {
         let same = |loaded: &LoadedModule| Arc::ptr_eq(loaded.module.info(), module.info());
         if let Some(index) = self.modules.iter().position(same) {
             return Ok(index);

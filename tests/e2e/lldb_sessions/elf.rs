@@ -9,19 +9,25 @@ use crate::{O0, O0_BOTH};
 pub(crate) const SESSIONS: &[Session] = &[
     Session {
         args: &["4"],
+        native: true,
         end: End::Exit(0, "fib = 3\nsum = 15\nproduct = 105\nwalk = 8\n"),
         ..session("elf_recursion", "steps", O0_BOTH, recursion)
     },
     Session {
         args: &["4"],
+        native: true,
         end: End::Exit(0, "fib = 3\nsum = 15\nproduct = 105\nwalk = 8\n"),
         ..session("elf_steps", "steps", O0, steps)
     },
-    Session { args: &["one"], ..session("elf_values", "values", O0_BOTH, values) },
-    session("elf_returns", "returns", O0, returns),
+    Session { args: &["one"], native: true, ..session("elf_values", "values", O0_BOTH, values) },
+    Session { native: true, ..session("elf_returns", "returns", O0, returns) },
     session("elf_optimised", "optimised", O2_BOTH, optimised),
     session("elf_machine", "steps", O0, machine),
-    Session { end: End::Exit(0, "20 21 1\n"), ..session("elf_expressions", "mapped", O0, expressions) },
+    Session {
+        native: true,
+        end: End::Exit(0, "20 21 1\n"),
+        ..session("elf_expressions", "mapped", O0, expressions)
+    },
     session("elf_wide", "wide", &[Build::WASM64], wide),
 ];
 

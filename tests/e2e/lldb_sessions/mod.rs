@@ -6,6 +6,7 @@ mod exceptions;
 mod frames;
 mod machine;
 mod memory;
+mod modules;
 mod start;
 mod steps;
 mod threads;
@@ -30,6 +31,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     threads::SESSIONS,
     watchpoints::SESSIONS,
     memory::SESSIONS,
+    modules::SESSIONS,
     elf::SESSIONS,
 ];
 

@@ -39,6 +39,9 @@ fn next(lldb: &mut Lldb) {
     lldb.go("continue").has("exited with status = 0");
 }
 
+/// Why a failed `thread until` differs: natively the rest of the caller's line is left to run, in which nothing is.
+const UNTIL: &str = "where in a line a call returns to";
+
 /// `step` into a function. lldb skips its prologue if it knows that the frame is a new one, which it does not with Wasm.
 #[track_caller]
 fn into(lldb: &mut Lldb, shown: &str) {
@@ -112,6 +115,11 @@ fn until(lldb: &mut Lldb) {
     let after = lldb.fixture().line("loop-after");
     lldb.go(&format!("thread until {after}")).has("stop reason = step until").at("loop-after");
     lldb.go("p total").is("(int) 15");
+    lldb.go("tbreak walk");
+    lldb.go("continue").has("walk(n=6)");
+    // A line that is not reached before the function has returned.
+    let never = lldb.fixture().line("loop-before");
+    lldb.ours(&format!("thread until {never}"), UNTIL).at("main-walk");
     lldb.go("continue").has("exited with status = 0");
 }
 

@@ -14,8 +14,8 @@ pub(crate) const SESSIONS: &[Session] = &[
 
 const fn session(name: &'static str, script: fn(&mut Lldb)) -> Session {
     let end = End::Exit(0, "sum=10 deep=3 counter=9\n");
-    let script = Script::Lldb(&[Way::Plugin], script);
-    Session { name, program: "watched", args: &[], builds: O0, native: false, script, end }
+    let script = Script::Lldb(&[Way::Plugin, Way::Elf], script);
+    Session { name, program: "watched", args: &[], builds: O0, native: true, script, end }
 }
 
 fn to_assign(lldb: &mut Lldb) {

@@ -3,6 +3,7 @@
 mod breakpoints;
 mod exceptions;
 mod frames;
+mod modules;
 mod monitor;
 mod optimised;
 mod returns;
@@ -21,6 +22,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     start::SESSIONS,
     breakpoints::SESSIONS,
     frames::SESSIONS,
+    modules::SESSIONS,
     values::SESSIONS,
     steps::SESSIONS,
     threads::SESSIONS,

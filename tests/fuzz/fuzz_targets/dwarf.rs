@@ -14,6 +14,7 @@ fn layout() -> Layout {
         machine: Machine::X86_64,
         code_base: 0x7e00_0000_0000,
         globals_base: 0x7c00_0000_0000,
+        has_variables: true,
         host_functions: Vec::new(),
         host,
     }

@@ -60,7 +60,7 @@ async fn serve(bytes: &[u8], persona: PersonaChoice) {
     let yields = FuncType::new([], [ValueType::I32]);
     linker.define_func("wasi_snapshot_preview1", "sched_yield", yields, |_, _| Ok(vec![Value::I32(0)]));
     let (entry, spawner) = (Entry::Start, Spawner::new());
-    let guest = Guest { engine, module, linker, entry, run_at_once: false, spawner };
+    let guest = Guest { engine, module, linker, preloads: Vec::new(), entry, run_at_once: false, spawner };
     let (session, events) = Session::launch(guest).expect("a thread");
     let mut debuggee = Debuggee::new(session, events, program, None);
     debuggee.show(persona);

@@ -57,7 +57,15 @@ impl Fixture {
         let shared = Arc::<Shared>::default();
         let linker = linker(&spawner, &module, &shared);
         let entry = Entry::Invoke { export: export.to_owned(), arguments: arguments.to_vec() };
-        let guest = Guest { engine, module: module.clone(), linker, entry, run_at_once: false, spawner };
+        let guest = Guest {
+            engine,
+            module: module.clone(),
+            linker,
+            preloads: Vec::new(),
+            entry,
+            run_at_once: false,
+            spawner,
+        };
         let (session, events) = Session::launch(guest).expect("a thread");
         Self { session, events, module, shared }
     }

@@ -123,6 +123,16 @@ impl<'a> AttributeConverter<'_, '_, 'a> {
             return None;
         }
         let value = attribute.value();
+        let is_location = matches!(
+            value,
+            AttributeValue::Exprloc(_)
+                | AttributeValue::LocationListsRef(_)
+                | AttributeValue::DebugLocListsIndex(_)
+        );
+        if is_location && !context.layout.has_variables && !matches!(role(name), Role::Value) {
+            // A variable with an empty expression is one that was optimized out.
+            return Some(Value::Exprloc(Expression::new()));
+        }
         match value {
             _ if name == dw::DW_AT_low_pc => self.address(name, start_address(unit, attribute)?, is_root),
             AttributeValue::Addr(_) | AttributeValue::DebugAddrIndex(_) => {

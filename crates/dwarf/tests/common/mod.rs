@@ -21,6 +21,7 @@ pub(crate) fn layout(module: &[u8]) -> Layout {
         machine: Machine::X86_64,
         code_base: CODE_BASE,
         globals_base: GLOBALS,
+        has_variables: true,
         host_functions: imports
             .into_iter()
             .filter(dwarf::Function::is_import)
@@ -40,6 +41,7 @@ pub(crate) fn narrow_layout(module: &[u8], machine: Machine) -> Layout {
         machine,
         code_base: near(wide.code_base),
         globals_base: 0xb000_0000,
+        has_variables: true,
         host_functions: wide.host_functions.into_iter().map(below_4_gib).collect(),
         host: below_4_gib(wide.host),
     }

@@ -9,6 +9,7 @@ const FOR_GDB: &[&str] = &[
     "qXfer:features:read+",
     "qXfer:exec-file:read+",
     "qXfer:threads:read+",
+    "qXfer:libraries:read+",
     "binary-upload+",
     "ConditionalBreakpoints+",
 ];
@@ -45,7 +46,7 @@ mod tests {
     fn packet_size_is_ours_and_features_are_added() {
         let reply = supported_features(b"PacketSize=20180;vContSupported+;swbreak+", Dialect::default());
         let expected = "PacketSize=20000;vContSupported+;swbreak+;qXfer:features:read+;qXfer:exec-file:read+;\
-                        qXfer:threads:read+;binary-upload+;ConditionalBreakpoints+";
+                        qXfer:threads:read+;qXfer:libraries:read+;binary-upload+;ConditionalBreakpoints+";
         assert_eq!(String::from_utf8_lossy(&reply), expected);
     }
 

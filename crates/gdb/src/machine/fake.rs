@@ -8,7 +8,9 @@ use debugger::{Frame, HostFrame, InstanceId, ModuleId, Value, ValueType, WasmFra
 use frame_table::ModulePc;
 use runtime::{Engine, EngineConfig, Linker, Module, Store};
 
-use super::{Contents, Fault, Machine, Referenced, ReturnedCall, ValuePlace, Watchable, Watching};
+use super::{
+    Contents, Fault, InstanceContents, Machine, Referenced, ReturnedCall, ValuePlace, Watchable, Watching,
+};
 
 /// The machine. Fields may be set at will.
 #[derive(Clone, Debug)]
@@ -111,6 +113,10 @@ impl Machine for Fake {
         self.first_operator
     }
 
+    fn instance_number(&self, instance: InstanceId) -> u32 {
+        instance.number()
+    }
+
     fn value(&self, place: ValuePlace) -> Result<Value, Fault> {
         let value = match place {
             ValuePlace::Local { frame, index } => self.values.get(&(frame, false, index)),
@@ -185,10 +191,12 @@ impl Machine for Fake {
         vec![Contents {
             module: 0,
             name: "fake".to_owned(),
-            instance: Some(0),
-            memories: vec![crate::int::wide(self.memory.len())],
             globals: crate::int::narrow(self.globals.len()),
-            tables: vec![crate::int::wide(self.table.len())],
+            instances: vec![InstanceContents {
+                number: 0,
+                memories: vec![crate::int::wide(self.memory.len())],
+                tables: vec![crate::int::wide(self.table.len())],
+            }],
         }]
     }
 

@@ -47,12 +47,10 @@ struct Why {
     /// `reason:`; none for a thread that only stopped with the others.
     reason: Option<&'static str>,
     description: Option<String>,
-    /// A module was loaded.
-    has_new_module: bool,
 }
 
 fn why(target: &Target<'_>, thread: ThreadId) -> Why {
-    let other = Why { signal: 0, reason: None, description: None, has_new_module: false };
+    let other = Why { signal: 0, reason: None, description: None };
     let Some(stop) = target.debuggee.stop().filter(|_| thread == target.debuggee.stopped_thread()) else {
         return other;
     };
@@ -72,8 +70,7 @@ fn why(target: &Target<'_>, thread: ThreadId) -> Why {
         }
         _ => ("signal", None),
     };
-    let has_new_module = matches!(stop, Stop::ModuleLoaded { .. });
-    Why { signal, reason: Some(reason), description, has_new_module }
+    Why { signal, reason: Some(reason), description }
 }
 
 /// The watched range, its number and the address that was touched, as lldb looks for its watchpoint by those.
@@ -108,9 +105,6 @@ pub(crate) fn stop(target: &Target<'_>, thread: ThreadId, lists_threads: bool) -
     }
     if let Some(description) = why.description {
         push!(reply, "description:{};", hex_text(&description));
-    }
-    if why.has_new_module {
-        reply.push_str("library:;");
     }
     for (number, value) in registers {
         push!(reply, "{number:02x}:{};", String::from_utf8_lossy(&hex::text(&value)));
@@ -228,24 +222,26 @@ pub(crate) fn variable(target: &Target<'_>, variable: Variable) -> Result<Vec<u8
 
 /// The list of modules: each at the address of its file's first byte, under the path that it was loaded from, which lldb
 /// compares with that of the module that it has. No two have the same name: lldb would take them for one.
+///
+/// Why all of them, and not those that there are instances of, with a `library:` stop for each later one? lldb reads all
+/// modules again at such a stop that it has not found as files, keeps the program's as it was, and sets breakpoints twice.
 pub(crate) fn libraries(target: &Target<'_>) -> String {
     let space = target.persona.space();
-    let main = target.debuggee.symbols.module_path().to_string_lossy().into_owned();
-    let listed = target.inspect(move |paused| {
-        let mut names: Vec<String> = Vec::new();
-        let mut list = String::new();
-        for loaded in paused.modules() {
-            let number = loaded.id.0;
-            let Some(address) = space.bytecode(number, 0) else { continue };
-            let name = if number == 0 { main.clone() } else { loaded.name };
-            let name = if names.contains(&name) { format!("{name}.{number}") } else { name };
-            let shown = super::xml_text(&name);
-            push!(list, "<library name=\"{shown}\"><section address=\"{address:#x}\"/></library>\n");
-            names.push(name);
-        }
-        list
+    let loaded = target.inspect(|paused| -> Vec<_> {
+        paused.modules().into_iter().map(|loaded| (loaded.id.0, loaded.name)).collect()
     });
-    format!("<library-list>\n{}</library-list>\n", listed.unwrap_or_default())
+    let mut names: Vec<String> = Vec::new();
+    let mut list = String::new();
+    for (number, name) in loaded.unwrap_or_else(|_| Vec::new()) {
+        let Some(address) = space.bytecode(number, 0) else { continue };
+        let path = target.debuggee.symbols.module_path(number);
+        let name = path.map_or(name, |path| path.to_string_lossy().into_owned());
+        let name = if names.contains(&name) { format!("{name}.{number}") } else { name };
+        let shown = super::xml_text(&name);
+        push!(list, "<library name=\"{shown}\"><section address=\"{address:#x}\"/></library>\n");
+        names.push(name);
+    }
+    format!("<library-list>\n{list}</library-list>\n")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `vFile`: one file, the symbol image, read only. No file of the real machine can be reached.
+//! `vFile`: the symbol images of the modules, read only. No file of the real machine can be reached.
 
 use gdbstub::target::ext::host_io::{
     FsKind, HostIo, HostIoClose, HostIoCloseOps, HostIoErrno, HostIoError, HostIoFstat, HostIoFstatOps,
@@ -13,14 +13,16 @@ use super::Target;
 use crate::int::wide;
 use crate::xfer::window;
 
-/// The descriptor of the symbol image. It can be opened as often as one likes: there is no position in it.
+/// The descriptor of the program's symbol image; those of other modules follow by their numbers. They can be opened as
+/// often as one likes: there is no position in them.
 const IMAGE: u32 = 3;
 
 const BLOCK: u64 = 4096;
 
 impl Target<'_> {
     fn open_image(&self, descriptor: u32) -> Result<Arc<[u8]>, HostIoError<Infallible>> {
-        let image = (descriptor == IMAGE).then(|| self.debuggee.symbols.image(self.persona)).flatten();
+        let module = descriptor.checked_sub(IMAGE);
+        let image = module.and_then(|module| self.debuggee.symbols.image(self.persona, module));
         image.ok_or(HostIoError::Errno(HostIoErrno::EBADF))
     }
 }
@@ -54,15 +56,13 @@ impl HostIoOpen for Target<'_> {
         flags: HostIoOpenFlags,
         _mode: HostIoOpenMode,
     ) -> HostIoResult<u32, Self> {
-        if name != self.debuggee.symbols.path().as_bytes() {
-            return Err(HostIoError::Errno(HostIoErrno::ENOENT));
-        }
+        let module = self.debuggee.symbols.find(name).ok_or(HostIoError::Errno(HostIoErrno::ENOENT))?;
         if flags != HostIoOpenFlags::O_RDONLY {
             return Err(HostIoError::Errno(HostIoErrno::EROFS));
         }
         // Made here at the latest, so that opening fails if there is nothing to read.
-        let image = self.debuggee.symbols.image(self.persona);
-        image.map(|_| IMAGE).ok_or(HostIoError::Errno(HostIoErrno::ENOENT))
+        let image = self.debuggee.symbols.image(self.persona, module);
+        image.map(|_| IMAGE + module).ok_or(HostIoError::Errno(HostIoErrno::ENOENT))
     }
 }
 
@@ -91,7 +91,7 @@ impl HostIoFstat for Target<'_> {
         let size = wide(self.open_image(descriptor)?.len());
         Ok(HostIoStat {
             st_dev: 0,
-            st_ino: IMAGE,
+            st_ino: descriptor,
             st_mode: HostIoOpenMode::S_IFREG | HostIoOpenMode::S_IRUSR | HostIoOpenMode::S_IXUSR,
             st_nlink: 1,
             st_uid: 0,

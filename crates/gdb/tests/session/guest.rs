@@ -69,8 +69,16 @@ fn launch(text: &str, export: &str, arguments: Vec<Value>) -> (Session, Events) 
     let mut linker = Linker::new();
     linker.define_func("env", "host", FuncType::new([ValueType::I32], []), |_, _| Ok(Vec::new()));
     let entry = Entry::Invoke { export: export.to_owned(), arguments };
-    Session::launch(Guest { engine, module, linker, entry, run_at_once: false, spawner: Spawner::new() })
-        .expect("a thread")
+    Session::launch(Guest {
+        engine,
+        module,
+        linker,
+        preloads: Vec::new(),
+        entry,
+        run_at_once: false,
+        spawner: Spawner::new(),
+    })
+    .expect("a thread")
 }
 
 fn program() -> Program {

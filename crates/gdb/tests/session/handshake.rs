@@ -20,6 +20,7 @@ async fn gdb_connects() {
         "qXfer:threads:read::0,1000",
         "qAttached:1",
         "qXfer:exec-file:read:1:0,1000",
+        "qXfer:libraries:read::0,1000",
         "Hc-1",
         "qOffsets",
         "vCont?",
@@ -34,7 +35,7 @@ async fn gdb_connects() {
     }
     client.check(expect![[r#"
         > qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;vContSupported+;QThreadEvents+;no-resumed+;memory-tagging+;xmlRegisters=i386
-        < PacketSize=20000;vContSupported+;multiprocess+;QStartNoAckMode+;swbreak+;hwbreak+;qXfer:features:read+;qXfer:exec-file:read+;qXfer:threads:read+;binary-upload+;ConditionalBreakpoints+
+        < PacketSize=20000;vContSupported+;multiprocess+;QStartNoAckMode+;swbreak+;hwbreak+;qXfer:features:read+;qXfer:exec-file:read+;qXfer:threads:read+;qXfer:libraries:read+;binary-upload+;ConditionalBreakpoints+
         > vMustReplyEmpty
         < 
         > QStartNoAckMode
@@ -51,6 +52,8 @@ async fn gdb_connects() {
         < 0
         > qXfer:exec-file:read:1:0,1000
         < l/guests/program.wasm.elf
+        > qXfer:libraries:read::0,1000
+        < l<library-list>\n</library-list>\n
         > Hc-1
         < OK
         > qOffsets

@@ -61,7 +61,7 @@ async fn guest(persona: PersonaChoice) -> Debuggee {
     let yields = FuncType::new([], [ValueType::I32]);
     linker.define_func("wasi_snapshot_preview1", "sched_yield", yields, |_, _| Ok(vec![Value::I32(0)]));
     let (spawner, entry) = (Spawner::new(), Entry::Start);
-    let guest = Guest { engine, module, linker, entry, run_at_once: false, spawner };
+    let guest = Guest { engine, module, linker, preloads: Vec::new(), entry, run_at_once: false, spawner };
     let (session, events) = Session::launch(guest).expect("a thread");
     let mut debuggee = Debuggee::new(session, events, program, None);
     debuggee.show(persona);

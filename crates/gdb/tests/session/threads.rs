@@ -58,7 +58,7 @@ async fn guest() -> (Debuggee, u64) {
     };
     let body = module.body_range(THREAD).expect("defined").start;
     let entry = Entry::Invoke { export: "run".to_owned(), arguments: vec![Value::I32(5)] };
-    let guest = Guest { engine, module, linker, entry, run_at_once: false, spawner };
+    let guest = Guest { engine, module, linker, preloads: Vec::new(), entry, run_at_once: false, spawner };
     let (session, events) = Session::launch(guest).expect("a thread");
     let mut debuggee = Debuggee::new(session, events, program, None);
     debuggee.still().await;

@@ -287,6 +287,21 @@ impl Module {
         })
     }
 
+    /// The types of its memories by index, imports first.
+    #[must_use]
+    pub fn memories(&self) -> &[MemoryType] {
+        &self.info.memories
+    }
+
+    /// The index of an exported memory.
+    #[must_use]
+    pub fn exported_memory(&self, name: &str) -> Option<u32> {
+        match self.info.export(name)? {
+            ExternIndex::Memory(index) => Some(index),
+            _ => None,
+        }
+    }
+
     /// How many of the functions are imported; they have the lowest indices.
     #[must_use]
     pub fn num_imported_functions(&self) -> u32 {

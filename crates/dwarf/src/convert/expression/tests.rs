@@ -43,6 +43,7 @@ fn convert_bytes(role: Role, bytes: &[u8], threads: bool) -> Result<Vec<u8>, Uns
         machine: Machine::X86_64,
         code_base: 0,
         globals_base: 0x9000,
+        has_variables: true,
         host_functions: Vec::new(),
         host: Symbol { name: String::new(), address: 0, size: 0 },
     };

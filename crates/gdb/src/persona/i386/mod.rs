@@ -21,7 +21,7 @@ mod registers;
 mod returned;
 
 use super::x86::X86;
-use crate::address_space::NARROW_WORDS;
+use crate::address_space::{NARROW_WORDS, NARROW_WORDS_MODULES};
 
 /// The machine.
 pub(super) static I386: X86 = X86 {
@@ -36,6 +36,10 @@ pub(super) static I386: X86 = X86 {
     meaning: registers::meaning,
     result: returned::result,
 };
+
+/// The same for programs of several modules.
+pub(super) static I386_MODULES: X86 =
+    X86 { name: "i386, several modules", space: &NARROW_WORDS_MODULES, ..I386 };
 
 #[cfg(test)]
 mod tests;

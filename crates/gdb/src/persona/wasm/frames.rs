@@ -6,7 +6,7 @@
 use debugger::{Frame, WasmFrame};
 
 use crate::address_space::AddressSpace;
-use crate::frame_image::{instance_index, module_index};
+use crate::frame_image::module_index;
 use crate::machine::{Fault, Machine, ValuePlace};
 use crate::value_bytes;
 
@@ -84,7 +84,7 @@ pub(crate) fn read(
         }
         Variable::Global { frame, index } => {
             let (_, frame) = frame_of(machine, frame)?;
-            ValuePlace::Global { instance: instance_index(frame.instance), index }
+            ValuePlace::Global { instance: machine.instance_number(frame.instance), index }
         }
         Variable::GlobalOf { instance, index } => ValuePlace::Global { instance, index },
     };

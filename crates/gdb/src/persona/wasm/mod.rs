@@ -66,7 +66,12 @@ impl Persona for Wasm {
     }
 
     /// lldb reads the module itself.
-    fn symbol_layout(&self, _module: u32, _instance: u32, _imports: &[String]) -> Option<dwarf::Layout> {
+    fn symbol_layout(
+        &self,
+        _module: u32,
+        _instance: Option<u32>,
+        _imports: &[String],
+    ) -> Option<dwarf::Layout> {
         None
     }
 

@@ -12,7 +12,7 @@ use frame_table::ModulePc;
 use super::Persona;
 use crate::address_space::{AddressSpace, HOST_FUNCTION};
 use crate::frame_image::{
-    frame_pointer, host_address, instance_index, module_index, resume_address, stack_of, stack_pointer,
+    frame_pointer, host_address, module_index, resume_address, stack_of, stack_pointer,
 };
 use crate::int::narrow;
 use crate::machine::{Fault, Machine, ReturnedCall, ValuePlace};
@@ -110,18 +110,21 @@ impl Shown {
 }
 
 impl X86 {
-    /// Where the symbol image of a module has to put things.
-    pub(crate) fn layout(&self, module: u32, instance: u32, imports: &[String]) -> dwarf::Layout {
+    /// Where the symbol image of a module has to put things. `instance`: the only one, whose memory is the one at address 0.
+    /// Without it variables have no places. `imports` are the functions of the host, by index; those that another module
+    /// provides are empty.
+    pub(crate) fn layout(&self, module: u32, instance: Option<u32>, imports: &[String]) -> dwarf::Layout {
         let symbol =
             |name: &str, address| dwarf::Symbol { name: name.to_owned(), address, size: HOST_FUNCTION };
-        let host_functions = imports
-            .iter()
-            .enumerate()
-            .filter_map(|(index, name)| Some(symbol(name, self.space.host_function(module, narrow(index))?)));
+        let host_functions =
+            imports.iter().enumerate().filter(|(_, name)| !name.is_empty()).filter_map(|(index, name)| {
+                Some(symbol(name, self.space.host_function(module, narrow(index))?))
+            });
         dwarf::Layout {
             machine: self.machine,
             code_base: self.space.code(module, ModulePc(0)).unwrap_or_default(),
-            globals_base: self.space.global(instance, 0).unwrap_or_default(),
+            globals_base: instance.and_then(|instance| self.space.global(instance, 0)).unwrap_or_default(),
+            has_variables: instance.is_some(),
             host_functions: host_functions.collect(),
             host: symbol("<host>", self.space.host()),
         }
@@ -187,7 +190,7 @@ impl Persona for X86 {
         self.expedited
     }
 
-    fn symbol_layout(&self, module: u32, instance: u32, imports: &[String]) -> Option<dwarf::Layout> {
+    fn symbol_layout(&self, module: u32, instance: Option<u32>, imports: &[String]) -> Option<dwarf::Layout> {
         Some(self.layout(module, instance, imports))
     }
 
@@ -216,7 +219,7 @@ fn wasm_fact(machine: &dyn Machine, fact: Fact) -> Option<u32> {
     let Some(Frame::Wasm(frame)) = machine.innermost() else { return None };
     Some(match fact {
         Fact::Module => module_index(frame.module),
-        Fact::Instance => instance_index(frame.instance),
+        Fact::Instance => machine.instance_number(frame.instance),
         Fact::Function => frame.function,
         Fact::Pc => frame.pc.0,
         Fact::Locals => narrow(frame.locals.len()),

@@ -19,7 +19,7 @@ mod registers;
 mod returned;
 
 use super::x86::X86;
-use crate::address_space::{NARROW, WIDE};
+use crate::address_space::{NARROW, NARROW_MODULES, WIDE};
 
 /// A machine without an operating system.
 const TRIPLE: &str = "x86_64-unknown-unknown-elf";
@@ -38,6 +38,10 @@ pub(super) static X32: X86 = X86 {
     meaning: registers::meaning,
     result: returned::result,
 };
+
+/// The same for programs of several modules.
+pub(super) static X32_MODULES: X86 =
+    X86 { name: "x86-64 with 32-bit pointers, several modules", space: &NARROW_MODULES, ..X32 };
 
 /// With pointers of 64 bits, for programs that have such pointers, and for what does not fit below 4 GiB.
 pub(super) static X64: X86 = X86 {

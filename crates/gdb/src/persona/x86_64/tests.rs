@@ -140,12 +140,13 @@ fn register_writes_change_values_or_fail() {
 
 #[test]
 fn the_symbol_layout_is_the_address_space() {
-    let layout = X64.layout(1, 2, &["env.a".to_owned(), "env.b".to_owned()]);
+    let layout = X64.layout(1, Some(2), &["env.a".to_owned(), "env.b".to_owned()]);
     expect![[r#"
         Layout {
             machine: X86_64,
             code_base: 138542760067072,
             globals_base: 123153892245504,
+            has_variables: true,
             host_functions: [
                 Symbol {
                     name: "env.a",
