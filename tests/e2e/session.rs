@@ -202,10 +202,13 @@ pub(crate) fn compare_with_golden(session: &Session, way: Option<Way>, build: Bu
     Ok(())
 }
 
-/// A transcript without what the program printed. If lldb starts our server, that is at lldb's prompt, whenever it comes.
+/// A transcript without what the program and our server printed. If lldb starts our server, that is at lldb's prompt,
+/// whenever it comes, and from a terminal.
 fn without_output(transcript: &str, session: &Session) -> Result<String, Failed> {
     let End::Exit(_, printed) = session.end else { return Ok(transcript.to_owned()) };
-    printed.split_inclusive('\n').try_fold(transcript.to_owned(), |text, line| {
+    let lines = transcript.split_inclusive('\n').filter(|line| !line.starts_with("Listening on "));
+    let text = lines.collect::<String>().replace("\r\n", "\n");
+    printed.split_inclusive('\n').try_fold(text, |text, line| {
         if text.contains(line) {
             Ok(text.replacen(line, "", 1))
         } else {

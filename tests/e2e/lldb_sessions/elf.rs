@@ -3,6 +3,7 @@
 use tests::fixture::Build;
 use tests::lldb::{Lldb, Way};
 
+use super::BELOW_MAIN;
 use crate::session::{End, Script, Session};
 use crate::{O0, O0_BOTH};
 
@@ -23,11 +24,7 @@ pub(crate) const SESSIONS: &[Session] = &[
     Session { native: true, ..session("elf_returns", "returns", O0, returns) },
     session("elf_optimised", "optimised", O2_BOTH, optimised),
     session("elf_machine", "steps", O0, machine),
-    Session {
-        native: true,
-        end: End::Exit(0, "20 21 1\n"),
-        ..session("elf_expressions", "mapped", O0, expressions)
-    },
+    Session { end: End::Exit(0, "20 21 1\n"), ..session("elf_expressions", "mapped", O0, expressions) },
     session("elf_wide", "wide", &[Build::WASM64], wide),
 ];
 
@@ -43,11 +40,18 @@ const fn session(
     Session { name, program, args: &[], builds, native: false, script, end: End::Killed }
 }
 
+/// Why the frames of a function with a pointer to a function differ: it is an index, and the line is that of code.
+const POINTER: &str = "function pointers are indices";
+
+/// Why the line after a function that returns a structure differs: it has written it where it belongs.
+const STRUCTURE: &str = "nothing is left to do of the caller's line";
+
 fn recursion(lldb: &mut Lldb) {
     lldb.connect();
     lldb.go("breakpoint set --file steps.c --line 13 --condition 'n == 1'").has("where = ");
     lldb.go("continue").has("stop reason = breakpoint 1.1").has("fib(n=1) at steps.c:13");
-    lldb.go("bt").has("fib(n=1)").has("fib(n=2)").has("fib(n=3)").has("fib(n=4)").has("main(argc=2");
+    lldb.go("bt 4").has("fib(n=1)").has("fib(n=2)").has("fib(n=3)").has("fib(n=4)");
+    lldb.ours("bt", BELOW_MAIN).has("fib(n=4)").has("main(argc=2").lacks("??");
     for (frame, n) in ["1", "2", "3", "4"].into_iter().enumerate() {
         lldb.go(&format!("frame select {frame}")).has(&format!("fib(n={n}) at steps.c:"));
         lldb.go("frame variable n").is(&format!("(int) n = {n}"));
@@ -82,12 +86,12 @@ fn steps(lldb: &mut Lldb) {
     lldb.go("step").at("report-return").lacks("`printf");
     lldb.go("tbreak {main-apply}").names("main-apply");
     lldb.go("continue").at("main-apply");
-    lldb.go("step").has("apply(op=").has("a=3, b=4) at steps.c:34");
-    lldb.go("next").at("apply-call");
+    lldb.ours("step", POINTER).has("apply(op=").has("a=3, b=4) at steps.c:34");
+    lldb.ours("next", POINTER).at("apply-call");
     lldb.go("step").has("add(a=3, b=4) at {add-first}").at("add-first");
-    lldb.go("finish").has("Return value: (int) $1 = 7").at("apply-call");
-    lldb.go("thread until 36").at("apply-return");
-    lldb.go("thread step-inst").has("stop reason = instruction step");
+    lldb.ours("finish", POINTER).has("Return value: (int) $1 = 7").at("apply-call");
+    lldb.ours("thread until 36", POINTER).at("apply-return");
+    lldb.ours("thread step-inst", POINTER).has("stop reason = instruction step");
     lldb.go("continue").has("exited with status = 0");
 }
 
@@ -133,12 +137,17 @@ const RESULTS: &[(&str, &str)] = &[
     ("give_nest", "(a = 8, b = 9)"),
 ];
 
+/// Those of them that write a structure where the caller wants it.
+const STRUCTURES: &[&str] = &["give_pair", "give_large", "give_nest"];
+
 fn returns(lldb: &mut Lldb) {
     lldb.connect();
     for (function, shown) in RESULTS {
         lldb.go(&format!("tbreak {function}")).has("where = ");
         lldb.go("continue").has(function);
-        let answer = lldb.go("finish").has("stop reason = step out").has("main at returns.c:");
+        let answer =
+            if STRUCTURES.contains(function) { lldb.ours("finish", STRUCTURE) } else { lldb.go("finish") };
+        let answer = answer.has("stop reason = step out").has("main at returns.c:");
         if shown.is_empty() {
             answer.lacks("Return value")
         } else {
@@ -175,6 +184,9 @@ fn machine(lldb: &mut Lldb) {
     lldb.lenient("register read ebx", "there is none").has("unavailable");
     lldb.go("register read wasm_func wasm_pc").has("wasm_func = 0x").has("wasm_pc = 0x");
     lldb.go("process plugin packet monitor disassemble").has("i32.load");
+    // lldb knows how to return on this machine; frames cannot be removed.
+    lldb.lenient("thread return 5", "it is refused").has("error: ").has("Register writing failed.");
+    lldb.go("frame info").has("add(a=3, b=4)");
 }
 
 fn expressions(lldb: &mut Lldb) {

@@ -7,6 +7,7 @@ mod frames;
 mod machine;
 mod memory;
 mod modules;
+mod optimised;
 mod start;
 mod steps;
 mod threads;
@@ -32,6 +33,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     watchpoints::SESSIONS,
     memory::SESSIONS,
     modules::SESSIONS,
+    optimised::SESSIONS,
     elf::SESSIONS,
 ];
 

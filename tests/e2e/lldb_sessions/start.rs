@@ -8,6 +8,9 @@ use crate::{O0, O0_BOTH};
 /// What the program prints with the argument 4.
 const PRINTED: &str = "fib = 3\nsum = 15\nproduct = 105\nwalk = 8\n";
 
+/// The same with the argument 6.
+const PRINTED_6: &str = "fib = 8\nsum = 15\nproduct = 105\nwalk = 8\n";
+
 pub(crate) const SESSIONS: &[Session] = &[
     Session {
         builds: O0_BOTH,
@@ -15,7 +18,12 @@ pub(crate) const SESSIONS: &[Session] = &[
         ..session("connect", &[Way::Plugin, Way::Module, Way::Launch], connect)
     },
     session("plain", &[Way::Plain], plain),
-    session("run", &[Way::Launch], run),
+    Session { end: End::Exit(0, PRINTED_6), ..session("run", &[Way::Launch], run) },
+    Session {
+        program: "traps",
+        end: End::Exit(3, "mode exit3\nmode div0\nmode exit3\n"),
+        ..session("run_again", &[Way::Launch], run_again)
+    },
     session("before_connecting", &[Way::Module], before_connecting),
 ];
 
@@ -69,6 +77,20 @@ fn run(lldb: &mut Lldb) {
     lldb.go("next");
     lldb.go("p n").is("(int) 6");
     lldb.go("continue").has("exited with status = 0");
+}
+
+/// Each `run` is another server, with the breakpoints and arguments of before unless there are others.
+fn run_again(lldb: &mut Lldb) {
+    lldb.create_target();
+    lldb.go("run exit3").has("exited with status = 3 (0x00000003)");
+    lldb.go("run div0").has("stop reason = wasm trap: integer divide by zero").at("div0");
+    lldb.go("bt").has("divide(a=84, b=0)").has("(argc=2, argv=0x");
+    lldb.kill_process();
+    lldb.go("settings set target.run-args exit3");
+    lldb.go("b main").has(" at traps.c:");
+    lldb.go("run").has("stop reason = breakpoint 1.1").has("(argc=2, argv=0x");
+    lldb.go("p argv[1]").has("\"exit3\"");
+    lldb.go("continue").has("exited with status = 3 (0x00000003)");
 }
 
 fn before_connecting(lldb: &mut Lldb) {

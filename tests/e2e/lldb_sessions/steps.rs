@@ -117,8 +117,8 @@ fn until(lldb: &mut Lldb) {
     lldb.go("p total").is("(int) 15");
     lldb.go("tbreak walk");
     lldb.go("continue").has("walk(n=6)");
-    // A line that is not reached before the function has returned.
-    let never = lldb.fixture().line("loop-before");
+    // A line that is not reached before the function has returned: its first.
+    let never = lldb.fixture().line("walk-odd") - 3;
     lldb.ours(&format!("thread until {never}"), UNTIL).at("main-walk");
     lldb.go("continue").has("exited with status = 0");
 }
