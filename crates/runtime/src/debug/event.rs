@@ -100,7 +100,7 @@ impl Store {
             self.disarm_all();
         }
         self.begin_watched();
-        Ok(self.switch_at_point(&frame, Entrance::BehindPoint) || self.switch_to_run(&frame))
+        Ok(self.switch_at_point(&frame, Entrance::BehindPoint) || self.leave_at_loop(&frame))
     }
 
     /// The innermost frame is at a function's entry or a loop's header in the run tier. Only interrupts are told of here:

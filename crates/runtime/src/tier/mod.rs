@@ -13,6 +13,8 @@
 //!                   frame rebuilt ──► landing code, at the same handler
 //!                                                              at a loop's header:
 //!                   code entered in the middle (`Version::Resumed`) ◄── armed point, state copied
+//!                                                              landing code, at a loop's header:
+//!                                          armed point, state copied ──► debug code entered in the middle
 //! ```
 //!
 //! A function is wanted in the debug tier while it has a breakpoint, is stepped through, or anything is watched. Then new
@@ -23,7 +25,7 @@
 //! in landing code, or a debugger has written into them, since they would go on with what is in registers.
 //!
 //! A frame keeps its frame pointer, its return address and its place among the others; what is below the frame pointer is
-//! laid out anew. Frames go back to the run tier at the headers of loops, where it pays.
+//! laid out anew. Frames go back, to the run tier or from landing code to debug code, at the headers of loops, where it pays.
 //!
 //! What the run tier did not keep (a local that nobody can ask for any more) is *lost* in the new frame: its place has a
 //! pattern that is reported to be unavailable until the program writes the local.

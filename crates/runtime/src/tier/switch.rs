@@ -38,8 +38,8 @@ impl Store {
         let moves = self.switching.is_written(frame.fp)
             || match self.wanted_version(code.module, defined) {
                 Version::Landing => true,
-                Version::Debug => code.version != Version::Debug,
-                Version::Run | Version::Resumed(_) => false,
+                Version::Debug => code.version.tier() != Tier::Debug,
+                Version::Run | Version::Resumed(..) => false,
             };
         moves.then(|| self.version_of(code.module, defined, Version::Landing).ok()).flatten()
     }
@@ -67,7 +67,7 @@ impl Store {
         }
         match frame.position {
             Position::Call => self.replace_return(frame),
-            Position::Builtin if frame.code.version == Version::Debug => self.arm_for_request(frame.pc),
+            Position::Builtin if frame.code.version.tier() == Tier::Debug => self.arm_for_request(frame.pc),
             Position::Builtin => self.set_stop_at_loops(true),
             Position::Point | Position::Trap => {}
         }
@@ -77,13 +77,12 @@ impl Store {
     /// whose values are in registers does so in landing code.
     pub(crate) fn will_read_slot(&mut self, frame: &RawFrame) -> bool {
         let can_move = matches!(frame.position, Position::Call | Position::Point);
-        match frame.code.version {
-            Version::Landing => return true,
-            Version::Debug => {}
-            Version::Run | Version::Resumed(_) if self.engine().config().tiers == Tiers::Run || !can_move => {
-                return false;
-            }
-            Version::Run | Version::Resumed(_) => {}
+        if frame.code.version == Version::Landing {
+            return true;
+        }
+        let is_run = frame.code.version.tier() == Tier::Run;
+        if is_run && (self.engine().config().tiers == Tiers::Run || !can_move) {
+            return false;
         }
         self.switching.note_written(frame.fp);
         self.switch_waiting_frame(frame);
@@ -129,20 +128,16 @@ impl Store {
         self.rebuild_frame(frame, state, &code, at, shape, 0) && self.pass_exception(frame, exception)
     }
 
-    /// The innermost frame is at a point of the debug tier that its function has no need of: whether it goes on in the
-    /// run tier. That it does at the headers of loops.
-    pub(crate) fn switch_to_run(&mut self, frame: &RawFrame) -> bool {
+    /// The innermost frame is at a point of the debug tier: whether it goes on in faster code, which its function is wanted
+    /// in. That it does at the headers of loops.
+    pub(crate) fn leave_at_loop(&mut self, frame: &RawFrame) -> bool {
         let code = &frame.code;
-        if code.version.tier() != Tier::Debug || self.engine().config().tiers != Tiers::Automatic {
-            return false;
-        }
         let Some(point) = frame.point().copied() else { return false };
-        let is_loop = point.site.is_some_and(|site| code.is_loop_site(site));
-        let defined = self.defined_of(code);
-        if !is_loop || self.wants_debug(code.module, defined) {
+        if !point.site.is_some_and(|site| code.is_loop_site(site)) {
             return false;
         }
-        match self.version_of(code.module, defined, Version::Resumed(point.pc)) {
+        let Some(tier) = self.faster_tier(code) else { return false };
+        match self.version_of(code.module, self.defined_of(code), Version::Resumed(tier, point.pc)) {
             Ok(resumed) => self.resume_frame(frame, point.shape, &resumed),
             Err(error) => {
                 tracing::debug!(%error, "a frame stays in the debug tier");
@@ -151,11 +146,18 @@ impl Store {
         }
     }
 
-    /// Whether the loops of debug code are armed so that frames leave it.
+    /// The tier whose code a frame of this code should go on in.
+    fn faster_tier(&self, code: &FunctionCode) -> Option<Tier> {
+        match (self.wanted_version(code.module, self.defined_of(code)), code.version) {
+            (Version::Run, version) if version.tier() == Tier::Debug => Some(Tier::Run),
+            (Version::Debug, Version::Landing) => Some(Tier::Debug),
+            _ => None,
+        }
+    }
+
+    /// Whether the loops of code are armed so that frames leave it.
     pub(crate) fn is_left_at_loops(&self, code: &FunctionCode) -> bool {
-        code.version.tier() == Tier::Debug
-            && self.engine().config().tiers == Tiers::Automatic
-            && (self.tier_stress.is_on() || !self.wants_debug(code.module, self.defined_of(code)))
+        code.version.tier() == Tier::Debug && (self.tier_stress.is_on() || self.faster_tier(code).is_some())
     }
 
     /// A function's code was compiled for the first time: finds out whether it stays in the debug tier.

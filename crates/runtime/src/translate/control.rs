@@ -3,7 +3,6 @@
 //! Values cross block boundaries as block parameters. In landing code they cross in the state slot: a branch stores them
 //! into the places that the target's height says, and whoever arrives finds them there.
 
-use super::Version;
 use super::exception::{Clause, opens_block};
 use super::function::FunctionTranslator;
 use super::reference::non_null;
@@ -171,10 +170,6 @@ impl FunctionTranslator<'_> {
 
     pub(super) fn tier(&self) -> Tier {
         self.state.version.tier()
-    }
-
-    pub(super) fn version(&self) -> Version {
-        self.state.version
     }
 
     pub(super) fn lives_in_slot(&self) -> bool {

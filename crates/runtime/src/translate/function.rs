@@ -122,7 +122,7 @@ pub(super) fn translate(
     builder.seal_block(entry);
     let passed_vmctx = builder.block_params(entry)[0];
     let resume = match version {
-        Version::Resumed(pc) => Some(Resume { pc, block: builder.create_block(), used: false }),
+        Version::Resumed(_, pc) => Some(Resume { pc, block: builder.create_block(), used: false }),
         Version::Debug | Version::Landing | Version::Run => None,
     };
     let state = State::new(version, layout, slot, locals.clone(), resume.is_some(), &mut builder);

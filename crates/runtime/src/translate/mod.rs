@@ -45,9 +45,9 @@ pub(crate) enum Version {
     Landing,
     /// The run tier's.
     Run,
-    /// The run tier's, entered at the loop whose first operator is at this PC, with the state that the store's limits
-    /// point to. Otherwise it is called like the function.
-    Resumed(ModulePc),
+    /// As [`Version::Run`] or [`Version::Debug`], entered at the loop whose first operator is at this PC, with the state that
+    /// the store's limits point to. Otherwise it is called like the function.
+    Resumed(Tier, ModulePc),
 }
 
 impl Version {
@@ -60,7 +60,8 @@ impl Version {
     pub(crate) fn tier(self) -> Tier {
         match self {
             Self::Debug | Self::Landing => Tier::Debug,
-            Self::Run | Self::Resumed(_) => Tier::Run,
+            Self::Run => Tier::Run,
+            Self::Resumed(tier, _) => tier,
         }
     }
 }

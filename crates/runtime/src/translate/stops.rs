@@ -2,7 +2,7 @@
 
 use super::function::{Callee, FunctionTranslator, user_trap};
 use super::points::{CALL_TAG, COLD_TAG, Call, POLL_TAG, Point};
-use super::{Version, clif_type, effects, region::Region};
+use super::{clif_type, effects, region::Region};
 use crate::engine::Tier;
 use crate::module::narrow;
 use crate::trap::TrapCode;
@@ -28,13 +28,10 @@ impl FunctionTranslator<'_> {
     /// where no operand is on the stack, or a loop begins. Of the others it is known what a trap there leaves.
     pub(super) fn point(&mut self) {
         let at_loop_header = std::mem::take(&mut self.at_loop_header);
-        let version = self.version();
-        let stops = match version {
-            Version::Landing => true,
-            Version::Debug => at_loop_header || self.state.height() == 0,
-            Version::Run | Version::Resumed(_) => false,
-        };
-        if version == Version::Debug && (stops || self.can_be_looked_at()) {
+        let is_debug = self.tier() == Tier::Debug;
+        let is_main = at_loop_header || self.state.height() == 0;
+        let stops = is_debug && (is_main || self.lives_in_slot());
+        if is_debug && !self.lives_in_slot() && (stops || self.can_be_looked_at()) {
             self.state.hold(&mut self.builder, None, self.control.len());
         }
         let point = self.state_here(self.pc);

@@ -18,6 +18,7 @@ use super::arch::{self, Registers, returned_address};
 use super::slot::{lost, read_local, read_operand};
 use super::walk::{Position, RawFrame, Walk, Walked};
 use super::{ExitKind, current, slot_vmctx};
+use crate::engine::Tier;
 use crate::jit::FunctionCode;
 use crate::module::narrow;
 use crate::store::Store;
@@ -252,7 +253,10 @@ impl Store {
         registers.pc = code.start;
         registers.image_length = 0;
         registers.image_to = frame.fp + size_of::<usize>();
-        self.tier_stress.changes.to_run += 1;
+        match code.version.tier() {
+            Tier::Run => self.tier_stress.changes.to_run += 1,
+            Tier::Debug => self.tier_stress.changes.to_debug += 1,
+        }
         true
     }
 }

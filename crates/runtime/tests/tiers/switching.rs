@@ -162,6 +162,36 @@ fn what_is_written_into_a_waiting_frame_is_what_it_uses() {
 }
 
 #[test]
+fn a_frame_that_was_written_is_as_fast_again_at_the_next_loop() {
+    let write = |store: &mut Store, round: i32| {
+        if round == 4 {
+            assert_eq!(frame_of(store, 1).set_local(store, 1, Value::I64(1_000_000)), Ok(()));
+        }
+    };
+    let sum = |round: i32| {
+        if round < 4 { i64::from(round + 1) * 4951 } else { 1_000_000 + i64::from(round - 3) * 4951 }
+    };
+    for tiers in [Tiers::Debug, Tiers::Automatic] {
+        let mut fixture = Fixture::with(LOOPS, &linker(write), tier(tiers));
+        let pc = pc_of(&fixture.module, 1, "Nop");
+        assert_eq!(fixture.store.program_point(0, pc).expect("compiles"), Some(pc));
+        fixture.store.set_breakpoint(0, pc, true);
+        let seen = Log::new();
+        let log = seen.clone();
+        fixture.hook(move |store, _| {
+            let frame = store.innermost_frame().expect("it stopped");
+            log.push((frame.local(store, 2), frame.local(store, 1)));
+            Resumption::Continue
+        });
+        assert_eq!(fixture.call("run", &[Value::I32(10)]), Ok(vec![Value::I64(sum(9))]));
+        let stop = |round: i32| (Ok(Value::I32(round)), Ok(Value::I64(sum(round))));
+        assert_eq!(seen.take(), (0..10).map(stop).collect::<Vec<_>>());
+        let changes = fixture.store.tier_changes();
+        assert_eq!((changes.to_debug, changes.to_run), (2, 0), "into landing code and out of it: {tiers:?}");
+    }
+}
+
+#[test]
 fn an_exception_is_caught_in_a_frame_that_changes_for_it() {
     let wat = r#"(module (import "host" "act" (func $act (param i32))) (tag $e (param i64))
         (func $thrower (param i64) (call $act (i32.const 0)) (throw $e (local.get 0)))
