@@ -228,8 +228,7 @@ impl FunctionTranslator<'_> {
             self.state.init_local(&mut self.builder, index, *param);
         }
         self.state.zero_locals(&mut self.builder, narrow(params.len()));
-        let slot = self.points.slot;
-        self.builder.ins().stack_store(types::I64, self.passed_vmctx, slot, SlotLayout::VMCTX.cast_signed());
+        self.state.store(&mut self.builder, SlotLayout::VMCTX, self.passed_vmctx);
         let past = self.is_past_limit();
         let params = LocalSet::all(self.points.params);
         self.stop_if(past, Callee::FunctionEntry, Some(&params), self.next_pc);
@@ -238,8 +237,7 @@ impl FunctionTranslator<'_> {
     /// Code that begins in the middle has no prologue. What is translated before its beginning is not reached, unless
     /// in a loop around it.
     fn begin_at(&mut self, resume: Block) {
-        let slot = self.points.slot;
-        self.builder.ins().stack_store(types::I64, self.passed_vmctx, slot, SlotLayout::VMCTX.cast_signed());
+        self.state.store(&mut self.builder, SlotLayout::VMCTX, self.passed_vmctx);
         self.builder.ins().jump(resume, &[]);
         let never = self.builder.create_block();
         self.go_on(never);
@@ -251,8 +249,7 @@ impl FunctionTranslator<'_> {
         if !self.lives_in_slot() {
             return self.passed_vmctx;
         }
-        let at = SlotLayout::VMCTX.cast_signed();
-        self.builder.ins().stack_load(types::I64, types::I64, self.points.slot, at)
+        self.state.load(&mut self.builder, ValueType::I64, SlotLayout::VMCTX)
     }
 
     /// Address of the store's limits.

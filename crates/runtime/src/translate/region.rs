@@ -14,15 +14,18 @@ pub(super) enum Region {
     Global,
     /// What only the runtime writes: the vmctx, views, limits.
     Runtime,
+    /// The state slot.
+    Slot,
 }
 
 impl Region {
     /// In the order of their numbers.
-    const ALL: [(Self, &str); 4] = [
+    const ALL: [(Self, &str); 5] = [
         (Self::Memory, "memory"),
         (Self::Table, "table"),
         (Self::Global, "global"),
         (Self::Runtime, "runtime"),
+        (Self::Slot, "slot"),
     ];
 
     /// Makes all of them known to a new function.
@@ -38,8 +41,11 @@ impl Region {
         flags.with_alias_region(Some(AliasRegion::from_u32(self as u32)))
     }
 
-    /// An access of this kind that does not trap.
+    /// An access of this kind that does not trap. It is aligned, unless in the slot, where vectors need not be.
     pub(super) fn trusted(self) -> MemFlagsData {
-        self.of(MemFlagsData::trusted())
+        match self {
+            Self::Slot => self.of(MemFlagsData::new().with_notrap()),
+            Self::Memory | Self::Table | Self::Global | Self::Runtime => self.of(MemFlagsData::trusted()),
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! operator begins and its result stored when the operator ends. So whatever is in the slot at a stop is what the
 //! program uses when it goes on.
 
+use super::region::Region;
 use super::{Version, clif_type};
 use crate::engine::Tier;
 use crate::value::ValueType;
@@ -283,12 +284,14 @@ impl State {
         self.layout.operand(crate::module::narrow(height))
     }
 
-    fn load(&self, builder: &mut FunctionBuilder<'_>, ty: ValueType, offset: u32) -> Value {
-        builder.ins().stack_load(types::I64, clif_type(ty), self.slot, offset.cast_signed())
+    pub(super) fn load(&self, builder: &mut FunctionBuilder<'_>, ty: ValueType, offset: u32) -> Value {
+        let address = builder.ins().stack_addr(types::I64, self.slot, offset.cast_signed());
+        builder.ins().load(clif_type(ty), Region::Slot.trusted(), address, 0)
     }
 
     pub(super) fn store(&self, builder: &mut FunctionBuilder<'_>, offset: u32, value: Value) {
-        builder.ins().stack_store(types::I64, value, self.slot, offset.cast_signed());
+        let address = builder.ins().stack_addr(types::I64, self.slot, offset.cast_signed());
+        builder.ins().store(Region::Slot.trusted(), value, address, 0);
     }
 
     /// Run tier: stores a local into its place.
