@@ -55,6 +55,11 @@ bench *args:
 bench-protocol *args:
     sh scripts/bench-protocol.sh {{args}}
 
+# Programs whose functions change their tier by chance, so many seeds of each: the fixtures, and the programs of `just bench` that
+# are there. Without `just`, the tests run the first seeds of the fixtures.
+stress seeds="10" from="100":
+    STRESS_SEEDS={{seeds}} STRESS_FROM={{from}} STRESS_MODULES="$(ls tests/bench/target/programs/*.O?.wasm 2>/dev/null)" SKIP_LINT=1 sh scripts/test.sh -p tests --test stress
+
 # Modules by chance, run in all ways and by wasmi, for some seconds, from a seed on. The tests run the first ones.
 differential seconds="60" from="0":
     DIFFERENTIAL_SECONDS={{seconds}} DIFFERENTIAL_FROM={{from}} SKIP_LINT=1 sh scripts/test.sh -p tests --test differential -- --nocapture
