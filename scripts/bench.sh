@@ -1,8 +1,8 @@
 #!/bin/sh
-# The benchmark against Wasmtime: builds C programs at -O2 and prints how fast they run and compile.
-# usage: sh scripts/bench.sh [quick] [--no-debug] [--rounds N]
-# Programs of our own are in tests/bench/programs; Lua, zlib, zstd and SQLite come from Debian's source packages. What is
-# built stays in tests/bench/target. PROGRAMS='calls lua' takes only those.
+# The benchmark against Wasmtime: builds C programs at -O2 and -O0 with debug info, and prints how fast they run and compile.
+# usage: sh scripts/bench.sh [--quick] [--only 'WORDS'] [--rounds N] [--engines 'WORDS']
+# Programs of our own are in tests/bench/programs; the others come from Debian's source packages. What is built stays in
+# tests/bench/target. `--only 'calls lua.O0'` takes only programs with one of these words in their name.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/install.sh
@@ -19,9 +19,9 @@ sources=$bench/programs
 built=$bench/target/programs
 fetched=$bench/target/sources
 mkdir -p "$built" "$fetched/include"
-ours='calls float hash heap interp memory text vectors'
-debian='lua zlib zstd sqlite'
-clang='clang-19 --target=wasm32-wasi -O2'
+# Each with the function in which the breakpoint is set whose condition is false.
+all='calls:fib closures:variable core:crc8 float:advance hash:block heap:hash interp:run memory:rnd text:lz vectors:blur
+    js:duk__js_execute_bytecode_inner json:parse_value lua:luaV_execute sqlite:sqlite3VdbeExec zlib:longest_match zstd:ZSTD_decompressSequences'
 
 # fetch PACKAGE: unpacks Debian's sources of PACKAGE into $fetched/PACKAGE, and leaves the machine's lists alone.
 fetch() {
@@ -41,54 +41,90 @@ fetch() {
     )
 }
 
-# build PROGRAM: makes $built/PROGRAM.wasm. The paths of Debian's sources have no spaces.
+# build PROGRAM LEVEL: makes $built/PROGRAM.LEVEL.wasm. The paths of Debian's sources have no spaces.
 # shellcheck disable=SC2086
 build() {
-    out=$built/$1.wasm
+    out=$built/$1.$2.wasm
+    clang="clang-19 --target=wasm32-wasi -$2 -g -w -I$sources -I$fetched/include -o $out.new"
+    # Programs that handle errors with it have none here.
+    [ -e "$fetched/include/setjmp.h" ] || cat > "$fetched/include/setjmp.h" <<'END'
+#include <stdlib.h>
+typedef int jmp_buf[1];
+#define setjmp(buffer) 0
+#define longjmp(buffer, value) abort()
+END
     case $1 in
-        vectors) $clang -msimd128 "$sources/$1.c" -o "$out" ;;
+        vectors) $clang -msimd128 "$sources/$1.c" ;;
+        js)
+            fetch duktape
+            $clang -I"$fetched/duktape/src" "$sources/js_main.c" "$fetched/duktape/src/duktape.c" -lm
+            ;;
+        json)
+            fetch cjson
+            $clang -I"$fetched/cjson" "$sources/json_main.c" "$fetched/cjson/cJSON.c" -lm
+            ;;
         lua)
             fetch lua5.4
             lua=$fetched/lua5.4/src
-            # Debian's package makes the one; wasi-libc has not the other, and the program throws nothing.
+            # Debian's package makes it.
             : > "$fetched/include/lua5.4-deb-multiarch.h"
-            : > "$fetched/include/setjmp.h"
             files=$(ls "$lua"/*.c | grep -Ev '/(lua|luac|linit|loslib|liolib|loadlib|ldblib|lmathlib|lcorolib|lutf8lib)\.c')
-            $clang -w -I"$lua" -I"$fetched/include" -D_WASI_EMULATED_SIGNAL -Dluai_jmpbuf=int \
-                '-Dl_randomizePivot()=0u' '-DLUAI_THROW(L,c)=abort()' '-DLUAI_TRY(L,c,a)={a}' "$sources/lua_main.c" $files -lm -o "$out"
+            $clang -I"$lua" -D_WASI_EMULATED_SIGNAL '-Dl_randomizePivot()=0u' "$sources/lua_main.c" $files -lm
             ;;
         zlib)
             fetch zlib
             zlib=$fetched/zlib
-            $clang -w -I"$zlib" "$sources/zlib_main.c" "$zlib"/adler32.c "$zlib"/compress.c "$zlib"/crc32.c "$zlib"/deflate.c \
-                "$zlib"/inffast.c "$zlib"/inflate.c "$zlib"/inftrees.c "$zlib"/trees.c "$zlib"/uncompr.c "$zlib"/zutil.c -o "$out"
+            $clang -I"$zlib" "$sources/zlib_main.c" "$zlib"/adler32.c "$zlib"/compress.c "$zlib"/crc32.c "$zlib"/deflate.c \
+                "$zlib"/inffast.c "$zlib"/inflate.c "$zlib"/inftrees.c "$zlib"/trees.c "$zlib"/uncompr.c "$zlib"/zutil.c
             ;;
         zstd)
             fetch libzstd
             zstd=$fetched/libzstd/lib
-            $clang -w -I"$zstd" "$sources/zstd_main.c" "$zstd"/common/*.c "$zstd"/compress/*.c "$zstd"/decompress/*.c -o "$out"
+            $clang -I"$zstd" "$sources/zstd_main.c" "$zstd"/common/*.c "$zstd"/compress/*.c "$zstd"/decompress/*.c
             ;;
         sqlite)
             fetch sqlite3
             sqlite=$fetched/sqlite3-built
             mkdir -p "$sqlite"
             [ -e "$sqlite/sqlite3.c" ] || (cd "$sqlite" && ../sqlite3/configure -q --disable-tcl && make -s sqlite3.c) >&2
-            $clang -w -I"$sqlite" -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=3 \
-                "$sources/sqlite_main.c" "$sqlite/sqlite3.c" -lm -o "$out"
+            $clang -I"$sqlite" -I"$fetched/sqlite3/test" -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION \
+                -DSQLITE_TEMP_STORE=3 "$sources/sqlite_main.c" "$sqlite/sqlite3.c" -lm
             ;;
-        *) $clang "$sources/$1.c" -lm -o "$out" ;;
+        *) $clang "$sources/$1.c" -lm ;;
     esac
+    mv "$out.new" "$out"
 }
 
-rounds=7
-[ "${1:-}" != quick ] || { rounds=2 && shift; }
-modules=
-for program in ${PROGRAMS:-$ours $debian}; do
-    source=$sources/$program.c
-    [ -e "$source" ] || source=$sources/${program}_main.c
-    [ "$built/$program.wasm" -nt "$source" ] || build "$program"
-    modules="$modules $built/$program.wasm"
+# wanted NAME: whether --only is not given or one of its words is in NAME.
+only=
+wanted() {
+    [ -n "$only" ] || return 0
+    for word in $only; do
+        case $1 in *"$word"*) return 0 ;; esac
+    done
+    return 1
+}
+
+options=
+while [ $# -gt 0 ]; do
+    case $1 in
+        --only) only=$2 && shift 2 ;;
+        *) options="$options $1" && shift ;;
+    esac
 done
+modules=
+for level in O2 O0; do
+    for program in $all; do
+        name=${program%:*}
+        wanted "$name.$level" || continue
+        source=$sources/$name.c
+        [ -e "$source" ] || source=$sources/${name}_main.c
+        module=$built/$name.$level.wasm
+        { [ "$module" -nt "$source" ] && [ "$module" -nt $sources/bench.h ]; } || build "$name" "$level"
+        modules="$modules $module:${program#*:}"
+    done
+done
+cargo build --release --workspace --bins
 cargo build --release --manifest-path $bench/Cargo.toml
-# shellcheck disable=SC2086 # a list of words
-exec $bench/target/release/bench --rounds $rounds "$@" $modules
+# shellcheck disable=SC2086 # lists of words
+exec $bench/target/release/bench --server target/release/wasm-gdbserver $options $modules

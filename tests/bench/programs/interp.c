@@ -1,12 +1,12 @@
 // a bytecode interpreter (big switch in a loop) running a sieve and a nested-loop program: branchy, br_table-heavy.
 #include <stdint.h>
-#include <stdio.h>
+#include "bench.h"
 #include <stdlib.h>
 enum op { PUSH, LOAD, STORE, ADD, SUB, MUL, MOD, LT, EQ, JZ, JMP, ALOAD, ASTORE, DUP, POP, HALT };
 struct insn { uint8_t op; int32_t arg; };
 static int32_t vars[16], mem[65536];
 static long executed;
-static int32_t run(const struct insn *code)
+HOT static int32_t run(const struct insn *code)
 {
   int32_t stack[64], *sp = stack;
   long count = 0;
@@ -36,17 +36,17 @@ static int32_t run(const struct insn *code)
 // for (i = 0; i < N; i++) { sum = (sum * 31 + mem[i % 65536] + i) % 1000003; mem[i] = sum; }
 static const struct insn prog[] = {
   { PUSH, 0 }, { STORE, 1 }, { PUSH, 1 }, { STORE, 0 },
-  { LOAD, 1 }, { PUSH, 8000000 }, { LT, 0 }, { JZ, 25 },
+  { LOAD, 1 }, { PUSH, 1000000 }, { LT, 0 }, { JZ, 25 },
   { LOAD, 0 }, { PUSH, 31 }, { MUL, 0 }, { LOAD, 1 }, { ALOAD, 0 }, { ADD, 0 }, { LOAD, 1 }, { ADD, 0 },
   { PUSH, 1000003 }, { MOD, 0 }, { STORE, 0 },
   { LOAD, 1 }, { LOAD, 0 }, { ASTORE, 0 },
   { LOAD, 1 }, { PUSH, 1 }, { JMP, 26 },
   { HALT, 0 }, { ADD, 0 }, { STORE, 1 }, { JMP, 4 },
 };
-int main(void)
+static void work(void)
 {
   int32_t r = 0;
+  executed = 0;
   r ^= run(prog);
   printf("interp %d after %ld instructions\n", r, executed);
-  return 0;
 }

@@ -1,11 +1,11 @@
 // 128-bit vectors: blurring and thresholding an image, a dot product, a vector checksum, lanes looked up in a table.
 #include <stdint.h>
-#include <stdio.h>
+#include "bench.h"
 #include <wasm_simd128.h>
 enum { SIDE = 1024, SAMPLES = 1 << 16 };
 static uint8_t image[SIDE * SIDE], blurred[SIDE * SIDE];
 static float left[SAMPLES], right[SAMPLES];
-static void blur(const uint8_t *from, uint8_t *to)
+HOT static void blur(const uint8_t *from, uint8_t *to)
 {
   for (int y = 1; y < SIDE - 1; y++)
     for (int x = 16; x < SIDE - 16; x += 16) {
@@ -48,19 +48,18 @@ static v128_t mix(const uint8_t *bytes)
   }
   return state;
 }
-int main(void)
+static void work(void)
 {
   uint32_t above = 0;
   float sum = 0;
   for (int i = 0; i < SIDE * SIDE; i++) image[i] = (uint8_t)(i * 2654435761u >> 24);
   for (int i = 0; i < SAMPLES; i++) { left[i] = (float)(i % 13) - 6; right[i] = (float)(i % 7) - 3; }
   v128_t state = wasm_i32x4_splat(0);
-  for (int r = 0; r < 500; r++) {
+  for (int r = 0; r < 150; r++) {
     blur(image, blurred);
     above += threshold(blurred, (uint8_t)(100 + r % 50));
     for (int k = 0; k < 10; k++) sum += dot(left + k, right);
     if (r % 4 == 0) state = wasm_v128_xor(state, mix(blurred));
   }
   printf("vectors %u %.1f %08x\n", above, (double)sum, (unsigned)wasm_i32x4_extract_lane(state, 1));
-  return 0;
 }
