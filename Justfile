@@ -47,7 +47,8 @@ fuzz target seconds="60":
 damage packets="1000000" seed="1":
     DAMAGED_PACKETS={{packets}} DAMAGE_SEED={{seed}} SKIP_LINT=1 sh scripts/test.sh --workspace --test session -- recorded
 
-# How fast programs run and compile, compared with Wasmtime. `just bench quick` takes two rounds instead of seven.
+# How fast programs run and compile under a debugger and without, compared with Wasmtime. `just bench --quick` takes fewer
+# turns; `just bench --only lua,json.O0` only these programs.
 bench *args:
     sh scripts/bench.sh {{args}}
 

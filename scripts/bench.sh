@@ -1,8 +1,9 @@
 #!/bin/sh
 # The benchmark against Wasmtime: builds C programs at -O2 and -O0 with debug info, and prints how fast they run and compile.
-# usage: sh scripts/bench.sh [--quick] [--only 'WORDS'] [--rounds N] [--engines 'WORDS']
+# usage: sh scripts/bench.sh [--quick] [--only WORDS] [--rounds N] [--turns N] [--engines NAMES]
 # Programs of our own are in tests/bench/programs; the others come from Debian's source packages. What is built stays in
-# tests/bench/target. `--only 'calls lua.O0'` takes only programs with one of these words in their name.
+# tests/bench/target. `--only calls,lua.O0` takes only programs with one of these words in their name; `--engines ours,attached`
+# compares these with Wasmtime.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/install.sh
@@ -108,7 +109,7 @@ wanted() {
 options=
 while [ $# -gt 0 ]; do
     case $1 in
-        --only) only=$2 && shift 2 ;;
+        --only) only=$(echo "$2" | tr , " ") && shift 2 ;;
         *) options="$options $1" && shift ;;
     esac
 done

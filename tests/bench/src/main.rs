@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-const USAGE: &str = "usage: bench --server SERVER [--quick] [--rounds N] [--turns N] [--engines 'WORDS'] MODULE:FUNCTION...";
+const USAGE: &str = "usage: bench --server SERVER [--quick] [--rounds N] [--turns N] [--engines NAME,NAME...] MODULE:FUNCTION...";
 
 /// Arguments that make this program compile or run one module: `bench --run ENGINE MODULE`.
 pub(crate) const RUN: &str = "--run";
@@ -71,7 +71,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
             "--turns" => options.turns = args.next().context(USAGE)?.parse().context(USAGE)?,
             "--engines" => {
                 let names = args.next().context(USAGE)?;
-                let others = names.split_whitespace().map(Engine::from_name).collect::<Result<Vec<_>>>()?;
+                let others = names.split(',').map(Engine::from_name).collect::<Result<Vec<_>>>()?;
                 options.engines.retain(|engine| *engine == Engine::ALL[0] || others.contains(engine));
             }
             _ if arg.starts_with('-') => bail!(USAGE),

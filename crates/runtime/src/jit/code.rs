@@ -1,13 +1,15 @@
 //! Executable memory of a store: what was put into it, and which code an address belongs to.
-#![expect(unsafe_code, reason = "patches published code and frees it with the store")]
+#![expect(unsafe_code, reason = "publishes and patches code")]
 
-use super::compile::{Compiled, NativeFrame, Relocation, StackMap, Target};
+use super::arena::Arena;
+use super::compile::{Compiled, NativeFrame, StackMap, Target};
 use super::handler::TrySite;
+use super::link::{DirectCall, Known, relocate};
 use super::pages::CodePages;
 use super::patch::{self, Edit};
 use super::poll::Poll;
 use super::{libcalls, stub, thunk};
-use crate::engine::{Engine, Tier};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::module::narrow;
 use crate::translate::{Callee, Version};
@@ -17,10 +19,6 @@ use crate::unwind::{
 };
 use crate::value::FuncType;
 use crate::vm::Builtin;
-use cranelift_codegen::ir::Signature;
-use cranelift_codegen::isa::CallConv;
-use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift_module::{FuncId, Module as _, ModuleReloc, ModuleRelocTarget, default_libcall_names};
 use frame_table::{FrameTable, ModulePc, ProgramPoint, ShapeId, TextOffset};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -31,14 +29,6 @@ const ARENA: usize = 1 << 30;
 
 /// Functions start at multiples of this.
 const FUNCTION_ALIGNMENT: usize = 16;
-
-/// A place in what was defined in the `JITModule`.
-#[derive(Clone, Copy, Debug)]
-struct Location {
-    blob: FuncId,
-    offset: u32,
-    address: usize,
-}
 
 /// What is at an address of the arena.
 #[derive(Clone)]
@@ -61,7 +51,6 @@ pub(crate) struct FunctionCode {
     pub(crate) frame: FrameTable,
     pub(crate) native: NativeFrame,
     pub(crate) version: Version,
-    location: Location,
     /// Its first bytes, where another version may be entered instead.
     entry: [u8; patch::CALL_LENGTH],
     traps: Vec<(u32, TrapCode)>,
@@ -189,11 +178,9 @@ pub(crate) enum Audience {
 /// All code of a store.
 pub(crate) struct CodeMemory {
     engine: Engine,
-    /// Taken when the store is dropped.
-    jit: Option<JITModule>,
     /// All pieces of code: address range, and what it is. Ascending.
     registry: Vec<(Range<usize>, CodeKind)>,
-    arena: Range<usize>,
+    arena: Arena,
     pages: CodePages,
     /// What is at the headers of all loops, by the address that it ends at, ascending.
     loops: Vec<LoopSite>,
@@ -207,9 +194,9 @@ pub(crate) struct CodeMemory {
     /// How often published code was changed.
     publications: u64,
     /// Thunks that code calls by name.
-    thunks: HashMap<Callee, Location>,
+    thunks: HashMap<Callee, usize>,
     /// Of each module's defined functions: the code, or the stub while there is none.
-    functions: Vec<Vec<Location>>,
+    functions: Vec<Vec<Known>>,
     /// Bytes of functions' code, thunks and stubs left out.
     code_size: u64,
 }
@@ -217,16 +204,12 @@ pub(crate) struct CodeMemory {
 impl CodeMemory {
     /// Reserves the arena and makes the thunks that every store needs.
     pub(crate) fn new(engine: &Engine, hosts: HostEntries) -> Result<Self, Error> {
-        let arena = ArenaMemoryProvider::new_with_size(ARENA)
+        let arena = Arena::reserve(ARENA)
             .map_err(|error| Error::Limit(format!("cannot reserve memory for code: {error}")))?;
-        let mut builder = JITBuilder::with_isa(Arc::clone(engine.isa(Tier::Debug)), default_libcall_names());
-        builder.memory_provider(Box::new(arena));
-        builder.symbols(libcalls::symbols());
         let mut memory = Self {
             engine: engine.clone(),
-            jit: Some(JITModule::new(builder)),
             registry: Vec::new(),
-            arena: 0..0,
+            arena,
             pages: CodePages::default(),
             loops: Vec::new(),
             loops_armed: false,
@@ -241,27 +224,38 @@ impl CodeMemory {
             code_size: 0,
         };
         let stop = memory.publish_jump(breakpoint_address())?;
-        memory.breakpoint = stop.address;
+        memory.breakpoint = stop;
         memory.thunks.insert(Callee::Stop, stop);
-        // The first allocation is at the start of the arena.
-        memory.arena = memory.breakpoint..memory.breakpoint + ARENA;
         let entry = memory.publish_jump(function_entry_address())?;
         memory.thunks.insert(Callee::FunctionEntry, entry);
         let mut builtins = Vec::new();
         for builtin in Builtin::ALL {
             let (bytes, alignment) = thunk::builtin(engine, *builtin, (hosts.builtin)(*builtin))?;
-            builtins.push(memory.publish(&bytes, alignment)?.address);
+            builtins.push(memory.publish(&bytes, alignment)?);
         }
         memory.builtins = builtins.into();
         Ok(memory)
     }
 
-    /// Puts a thunk or stubs into executable memory.
-    fn publish(&mut self, bytes: &[u8], alignment: u64) -> Result<Location, Error> {
-        let blob = self.declare()?;
-        let address = self.place(blob, bytes, alignment, &[])?;
-        self.register(address..address + bytes.len(), CodeKind::Glue);
-        Ok(Location { blob, offset: 0, address })
+    /// Puts a thunk or stubs into executable memory; returns the address.
+    fn publish(&mut self, bytes: &[u8], alignment: u64) -> Result<usize, Error> {
+        let start = self.room(bytes.len(), alignment)?;
+        self.place(start, bytes)?;
+        self.register(start..start + bytes.len(), CodeKind::Glue);
+        Ok(start)
+    }
+
+    /// Addresses for code.
+    fn room(&mut self, length: usize, alignment: u64) -> Result<usize, Error> {
+        let alignment = usize::try_from(alignment).unwrap_or(usize::MAX);
+        let room = self.arena.take(length, alignment);
+        room.ok_or_else(|| not_placed(format!("no room for {length} bytes")))
+    }
+
+    /// Copies bytes to where `room` said.
+    fn place(&mut self, start: usize, bytes: &[u8]) -> Result<(), Error> {
+        // SAFETY: the arena is the store's own, and gives out no address twice.
+        unsafe { self.pages.publish(start, bytes) }.map_err(not_placed)
     }
 
     /// Has the address range of new code looked up in it.
@@ -272,32 +266,8 @@ impl CodeMemory {
     }
 
     /// What code calls that is too far away to be called.
-    fn publish_jump(&mut self, address: usize) -> Result<Location, Error> {
+    fn publish_jump(&mut self, address: usize) -> Result<usize, Error> {
         self.publish(&thunk::jump(address), 16)
-    }
-
-    fn jit(&mut self) -> Result<&mut JITModule, Error> {
-        self.jit.as_mut().ok_or_else(|| Error::Limit("the store is gone".into()))
-    }
-
-    fn declare(&mut self) -> Result<FuncId, Error> {
-        self.jit()?.declare_anonymous_function(&Signature::new(CallConv::Tail)).map_err(not_placed)
-    }
-
-    /// Copies bytes into executable memory. Each time takes pages of its own.
-    fn place(
-        &mut self,
-        blob: FuncId,
-        bytes: &[u8],
-        alignment: u64,
-        relocs: &[ModuleReloc],
-    ) -> Result<usize, Error> {
-        let jit = self.jit()?;
-        jit.define_function_bytes(blob, alignment, bytes, relocs).map_err(not_placed)?;
-        jit.finalize_definitions().map_err(not_placed)?;
-        let start = jit.get_finalized_function(blob).expose_provenance();
-        self.pages.add(start..start + bytes.len());
-        Ok(start)
     }
 
     /// Puts compiled functions of a module into executable memory, side by side. The numbers are those of defined
@@ -312,49 +282,49 @@ impl CodeMemory {
         if functions.is_empty() {
             return Ok(Vec::new());
         }
-        let blob = self.declare()?;
-        let mut locations = Vec::new();
         let alignment =
             functions.iter().map(|(_, compiled)| u64::from(compiled.alignment)).max().unwrap_or(1);
+        let alignment = alignment.max(FUNCTION_ALIGNMENT as u64);
         let mut bytes = Vec::new();
+        let mut offsets = Vec::new();
         for (_, compiled) in &functions {
             // At least one byte between functions: an address just behind one of them belongs to no other.
             let at = (bytes.len() + 1).next_multiple_of(FUNCTION_ALIGNMENT.max(compiled.alignment as usize));
             bytes.resize(at, patch::FILLER);
             bytes.extend_from_slice(&compiled.bytes);
-            let location = Location { blob, offset: narrow(at), address: 0 };
-            locations.push(location);
+            offsets.push(at);
         }
-        let earlier: Vec<Location> =
-            functions.iter().map(|(defined, _)| self.functions[module][*defined as usize]).collect();
-        if audience == Audience::Callers {
-            for ((defined, _), location) in functions.iter().zip(&locations) {
-                self.functions[module][*defined as usize] = *location;
+        let base = self.room(bytes.len(), alignment)?;
+        let numbers = functions.iter().map(|(defined, _)| *defined);
+        let own: HashMap<u32, usize> = match audience {
+            Audience::Callers => numbers.zip(offsets.iter().map(|offset| base + offset)).collect(),
+            Audience::Nobody => HashMap::new(),
+        };
+        let mut calls = Vec::new();
+        for ((_, compiled), offset) in functions.iter().zip(&offsets) {
+            for reloc in &compiled.relocs {
+                let at = offset + reloc.offset as usize;
+                let (target, waits_for) = self.target_of(module, reloc.target, &own)?;
+                let addend = isize::try_from(reloc.addend).map_err(not_placed)?;
+                let target = target.wrapping_add_signed(addend);
+                relocate(reloc.kind, &mut bytes, at, base, target).map_err(not_placed)?;
+                calls.extend(waits_for.zip(DirectCall::of_relocation(reloc.kind, &bytes, at, base)));
             }
         }
-        let mut relocs = Vec::new();
-        for ((_, compiled), location) in functions.iter().zip(&locations) {
-            let reloc = |reloc| self.module_reloc(module, location.offset, reloc);
-            relocs.extend(compiled.relocs.iter().map(reloc));
+        self.place(base, &bytes)?;
+        for (callee, call) in calls {
+            self.functions[module][callee as usize].add(call);
         }
-        let placed = self.place(blob, &bytes, alignment, &relocs);
-        if placed.is_err() {
-            for ((defined, _), earlier) in functions.iter().zip(&earlier) {
-                self.functions[module][*defined as usize] = *earlier;
-            }
-        }
-        let start = placed?;
         self.code_size += bytes.len() as u64;
         let mut published = Vec::new();
         let mut redirected = Vec::new();
-        for (((defined, compiled), earlier), location) in functions.into_iter().zip(earlier).zip(locations) {
+        for ((defined, compiled), offset) in functions.into_iter().zip(offsets) {
             let Compiled {
                 bytes, traps, sites, loops, polls, stack_maps, frame, tries, native, version, ..
             } = compiled;
-            let start = start + location.offset as usize;
+            let start = base + offset;
             if audience == Audience::Callers {
-                self.functions[module][defined as usize].address = start;
-                redirected.extend(Edit::stub(earlier.address, start));
+                redirected.extend(self.functions[module][defined as usize].set(start));
             }
             let mut headers: Vec<LoopSite> = loops.iter().map(|site| LoopSite::point(start, *site)).collect();
             headers.extend(polls.iter().map(|poll| LoopSite::poll(start, *poll)));
@@ -372,7 +342,6 @@ impl CodeMemory {
                 frame,
                 native,
                 version,
-                location: Location { address: start, ..location },
                 entry: entry_of(&bytes),
                 traps,
                 sites,
@@ -387,31 +356,35 @@ impl CodeMemory {
         Ok(published)
     }
 
-    /// A relocation of a function that is placed at `at` of what is being defined.
-    fn module_reloc(&self, module: usize, at: u32, reloc: &Relocation) -> ModuleReloc {
-        let name = match reloc.target {
-            Target::LibCall(call) => ModuleRelocTarget::LibCall(call),
-            Target::Callee(callee) => {
-                let location = match callee {
-                    Callee::Function(defined) => self.functions[module][defined as usize],
-                    thunk => self.thunks[&thunk],
-                };
-                ModuleRelocTarget::FunctionOffset(location.blob, location.offset)
+    /// What a relocation names; and the number of a function that has no code yet, for which that is a stub. `own` are
+    /// the functions that are being published.
+    fn target_of(
+        &self,
+        module: usize,
+        target: Target,
+        own: &HashMap<u32, usize>,
+    ) -> Result<(usize, Option<u32>), Error> {
+        match target {
+            Target::LibCall(call) => {
+                let address = libcalls::address(call);
+                Ok((address.ok_or_else(|| not_placed(format!("there is no {call}")))?, None))
             }
-        };
-        ModuleReloc { offset: at + reloc.offset, kind: reloc.kind, name, addend: reloc.addend }
+            Target::Callee(Callee::Function(defined)) => Ok(match own.get(&defined) {
+                Some(start) => (*start, None),
+                None => (self.functions[module][defined as usize].address(), Some(defined)),
+            }),
+            Target::Callee(thunk) => Ok((self.thunks[&thunk], None)),
+        }
     }
 
     /// Makes stubs for the defined functions of the next module; returns the address of each.
     pub(crate) fn publish_stubs(&mut self, count: usize) -> Result<Vec<usize>, Error> {
         let bytes = stub::stubs(count, lazy_compile_address());
-        let Location { blob, address, .. } = self.publish(&bytes, 16)?;
-        let location = |index: usize| {
-            let offset = index * stub::STUB;
-            Location { blob, offset: narrow(offset), address: address + offset }
-        };
-        self.functions.push((0..count).map(location).collect());
-        Ok((0..count).map(|index| location(index).address).collect())
+        let start = self.publish(&bytes, 16)?;
+        let addresses = (0..count).map(|index| start + index * stub::STUB);
+        let known = |address| Known::Stub { address, callers: Vec::new() };
+        self.functions.push(addresses.clone().map(known).collect());
+        Ok(addresses.collect())
     }
 
     /// The thunk that enters functions of a type.
@@ -420,7 +393,7 @@ impl CodeMemory {
             return Ok(*address);
         }
         let (bytes, alignment) = thunk::entry(&self.engine, ty)?;
-        let address = self.publish(&bytes, alignment)?.address;
+        let address = self.publish(&bytes, alignment)?;
         self.entries.insert(ty.clone(), address);
         Ok(address)
     }
@@ -431,7 +404,7 @@ impl CodeMemory {
             return Ok(*address);
         }
         let (bytes, alignment) = thunk::host(&self.engine, ty, self.hosts.function)?;
-        let address = self.publish(&bytes, alignment)?.address;
+        let address = self.publish(&bytes, alignment)?;
         self.host_thunks.insert(ty.clone(), address);
         Ok(address)
     }
@@ -448,8 +421,8 @@ impl CodeMemory {
 
     /// Has the callers of a function, whose number is without imports, know this code of it: the first that they do.
     pub(crate) fn announce(&mut self, defined: u32, code: &FunctionCode) {
-        let stub = std::mem::replace(&mut self.functions[code.module][defined as usize], code.location);
-        self.patch(Edit::stub(stub.address, code.start).into_iter().collect());
+        let edits = self.functions[code.module][defined as usize].set(code.start);
+        self.patch(edits);
     }
 
     /// Has the callers of `first` run `code`, another version of the function or the same.
@@ -465,7 +438,7 @@ impl CodeMemory {
 
     /// All addresses that code of this store can have.
     pub(crate) fn arena(&self) -> Range<usize> {
-        self.arena.clone()
+        self.arena.range()
     }
 
     /// The code that `pc` is in. A return address may be just behind its code, so `pc` may be the end.
@@ -550,16 +523,12 @@ fn entry_of(code: &[u8]) -> [u8; patch::CALL_LENGTH] {
     code.first_chunk().copied().unwrap_or([patch::FILLER; patch::CALL_LENGTH])
 }
 
-fn not_placed(error: cranelift_module::ModuleError) -> Error {
-    Error::Limit(format!("cannot place code: {error}"))
+fn not_placed(reason: impl std::fmt::Display) -> Error {
+    Error::Limit(format!("cannot place code: {reason}"))
 }
 
 impl Drop for CodeMemory {
     fn drop(&mut self) {
         self.pages.remove_all();
-        if let Some(jit) = self.jit.take() {
-            // SAFETY: the store is going, so no frame of its code is left, and its addresses are not used again.
-            unsafe { jit.free_memory() };
-        }
     }
 }

@@ -3,10 +3,12 @@
 //! One of the three rooms with `unsafe`. What leaves it are addresses of finished code, and answers to the question
 //! which code an address belongs to.
 
+mod arena;
 mod code;
 mod compile;
 mod handler;
 mod libcalls;
+mod link;
 mod pages;
 mod patch;
 mod poll;

@@ -50,14 +50,23 @@ impl CodePages {
         protect_or_abort(&state.range, libc::PROT_READ);
     }
 
-    /// The guest's thread: `code` was published behind everything else.
-    pub(super) fn add(&self, code: Range<usize>) {
+    /// The guest's thread: publishes code at `start`, behind everything else. Its first page may hold other code already.
+    ///
+    /// # Errors
+    /// When the system does not let the pages be written.
+    ///
+    /// # Safety
+    /// Whole pages around the place are the store's own, and nothing else is or will be there.
+    pub(super) unsafe fn publish(&self, start: usize, code: &[u8]) -> io::Result<()> {
         let mut state = self.lock();
-        let code = pages_of(code);
-        state.range = if state.range.is_empty() { code.clone() } else { state.range.start..code.end };
-        if state.forbidden {
-            protect_or_abort(&code, libc::PROT_READ);
-        }
+        let pages = pages_of(start..start + code.len());
+        protect(&pages, WRITABLE)?;
+        let at: *mut u8 = std::ptr::with_exposed_provenance_mut(start);
+        // SAFETY: the pages are writable, and nobody else accesses this part of them: the caller's promise.
+        unsafe { at.copy_from_nonoverlapping(code.as_ptr(), code.len()) };
+        protect_or_abort(&pages, state.at_rest());
+        state.range = if state.range.is_empty() { pages } else { state.range.start..pages.end };
+        Ok(())
     }
 
     /// The code is about to be unmapped.

@@ -50,6 +50,11 @@ impl Edit {
         Some(Self { end, bytes: encode(JUMP, end, target)? })
     }
 
+    /// Makes the call or jump with this opcode that ends at `end` go to `target`.
+    pub(super) fn transfer(end: usize, opcode: u8, target: usize) -> Option<Self> {
+        Some(Self { end, bytes: encode(opcode, end, target)? })
+    }
+
     /// Makes the site that returns to `end` do nothing.
     pub(super) fn disarm(end: usize) -> Self {
         Self { end, bytes: NOP }
