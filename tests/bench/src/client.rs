@@ -23,7 +23,8 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut client = Self { stream, received: Vec::new(), has_conditions: false };
-        let features = client.ask("qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386")?;
+        let features =
+            client.ask("qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386")?;
         client.has_conditions = features.contains("ConditionalBreakpoints+");
         ensure!(client.ask("QStartNoAckMode")? == "OK", "the server wants acknowledgements");
         client.stream.write_all(b"+")?;

@@ -61,8 +61,13 @@ fn main() -> Result<()> {
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
-    let mut options =
-        Options { server: PathBuf::new(), rounds: 3, turns: 5, engines: Engine::ALL.to_vec(), programs: Vec::new() };
+    let mut options = Options {
+        server: PathBuf::new(),
+        rounds: 3,
+        turns: 5,
+        engines: Engine::ALL.to_vec(),
+        programs: Vec::new(),
+    };
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--quick" => (options.rounds, options.turns) = (1, 3),
@@ -96,8 +101,7 @@ fn compare(program: &Program, options: &Options) -> Result<table::Row> {
                 *best = Some(best.map_or(code, |best: Code| Code { time: best.time.min(code.time), ..code }));
             }
         }
-        one_round(program, options, &mut times)
-            .with_context(|| format!("{name} is not measured"))?;
+        one_round(program, options, &mut times).with_context(|| format!("{name} is not measured"))?;
     }
     let size = std::fs::metadata(&program.module)?.len();
     Ok(table::Row { name, size, times, codes })
@@ -127,7 +131,8 @@ fn one_round(program: &Program, options: &Options, best: &mut [Option<Duration>]
 }
 
 fn compile(engine: Engine, module: &Path) -> Result<Code> {
-    let output = Command::new(std::env::current_exe()?).args([COMPILE, engine.name()]).arg(module).output()?;
+    let output =
+        Command::new(std::env::current_exe()?).args([COMPILE, engine.name()]).arg(module).output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         bail!("{} in {}: {}", module.display(), engine.name(), String::from_utf8_lossy(&output.stderr));

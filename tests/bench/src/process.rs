@@ -48,7 +48,9 @@ fn function_addresses(elf: &[u8]) -> Result<HashMap<String, u64>> {
     use object::{Object as _, ObjectSymbol as _};
     let file = object::File::parse(elf)?;
     let functions = file.symbols().filter(|symbol| symbol.kind() == object::SymbolKind::Text);
-    Ok(functions.map(|symbol| Ok((symbol.name()?.to_owned(), symbol.address()))).collect::<Result<_, object::Error>>()?)
+    Ok(functions
+        .map(|symbol| Ok((symbol.name()?.to_owned(), symbol.address())))
+        .collect::<Result<_, object::Error>>()?)
 }
 
 /// A program that waits for its next turn. It ends with its owner.
@@ -81,7 +83,8 @@ impl Process {
         let mut process = Self { child, input, output: BufReader::new(output), _client: None };
         if let Some(stderr) = stderr {
             let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-            let port = lines.find_map(|line| line.strip_prefix("Listening on 127.0.0.1:")?.trim().parse().ok());
+            let port =
+                lines.find_map(|line| line.strip_prefix("Listening on 127.0.0.1:")?.trim().parse().ok());
             // A pipe that nobody reads would block the server in the end.
             std::thread::spawn(move || lines.for_each(|line| eprintln!("server: {line}")));
             let mut client = Client::connect(port.context("the server does not listen")?)?;
@@ -90,7 +93,12 @@ impl Process {
             }
             process._client = Some(client);
         }
-        ensure!(process.line()? == "ready", "{} in {} does not begin", program.module.display(), engine.name());
+        ensure!(
+            process.line()? == "ready",
+            "{} in {} does not begin",
+            program.module.display(),
+            engine.name()
+        );
         Ok(Some(process))
     }
 

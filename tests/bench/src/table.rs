@@ -25,7 +25,11 @@ struct Quantity {
 }
 
 const QUANTITIES: [Quantity; 3] = [
-    Quantity { title: "run time", unit: "ms", of: |row| row.times.iter().map(|time| time.map(milliseconds)).collect() },
+    Quantity {
+        title: "run time",
+        unit: "ms",
+        of: |row| row.times.iter().map(|time| time.map(milliseconds)).collect(),
+    },
     Quantity {
         title: "compile time",
         unit: "ms",
@@ -71,7 +75,11 @@ fn render_quantity(
         let first = figures.first().copied().flatten();
         write!(text, "| {} | {:.0} | {:.1} |", row.name, row.size as f64 / 1e3, first.unwrap_or(f64::NAN))?;
         for index in &shown {
-            write!(text, " {} |", shown_ratio(figures[*index].zip(first).map(|(figure, first)| figure / first)))?;
+            write!(
+                text,
+                " {} |",
+                shown_ratio(figures[*index].zip(first).map(|(figure, first)| figure / first))
+            )?;
         }
         writeln!(text)?;
     }
@@ -82,7 +90,8 @@ fn render_quantity(
         }
         write!(text, "| **geometric mean, {level}** | | |")?;
         for index in &shown {
-            let ratios = of_level().map(|row| (quantity.of)(row)).filter_map(|row| Some(row[*index]? / row[0]?));
+            let ratios =
+                of_level().map(|row| (quantity.of)(row)).filter_map(|row| Some(row[*index]? / row[0]?));
             write!(text, " **{}** |", shown_ratio(geometric_mean(ratios)))?;
         }
         writeln!(text)?;
