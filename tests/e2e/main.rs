@@ -1,10 +1,12 @@
 //! Sessions of stock gdb and lldb against the server, on C programs that are compiled here.
 //!
-//! A session is a script of a debugger's commands with checks (`sessions/`, `lldb_sessions/`). It makes up to three
+//! A session is a script of a debugger's commands with checks (`sessions/`, `lldb_sessions/`). It makes up to four
 //! kinds of test:
 //! - `wasm::NAME::BUILD` runs it against our server; the checks hold, and the transcript is the golden one;
 //! - `native::NAME` runs it on the same program for i386, served by gdbserver: so the checks are right;
 //! - `same_as_native::NAME` compares the two transcripts: where ours differs, ours is wrong.
+//!
+//! - `precise::wasm::NAME::BUILD` runs it with all code in the debug tier, and the transcript is still the golden one.
 //!
 //! Those of lldb are `lldb::NAME::BUILD`, `native::lldb::NAME` (lldb itself starts the native program) and
 //! `same_as_native::lldb::NAME`. A session may be played in several ways of connecting; names of all but the first end
@@ -25,6 +27,8 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tests::fixture::Build;
+use tests::lldb::Way;
+use tests::server::Setting;
 use tests::toolchain;
 
 use scenes::Scene;
@@ -40,6 +44,10 @@ fn main() -> ExitCode {
     }
     for scene in scenes::ALL.iter().copied().flatten() {
         trials.push(played(scene, format!("wasm::{}", scene.name), Build::wasm(0, 4)));
+        trials.push(trial(format!("precise::wasm::{}", scene.name), || {
+            let played = Setting::Precise.apply(|| (scene.play)(Build::wasm(0, 4)));
+            played.map_err(|error| Failed::from(format!("{error:#}")))
+        }));
         if scene.native {
             trials.push(played(scene, format!("native::{}", scene.name), Build::NATIVE));
         }
@@ -57,9 +65,13 @@ fn trials_of(session: &'static Session) -> Vec<Trial> {
     let (kind, room) = if session.room() == "lldb" { ("lldb", "lldb::") } else { ("wasm", "") };
     for way in session.ways() {
         for &build in session.builds {
-            trials.push(trial(format!("{kind}::{}::{build}", session.played(way)), move || {
-                session::compare_with_golden(session, way, build)
-            }));
+            let name = format!("{kind}::{}::{build}", session.played(way));
+            let test = move || session::compare_with_golden(session, way, build);
+            // A server that lldb starts has the options that the session gives it.
+            if way != Some(Way::Launch) {
+                trials.push(trial(format!("precise::{name}"), move || Setting::Precise.apply(test)));
+            }
+            trials.push(trial(name, test));
         }
     }
     if session.native {

@@ -12,7 +12,7 @@ use tests::fixture::{Build, Fixture, Machine};
 use tests::gdb::Gdb;
 use tests::lldb::{Lldb, Way};
 use tests::normalise::same_columns;
-use tests::server::{Ended, Server};
+use tests::server::{Ended, Server, Setting};
 use tests::toolchain;
 
 /// A script of a debugger's commands with checks, and what it is run on.
@@ -85,10 +85,11 @@ impl Session {
 
 type Run = Result<Arc<(Vec<Step>, Fixture)>, String>;
 
-/// Runs by debugger, what is played, and build. A cell is empty until somebody asks, and then while the session runs.
-type Runs = HashMap<(&'static str, String, Build), Arc<OnceLock<Run>>>;
+/// Runs by debugger, what is played, build, and setting. A cell is empty until somebody asks, and then while the session
+/// runs.
+type Runs = HashMap<(&'static str, String, Build, Setting), Arc<OnceLock<Run>>>;
 
-/// The run of a session in a way on a build. It is made once, whoever asks.
+/// The run of a session in a way on a build, in this thread's setting. It is made once, whoever asks.
 pub(crate) fn run(
     session: &Session,
     way: Option<Way>,
@@ -97,7 +98,7 @@ pub(crate) fn run(
     static RUNS: Mutex<Option<Runs>> = Mutex::new(None);
     let cell = {
         let mut runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (session.room(), session.played(way), build);
+        let key = (session.room(), session.played(way), build, Setting::current());
         Arc::clone(runs.get_or_insert_default().entry(key).or_default())
     };
     let run = cell.get_or_init(|| {
@@ -135,7 +136,8 @@ fn run_once(session: &Session, way: Option<Way>, build: Build) -> Result<(Vec<St
             run_lldb(session, script, way, &fixture, build)?
         }
     };
-    let name = format!("{}{}.{build}.txt", session.room(), session.played(way));
+    let name =
+        format!("{}{}{}.{build}.txt", Setting::current().prefix(), session.room(), session.played(way));
     keep_transcript(&name, &transcript(&steps))?;
     Ok((steps, fixture))
 }
@@ -147,7 +149,7 @@ fn run_lldb(
     fixture: &Fixture,
     build: Build,
 ) -> Result<Vec<Step>> {
-    let own = format!("lldb/{}.{build}", session.played(Some(way)));
+    let own = format!("lldb/{}{}.{build}", Setting::current().prefix(), session.played(Some(way)));
     let folder = toolchain::cache_folder()?.join(own);
     let is_native = build.machine == Machine::Native;
     if is_native || way == Way::Launch {

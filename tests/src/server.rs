@@ -1,5 +1,6 @@
 //! A server process under test: ours with a module, or gdbserver with a native program as the standard.
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus};
@@ -48,10 +49,59 @@ pub fn write_symbols(options: &[&str], module: &Path, elf: &Path) -> Result<()> 
     Ok(())
 }
 
-/// The words of `SERVER_OPTIONS`, which every server of ours gets: the same sessions in another setting.
+/// How servers of ours run the programs of sessions that know nothing of it, and whose transcripts it does not change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Setting {
+    /// As users have it: in the run tier, and in the debug tier what is debugged.
+    #[default]
+    Plain,
+    /// `--precise-traps`: all in the debug tier.
+    Precise,
+}
+
+thread_local! {
+    static SETTING: Cell<Setting> = const { Cell::new(Setting::Plain) };
+}
+
+impl Setting {
+    /// That of this thread.
+    #[must_use]
+    pub fn current() -> Self {
+        SETTING.get()
+    }
+
+    /// Does something in this setting, on this thread.
+    pub fn apply<R>(self, act: impl FnOnce() -> R) -> R {
+        /// Undoes it however `act` ends.
+        struct Undo;
+        impl Drop for Undo {
+            fn drop(&mut self) {
+                SETTING.set(Setting::Plain);
+            }
+        }
+        SETTING.set(self);
+        let _undo = Undo;
+        act()
+    }
+
+    /// What it is called in names of tests and files, before the rest.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Precise => "precise-",
+        }
+    }
+}
+
+/// What every server of ours gets: the options of the setting, and the words of `SERVER_OPTIONS`.
 fn everywhere() -> Vec<String> {
     let words = std::env::var("SERVER_OPTIONS").unwrap_or_default();
-    words.split_whitespace().map(str::to_owned).collect()
+    let setting = match Setting::current() {
+        Setting::Plain => None,
+        Setting::Precise => Some("--precise-traps"),
+    };
+    words.split_whitespace().chain(setting).map(str::to_owned).collect()
 }
 
 impl Server {
