@@ -569,7 +569,8 @@ fn operator_at(module: &Module, pc: ModulePc) -> Option<Operator<'_>> {
 
 /// The bits of a local of a frame.
 fn local_bits(frame: &WasmFrame, index: u32, ty: ValueType) -> Option<Raw> {
-    read_place(&frame.raw, frame.raw.code.frame.layout().local(index), ty).map(Raw::Bits)
+    let place = frame.raw.code.frame.layout().local(index)?;
+    read_place(&frame.raw, place, ty).map(Raw::Bits)
 }
 
 /// Where the operators of a function are that matter.
