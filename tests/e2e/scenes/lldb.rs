@@ -1,6 +1,8 @@
 //! lldb comes, interrupts, leaves, and comes again; and gdb in between.
 
-use anyhow::Result;
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
 use tests::fixture::{Build, Fixture};
 use tests::gdb::Gdb;
 use tests::lldb::{Lldb, Way};
@@ -15,6 +17,8 @@ pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "lldb_killed", native: false, play: killed },
     Scene { name: "lldb_kill", native: false, play: kill },
     Scene { name: "lldb_second_client", native: false, play: second_client },
+    Scene { name: "lldb_plain_is_advised", native: false, play: plain },
+    Scene { name: "lldb_packets", native: false, play: packets },
     Scene { name: "gdb_lldb_gdb", native: false, play: in_turn },
 ];
 
@@ -123,6 +127,114 @@ fn second_client(build: Build) -> Result<()> {
     first.quit();
     assert_eq!(server.finish()?.status.code(), Some(0));
     Ok(())
+}
+
+/// An lldb that has not chosen its plugin is served, and the server's log says what shows more. One that has is told nothing.
+fn plain(build: Build) -> Result<()> {
+    const ADVICE: &str = "connect with `process connect --plugin wasm connect://HOST:PORT`";
+    for (way, is_advised) in [(Way::Plain, true), (Way::Plugin, false)] {
+        let (fixture, server) = stage("steps", build, &["--once"], &["4"])?;
+        let folder = toolchain::cache_folder()?.join("lldb").join(format!("advised_{}", way.name()));
+        let mut lldb = Lldb::start(&fixture, build, way, Some(server.port), &[], &folder)?;
+        lldb.connect();
+        lldb.go("b fib");
+        // It is told when it goes on a second time without having looked at frames.
+        lldb.go("continue").has("`fib");
+        lldb.go("continue").has("`fib");
+        lldb.kill_process();
+        lldb.quit();
+        let said = server.finish()?.stderr;
+        assert_eq!(said.contains(ADVICE), is_advised, "{}: {said}", way.name());
+    }
+    Ok(())
+}
+
+/// What lldb has to be answered for all that it can do.
+const ANSWERED: &[&str] = &[
+    "qSupported",
+    "QThreadSuffixSupported",
+    "QListThreadsInStopReply",
+    "QEnableErrorStrings",
+    "qHostInfo",
+    "qProcessInfo",
+    "qVAttachOrWaitSupported",
+    "qXfer",
+    "qC",
+    "qGDBServerVersion",
+    "qMemoryRegionInfo",
+    "qThreadStopInfo",
+    "qWatchpointSupportInfo",
+    "qWasmCallStack",
+    "qWasmLocal",
+    "qWasmGlobal",
+    "qSearch",
+    "jThreadsInfo",
+    "x",
+    "m",
+    "M",
+    "p",
+    "P",
+    "Z",
+    "z",
+    "vCont",
+    "D",
+];
+
+/// What lldb asks without need, and does without: memory for code of its own, what Apple's systems have, symbols that the
+/// server would like to know.
+const NOT_ANSWERED: &[&str] = &["_M", "jThreadExtendedInfo", "qStructuredDataPlugins", "qSymbol"];
+
+/// By lldb's own log of packets, it gets an answer to everything.
+fn packets(build: Build) -> Result<()> {
+    let (fixture, server) = stage("threads", build, &["--once"], &[])?;
+    let mut lldb = lldb("packets", &fixture, build, &server)?;
+    let log = toolchain::cache_folder()?.join("lldb/packets/log");
+    lldb.hidden(&format!("log enable -f {} gdb-remote packets", log.display()));
+    lldb.connect();
+    lldb.go("b work");
+    lldb.go("continue").has("* thread #2");
+    lldb.hidden("bt all");
+    lldb.hidden("thread step-inst");
+    lldb.go("p job->number = 6").is("(int) 6");
+    lldb.go("watchpoint set variable job->result");
+    lldb.go("watchpoint delete 1");
+    lldb.go("memory region $pc").has("r-x");
+    lldb.lenient("register write pc 0", "the program cannot go on elsewhere").has("error: Failed to write");
+    for packet in ["qC", "qGDBServerVersion", "qSearch:memory:0;1000;job", "m400,4", "qWasmGlobal:0;0"] {
+        lldb.hidden(&format!("process plugin packet send {packet}"));
+    }
+    lldb.hidden("detach");
+    lldb.quit();
+    server.finish()?;
+    let answers = answers(&std::fs::read_to_string(&log).context("lldb has a log")?);
+    for name in ANSWERED {
+        assert_eq!(answers.get(*name), Some(&true), "{name} in {answers:?}");
+    }
+    let unanswered = answers.iter().filter(|(_, is_answered)| !**is_answered).map(|(name, _)| name.as_str());
+    let missing: Vec<&str> = unanswered.filter(|name| !NOT_ANSWERED.contains(name)).collect();
+    assert_eq!(missing, [""; 0], "packets without an answer");
+    Ok(())
+}
+
+/// The names of the packets that a log of lldb's shows, and whether each that was sent got an answer with something in it.
+fn answers(log: &str) -> BTreeMap<String, bool> {
+    let mut answers = BTreeMap::new();
+    let mut sent = None;
+    for line in log.lines() {
+        if let Some((_, packet)) = line.split_once("send packet: $") {
+            let is_of_name = |c: &char| c.is_ascii_alphabetic() || *c == '_';
+            // The oldest ones have one letter, and a number right behind it.
+            let length = if packet.starts_with(['q', 'Q', 'v', 'j', '_']) { packet.len() } else { 1 };
+            let name: String = packet.chars().take(length).take_while(is_of_name).collect();
+            sent = Some(name).filter(|name| !name.is_empty());
+        } else if let Some((_, reply)) = line.split_once("read packet: $")
+            && let Some(name) = sent.take()
+        {
+            let is_answered = !reply.starts_with('#');
+            answers.entry(name).and_modify(|all| *all &= is_answered).or_insert(is_answered);
+        }
+    }
+    answers
 }
 
 /// One server and one program, three debuggers in turn.
