@@ -9,10 +9,14 @@ use object::endian::Endianness;
 use object::write::StringId;
 use object::write::elf::{FileHeader, ProgramHeader, SectionHeader, SectionIndex, Sym, Writer};
 
+use crate::convert::Pieces;
 use crate::{Error, Machine, Symbol};
 
 /// What stands at every code address.
 const FILLER: u8 = 0xcf;
+
+/// Some of it.
+const FILLERS: [u8; 4096] = [FILLER; 4096];
 
 /// A range of addresses with what is in it.
 pub(crate) struct AddressSection {
@@ -48,7 +52,7 @@ pub(crate) fn write(
     machine: Machine,
     entry: u64,
     sections: &[AddressSection],
-    debug: &[(&'static str, Vec<u8>)],
+    debug: &[(&'static str, Pieces)],
 ) -> Result<Vec<u8>, Error> {
     let (e_machine, is_64) = match machine {
         Machine::X86_64 => (elf::EM_X86_64, true),
@@ -75,14 +79,19 @@ pub(crate) fn write(
     for section in sections {
         match &section.contents {
             Contents::Code => {
-                writer.write(&vec![FILLER; usize::try_from(section.size).unwrap_or(usize::MAX)]);
+                let mut rest = usize::try_from(section.size).unwrap_or(usize::MAX);
+                while rest > 0 {
+                    let some = rest.min(FILLERS.len());
+                    writer.write(FILLERS.get(..some).unwrap_or_default());
+                    rest -= some;
+                }
             }
             Contents::Data(bytes) => writer.write(bytes),
             Contents::Zero { .. } => {}
         }
     }
-    for (_, contents) in debug {
-        writer.write(contents);
+    for piece in debug.iter().flat_map(|(_, pieces)| pieces) {
+        writer.write(piece);
     }
     writer.write_null_symbol();
     for place in &places.symbols {
@@ -99,7 +108,7 @@ pub(crate) fn write(
     }
     for ((_, contents), place) in debug.iter().zip(&places.debug) {
         let sh_name = writer.section_name_offset(Some(place.name));
-        writer.write_section_header(&section_header(sh_name, place.offset, length(contents)));
+        writer.write_section_header(&section_header(sh_name, place.offset, total(contents)));
     }
     let locals = places.symbols.iter().filter(|place| place.is_local).count();
     // The null symbol is local too.
@@ -138,7 +147,7 @@ impl<'e> Places<'e> {
     fn reserve(
         writer: &mut Writer<'e>,
         sections: &'e [AddressSection],
-        debug: &'e [(&'static str, Vec<u8>)],
+        debug: &'e [(&'static str, Pieces)],
     ) -> Result<Self, Error> {
         writer.reserve_file_header();
         writer.reserve_program_headers(u32::try_from(sections.len()).unwrap_or(u32::MAX));
@@ -150,7 +159,7 @@ impl<'e> Places<'e> {
         };
         let mut places = Self {
             sections: sections.iter().map(|part| section(part.name, part.file_size())).collect(),
-            debug: debug.iter().map(|(name, contents)| section(name, length(contents))).collect(),
+            debug: debug.iter().map(|(name, contents)| section(name, total(contents))).collect(),
             symbols: Vec::new(),
         };
         writer.reserve_null_symbol_index();
@@ -177,6 +186,11 @@ impl<'e> Places<'e> {
         writer.reserve_section_headers();
         Ok(places)
     }
+}
+
+/// Bytes of a section in pieces.
+fn total(pieces: &Pieces) -> u64 {
+    pieces.iter().map(|piece| length(piece)).sum()
 }
 
 fn length(contents: &[u8]) -> u64 {

@@ -84,7 +84,7 @@ fn make(
     allocated.push(host_section(layout)?);
 
     let frame = frame_info::debug_frame(layout, &unwindable).map_err(|_| Error::Address(layout.code_base))?;
-    let mut debug = vec![(".debug_frame", frame)];
+    let mut debug = vec![(".debug_frame", vec![frame])];
     let sections = DebugSections::find(&module, debug_file.as_ref(), &mut report);
     let converted = convert::convert(&sections, &module, layout, source_exists, &mut report);
     debug.extend(converted.sections);

@@ -49,6 +49,19 @@ impl Report {
         self.units > 0
     }
 
+    /// Adds the counts of another report.
+    pub(crate) fn add(&mut self, other: Self) {
+        let Self { units, entries, expressions, units_without_lines, dead_functions, dropped } = other;
+        self.units += units;
+        self.entries += entries;
+        self.expressions += expressions;
+        self.units_without_lines += units_without_lines;
+        self.dead_functions += dead_functions;
+        for (what, count) in dropped {
+            *self.dropped.entry(what).or_default() += count;
+        }
+    }
+
     pub(crate) fn drop(&mut self, what: Drop, reason: impl fmt::Display) {
         *self.dropped.entry((what, reason.to_string())).or_default() += 1;
     }

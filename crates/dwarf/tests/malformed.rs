@@ -186,8 +186,8 @@ fn overlapping_strings_do_not_multiply() {
     let entry = |i: u32| [&[2][..], &i.to_le_bytes()].concat();
     let (elf, report) = many_entries(&[0x34, 0, 0x03, 0x0e], entry, (".debug_str", &strings));
     assert_eq!(report.entries, 20_001);
-    assert!(report.to_string().contains("the strings are too long"), "{report}");
-    assert!(elf.len() < 64 << 20, "{}", elf.len());
+    // The strings are there once, as they were.
+    assert!(elf.len() < 4 << 20, "{}", elf.len());
 }
 
 #[test]

@@ -95,6 +95,14 @@ impl<'m> AddressMap<'m> {
         (address == first && start < first).then_some(start)
     }
 
+    /// The code of the function around an address that is behind its first operator; nothing if there is no function.
+    pub(crate) fn behind_first_operator(&self, address: u64) -> Range<u64> {
+        self.function(address).map_or(0..0, |function| {
+            let first = u64::from(function.first_operator.0.saturating_sub(self.start.0));
+            first.saturating_add(1)..self.body(function).1
+        })
+    }
+
     /// Where a function's body is, as DWARF addresses.
     pub(crate) fn body(&self, function: &Function) -> (u64, u64) {
         let start = self.start.0;

@@ -1,25 +1,21 @@
 //! One attribute of an entry. An attribute that cannot be converted is dropped alone, and counted.
 
-use std::collections::HashMap;
-
-use gimli::write::{
-    Address, AttributeValue as Value, DebugInfoRef, Expression, StringId, StringTable, UnitEntryId,
-};
+use gimli::write::{Address, AttributeValue as Value, DebugInfoRef, Expression, UnitEntryId};
 use gimli::{
-    Attribute, AttributeValue, DebugAddrIndex, DebugInfoOffset, DebugStrOffset, DwAt, UnitOffset, UnitRef,
+    Attribute, AttributeValue, DebugAddrIndex, DebugInfoOffset, DwAt, Section, UnitOffset, UnitRef,
     constants as dw,
 };
 
 use super::address::AddressMap;
 use super::expression::{self, Context, Resolve, Role};
-use super::limits::Budget;
 use super::line::Files;
 use super::list::{code_ranges, location_list, range_list};
+use super::strings::Strings;
 use super::survey::{Survey, start_address};
 use crate::report::{Drop, Report};
 use crate::sections::Reader;
 
-const TOO_LONG: &str = "the strings are too long";
+const NO_STRING: &str = "a string outside of its section";
 
 /// The unit being read, to look up what expressions refer to.
 pub(crate) struct Resolver<'r, 'a> {
@@ -42,54 +38,6 @@ impl Resolve for Resolver<'_, '_> {
     }
 }
 
-/// Strings of `.debug_str`, each added once.
-pub(crate) struct Strings<'s> {
-    table: &'s mut StringTable,
-    /// By the address of the DWARF that the string is in, and its offset.
-    known: HashMap<(usize, usize), StringId>,
-    budget: &'s Budget,
-}
-
-impl<'s> Strings<'s> {
-    pub(crate) fn new(table: &'s mut StringTable, budget: &'s Budget) -> Self {
-        Self { table, known: HashMap::new(), budget }
-    }
-
-    pub(crate) fn add(&mut self, string: &[u8]) -> StringId {
-        self.table.add(string)
-    }
-
-    /// The bytes of a string attribute.
-    pub(crate) fn get<'v>(&'v self, value: &'v Value) -> Option<&'v [u8]> {
-        match value {
-            Value::String(bytes) => Some(bytes),
-            Value::StringRef(id) => Some(self.table.get(*id)),
-            _ => None,
-        }
-    }
-
-    fn add_reference(
-        &mut self,
-        unit: UnitRef<'_, Reader<'_>>,
-        offset: DebugStrOffset,
-    ) -> Result<StringId, String> {
-        let key = (std::ptr::from_ref(unit.dwarf).addr(), offset.0);
-        if let Some(&id) = self.known.get(&key) {
-            return Ok(id);
-        }
-        if self.budget.is_spent() {
-            return Err(TOO_LONG.to_owned());
-        }
-        let string = unit.string(offset).map_err(|error| error.to_string())?;
-        if !self.budget.spend(string.len()) {
-            return Err(TOO_LONG.to_owned());
-        }
-        let id = self.table.add(string.slice());
-        self.known.insert(key, id);
-        Ok(id)
-    }
-}
-
 /// The address from which a unit's lists count, unless they say otherwise.
 fn base_address(unit: &gimli::write::Unit) -> Option<u64> {
     match unit.get(unit.root()).get(dw::DW_AT_low_pc) {
@@ -104,7 +52,7 @@ pub(crate) struct AttributeConverter<'c, 's, 'a> {
     pub(crate) number: usize,
     pub(crate) map: &'c AddressMap<'c>,
     pub(crate) files: Files,
-    pub(crate) strings: &'c mut Strings<'s>,
+    pub(crate) strings: &'c mut Strings<'s, 'a>,
     pub(crate) report: &'c mut Report,
 }
 
@@ -214,18 +162,17 @@ impl<'a> AttributeConverter<'_, '_, 'a> {
                 Value::DebugInfoRef(DebugInfoRef::Entry(unit, entry))
             }
             AttributeValue::DebugStrRef(offset) => {
-                Value::StringRef(self.strings.add_reference(unit, offset)?)
+                let section = *unit.dwarf.debug_str.reader();
+                Value::StringRef(self.strings.add(section, offset.0).ok_or(NO_STRING)?)
             }
             AttributeValue::DebugStrOffsetsIndex(index) => {
                 let offset = unit.string_offset(index).map_err(text)?;
-                Value::StringRef(self.strings.add_reference(unit, offset)?)
+                let section = *unit.dwarf.debug_str.reader();
+                Value::StringRef(self.strings.add(section, offset.0).ok_or(NO_STRING)?)
             }
             AttributeValue::DebugLineStrRef(offset) => {
-                let string = unit.line_string(offset).map_err(text)?;
-                if !self.strings.budget.spend(string.len()) {
-                    return Err(TOO_LONG.to_owned());
-                }
-                Value::StringRef(self.strings.add(string.slice()))
+                let section = *unit.dwarf.debug_line_str.reader();
+                Value::StringRef(self.strings.add(section, offset.0).ok_or(NO_STRING)?)
             }
             AttributeValue::String(string) => Value::String(string.slice().into()),
             AttributeValue::FileIndex(0) if unit.header.version() <= 4 => return Ok(None),

@@ -139,6 +139,8 @@ impl<'t, 's, 'a> Table<'t, 's, 'a> {
     ) -> read::Result<()> {
         let mut rows = program.rows();
         let mut sequence = Vec::new();
+        // The body of the last row's function: there is nothing to look up but at its start.
+        let mut behind_start = 0..0;
         while let Some((header, row)) = rows.next_row()? {
             if row.end_sequence() {
                 self.sequence(&mut sequence, row.address(), map, report);
@@ -151,7 +153,12 @@ impl<'t, 's, 'a> Table<'t, 's, 'a> {
             let index = usize::try_from(row.file_index()).unwrap_or(usize::MAX);
             let Some(&Some(file)) = self.ids.get(index) else { continue };
             let (address, row) = (row.address(), line_row(row, file));
-            if let Some(start) = map.function_start(address)
+            let may_be_start = !behind_start.contains(&address);
+            if may_be_start {
+                behind_start = map.behind_first_operator(address);
+            }
+            if may_be_start
+                && let Some(start) = map.function_start(address)
                 && sequence.last().is_none_or(|last: &Row| last.address < start)
             {
                 sequence.push(Row { address: start, row: LineRow { prologue_end: false, ..row } });

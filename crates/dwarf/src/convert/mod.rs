@@ -1,8 +1,17 @@
 //! The module's DWARF to DWARF that describes what a persona shows.
 //!
-//! Two passes. The *survey* walks all units, decides which entries go into the image, and reserves a place for
-//! each, so that references can be converted in any direction. The *conversion* then takes one unit at a time:
-//! its line table, and the attributes of its entries. A unit needs nothing of another one but the places.
+//! ```text
+//!   units ─┬─> part: survey, convert, write ─┬─> join ──> sections in pieces
+//!          ├─> part: ...                     ─┤
+//!          └─> ...                           ─┘
+//! ```
+//!
+//! A *part* is some units that stand together; parts are converted on all processors. An entry is in memory only until its
+//! part is written, so a large module needs little more memory than its image. In a part, the *survey* walks all units,
+//! decides which entries go into the image, and reserves a place for each, so that references can be converted in any
+//! direction. The *conversion* then takes one unit at a time: its line table, and the attributes of its entries. A unit
+//! needs nothing of another one but the places. If a unit refers to one of another part (link-time optimisation makes such,
+//! and type units), all is done again with all units in one part.
 //!
 //! Why not gimli's own `Dwarf::convert`? It gives up on the first unit that it cannot read, it copies tombstones,
 //! and some malformed line tables make it panic.
@@ -15,28 +24,25 @@ mod limits;
 mod line;
 mod list;
 mod locals;
+mod part;
+mod piece;
 mod pointer;
 mod sources;
+mod strings;
 mod survey;
 mod unit;
 mod variable;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use frame_table::ModulePc;
-use gimli::LittleEndian;
-use gimli::write::{Dwarf, EndianVec, Sections};
 
 pub(crate) use self::library::SourceExists;
 pub use self::locals::{NamedLocals, named_locals};
+pub(crate) use self::piece::Pieces;
 pub(crate) use self::variable::StaticVariable;
 
-use self::address::AddressMap;
-use self::attribute::Strings;
-use self::limits::Budget;
-use self::line::LineStrings;
-use self::survey::Survey;
-use self::unit::{Shared, Tables};
+use self::part::{Part, Plan};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
 use crate::{FunctionReturn, Layout, Module};
@@ -45,7 +51,7 @@ use crate::{FunctionReturn, Layout, Module};
 #[derive(Default)]
 pub(crate) struct Converted {
     /// The new sections: name and contents. None if there is no debug info.
-    pub(crate) sections: Vec<(&'static str, Vec<u8>)>,
+    pub(crate) sections: Vec<(&'static str, Pieces)>,
     /// How functions return structures, by function index.
     pub(crate) returns: BTreeMap<u32, FunctionReturn>,
     /// Variables at one address each.
@@ -60,42 +66,34 @@ pub(crate) fn convert<'a>(
     source_exists: Option<SourceExists<'_>>,
     report: &mut Report,
 ) -> Converted {
-    let lists = Budget::new(debug.list_bytes());
     let text = layout.code_address(ModulePc(module.code.start));
-    let map = AddressMap::new(module, text, &lists);
-    let mut dwarf = Dwarf::new();
-    let survey = Survey::new(debug, map, layout.machine, source_exists, &mut dwarf, report);
-    let strings = Budget::new(debug.string_bytes());
-    let names = Budget::new(debug.string_bytes().saturating_add(debug.info_bytes()));
-    let shared = Shared { module, layout, names: &names };
-    let mut tables = Tables {
-        units: &mut dwarf.units,
-        strings: Strings::new(&mut dwarf.strings, &strings),
-        line_strings: LineStrings { table: &mut dwarf.line_strings, budget: &strings },
-        line_tables: HashSet::new(),
-        returns: BTreeMap::new(),
-        variables: Vec::new(),
-    };
-    for number in 0..survey.units.len() {
-        unit::convert(&shared, &survey, number, &mut tables, report);
-    }
-    let Tables { returns, variables, .. } = tables;
-    let mut sections = Sections::new(EndianVec::new(LittleEndian));
-    if let Err(error) = dwarf.write(&mut sections) {
-        report.drop(Drop::DebugInfo, error);
-        report.units = 0;
+    let plan = Plan::new(debug, module, layout, text, source_exists, report);
+    if plan.sources.is_empty() {
         return Converted::default();
     }
-    let mut named = Vec::new();
-    let collected = sections.for_each_mut(|id, section| {
-        let contents = section.take();
-        if !contents.is_empty() {
-            named.push((id.name(), contents));
+    let parts = plan.in_parts().unwrap_or_else(|| plan.as_one());
+    let mut converted = Converted::default();
+    let mut written = Vec::new();
+    let mut counts = Report::default();
+    for Part { written: part, returns, variables, report } in parts {
+        match part {
+            Ok(part) => written.push(part),
+            Err(error) => {
+                counts.drop(Drop::Unit, error);
+                continue;
+            }
         }
-        Ok::<_, std::convert::Infallible>(())
-    });
-    match collected {
-        Ok(()) => Converted { sections: named, returns, variables },
-        Err(never) => match never {},
+        converted.returns.extend(returns);
+        converted.variables.extend(variables);
+        counts.add(report);
     }
+    match piece::join(written, plan.strings.contents().collect::<Vec<_>>().concat()) {
+        Ok(sections) => converted.sections = sections,
+        Err(error) => {
+            report.drop(Drop::DebugInfo, error);
+            return Converted::default();
+        }
+    }
+    report.add(counts);
+    converted
 }

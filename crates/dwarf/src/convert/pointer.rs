@@ -19,11 +19,11 @@ use std::collections::HashSet;
 use gimli::write::{AttributeValue as Value, Unit, UnitEntryId};
 use gimli::{DwLang, DwTag, constants as dw};
 
-use super::attribute::Strings;
+use super::strings::Strings;
 
 /// Adds to a unit the pointers that it lacks, of `size` bytes each. `in_locals` are entries of variables that live
 /// in Wasm locals.
-pub(crate) fn add_pointers(unit: &mut Unit, strings: &Strings<'_>, in_locals: &[UnitEntryId], size: u8) {
+pub(crate) fn add_pointers(unit: &mut Unit, strings: &Strings<'_, '_>, in_locals: &[UnitEntryId], size: u8) {
     let root = unit.root();
     let language = match unit.get(root).get(dw::DW_AT_language) {
         Some(Value::Language(language)) => Some(*language),
@@ -78,7 +78,7 @@ struct Found {
 }
 
 impl Found {
-    fn new(unit: &Unit, strings: &Strings<'_>) -> Self {
+    fn new(unit: &Unit, strings: &Strings<'_, '_>) -> Self {
         let mut found = Self::default();
         // Entries to visit, and whether they are at the level of namespaces.
         let mut rest: Vec<(UnitEntryId, bool)> =

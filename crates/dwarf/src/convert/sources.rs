@@ -28,6 +28,19 @@ impl<'a> Source<'a> {
     pub(crate) fn unit_ref(&self) -> UnitRef<'_, Reader<'a>> {
         self.unit.unit_ref(&self.dwarf)
     }
+
+    /// Where its line table is: in the module for a split unit.
+    pub(crate) fn with_table(&self) -> UnitRef<'_, Reader<'a>> {
+        self.skeleton.as_ref().map_or(self.unit_ref(), Skeleton::unit_ref)
+    }
+
+    /// Whether it can have code.
+    pub(crate) fn is_code_unit(&self) -> bool {
+        !matches!(
+            self.unit.header.type_(),
+            UnitType::Type { .. } | UnitType::SplitType { .. } | UnitType::Partial
+        )
+    }
 }
 
 impl<'a> Skeleton<'a> {

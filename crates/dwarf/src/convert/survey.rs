@@ -3,6 +3,7 @@
 //! Left out are the functions that the linker removed, except for the types that are declared in them: those move
 //! up to where the function was, because live code may use them. An unreadable entry ends its unit.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use gimli::write::{Dwarf, LineProgram, Unit, UnitEntryId, UnitId};
@@ -12,12 +13,12 @@ use gimli::{
 };
 
 use super::address::AddressMap;
-use super::library::{self, SourceExists};
 use super::list::code_ranges;
-use super::sources::{Source, sources};
+use super::part::PlannedUnit;
+use super::sources::Source;
 use crate::Machine;
 use crate::report::{Drop, Report};
-use crate::sections::{DebugSections, Reader};
+use crate::sections::Reader;
 
 /// Entries nested deeper are left out. Writing recurses, and no compiler nests like this.
 const MAX_DEPTH: isize = 400;
@@ -47,48 +48,49 @@ pub(crate) struct Place {
 
 /// One unit with the places of its entries.
 pub(crate) struct SurveyedUnit<'m, 'a> {
-    pub(crate) source: Source<'a>,
+    pub(crate) source: &'m Source<'a>,
     pub(crate) id: UnitId,
     pub(crate) map: AddressMap<'m>,
     /// Whether it loses its lines.
     pub(crate) without_lines: bool,
+    /// Whether the rows of its line table are its own.
+    pub(crate) with_rows: bool,
     /// In the order of their offsets. The first is the root.
     pub(crate) places: Vec<Place>,
 }
 
-/// All units.
-#[derive(Default)]
+/// All units of a part.
 pub(crate) struct Survey<'m, 'a> {
     pub(crate) units: Vec<SurveyedUnit<'m, 'a>>,
     /// The type that a type unit is for: unit number and offset.
     signatures: HashMap<DebugTypeSignature, (usize, UnitOffset)>,
+    /// Whether there is no other part.
+    is_whole: bool,
+    lacks_others: Cell<bool>,
 }
 
 impl<'m, 'a> Survey<'m, 'a> {
-    /// Surveys all units, and adds a unit with reserved entries to `dwarf` for each.
+    /// Surveys the units of a part, and adds a unit with reserved entries to `dwarf` for each.
     pub(crate) fn new(
-        debug: &DebugSections<'a>,
+        units: &'m [PlannedUnit<'a>],
+        is_whole: bool,
         map: AddressMap<'m>,
         machine: Machine,
-        source_exists: Option<SourceExists<'_>>,
         dwarf: &mut Dwarf,
         report: &mut Report,
     ) -> Self {
-        let mut survey = Self::default();
-        let sources = sources(debug, report);
-        let without_lines =
-            source_exists.map(|exists| library::without_lines(&sources, exists)).unwrap_or_default();
-        let without_lines = without_lines.into_iter().chain(std::iter::repeat(false));
-        for (source, without_lines) in sources.into_iter().zip(without_lines) {
+        let mut survey =
+            Self { units: Vec::new(), signatures: HashMap::new(), is_whole, lacks_others: Cell::new(false) };
+        for PlannedUnit { source, without_lines, with_rows } in units {
             let encoding = Encoding {
                 format: Format::Dwarf32,
                 // Versions 2 and 3 have no form of their own for expressions and section offsets.
                 version: source.unit.header.version().max(4),
                 address_size: machine.address_size(),
             };
-            let map = counted_by(&source, map);
+            let map = counted_by(source, map);
             let mut unit = Unit::new(encoding, LineProgram::none());
-            let places = match survey_entries(&source, &mut unit, &map, report) {
+            let places = match survey_entries(source, &mut unit, &map, report) {
                 Ok(places) => places,
                 Err(error) => {
                     report.drop(Drop::Unit, error);
@@ -104,9 +106,15 @@ impl<'m, 'a> Survey<'m, 'a> {
                 survey.signatures.insert(signature, (survey.units.len(), offset));
             }
             let id = dwarf.units.add(unit);
-            survey.units.push(SurveyedUnit { source, id, map, without_lines, places });
+            let (without_lines, with_rows) = (*without_lines, *with_rows);
+            survey.units.push(SurveyedUnit { source, id, map, without_lines, with_rows, places });
         }
         survey
+    }
+
+    /// Whether a unit refers to one that is not in this part.
+    pub(crate) fn lacks_others(&self) -> bool {
+        self.lacks_others.get()
     }
 
     /// The place of an entry of unit `number`.
@@ -125,15 +133,24 @@ impl<'m, 'a> Survey<'m, 'a> {
         let start = |unit: &SurveyedUnit<'_, '_>| unit.source.unit.header.offset().0;
         // Units of one origin stand together, in the order of their offsets.
         let end = self.units.partition_point(|unit| (unit.source.origin, start(unit)) <= (origin, offset.0));
-        let found = end.checked_sub(1)?;
-        let unit = self.units.get(found)?;
-        let offset = offset.to_unit_offset(&unit.source.unit.header)?;
+        let found = end.checked_sub(1).and_then(|found| {
+            let unit = self.units.get(found)?;
+            Some((found, unit, offset.to_unit_offset(&unit.source.unit.header)?))
+        });
+        if found.is_none() && !self.is_whole {
+            self.lacks_others.set(true);
+        }
+        let (found, unit, offset) = found?;
         Some((unit.id, self.entry(found, offset)?))
     }
 
     /// The place of the type with a signature.
     pub(crate) fn signature(&self, signature: DebugTypeSignature) -> Option<(UnitId, UnitEntryId)> {
-        let &(number, offset) = self.signatures.get(&signature)?;
+        let found = self.signatures.get(&signature);
+        if found.is_none() && !self.is_whole {
+            self.lacks_others.set(true);
+        }
+        let &(number, offset) = found?;
         Some((self.units.get(number)?.id, self.entry(number, offset)?))
     }
 

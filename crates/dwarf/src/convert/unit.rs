@@ -1,19 +1,18 @@
 //! One unit: its line table, then its entries in order, then what a debugger needs to see in them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use gimli::write::{Address, AttributeValue as Value, Unit, UnitEntryId, UnitTable};
-use gimli::{
-    AttributeValue, DebuggingInformationEntry, DwAt, DwTag, UnitOffset, UnitRef, UnitType, constants as dw,
-};
+use gimli::{AttributeValue, DebuggingInformationEntry, DwAt, DwTag, UnitOffset, UnitRef, constants as dw};
 
 use super::address::AddressMap;
-use super::attribute::{AttributeConverter, Resolver, Strings};
+use super::attribute::{AttributeConverter, Resolver};
 use super::expression::Context;
 use super::limits::Budget;
 use super::line::{self, Files, LineStrings};
 use super::list::code_ranges;
 use super::pointer;
+use super::strings::Strings;
 use super::survey::{Place, Survey, is_long_double, start_address};
 use super::variable::{StaticVariable, static_variable};
 use crate::module::is_main;
@@ -42,13 +41,11 @@ struct Scope<'c> {
     subprogram: Option<UnitOffset>,
 }
 
-/// What all units of the image add to.
-pub(crate) struct Tables<'t> {
+/// What all units of a part add to.
+pub(crate) struct Tables<'t, 'a> {
     pub(crate) units: &'t mut UnitTable,
-    pub(crate) strings: Strings<'t>,
+    pub(crate) strings: Strings<'t, 'a>,
     pub(crate) line_strings: LineStrings<'t>,
-    /// Offsets of the line tables that were converted already for a unit.
-    pub(crate) line_tables: HashSet<usize>,
     /// How functions return structures, by function index.
     pub(crate) returns: BTreeMap<u32, FunctionReturn>,
     /// Variables at one address each.
@@ -56,25 +53,19 @@ pub(crate) struct Tables<'t> {
 }
 
 /// Converts unit `number` of the survey into its place.
-pub(crate) fn convert(
+pub(crate) fn convert<'a>(
     shared: &Shared<'_>,
-    survey: &Survey<'_, '_>,
+    survey: &Survey<'_, 'a>,
     number: usize,
-    tables: &mut Tables<'_>,
+    tables: &mut Tables<'_, 'a>,
     report: &mut Report,
 ) {
     let Some(surveyed) = survey.units.get(number) else { return };
     let source = &surveyed.source;
     let out = tables.units.get_mut(surveyed.id);
-    let with_table = source.skeleton.as_ref().map_or(source.unit_ref(), |skeleton| skeleton.unit_ref());
-    let is_code_unit = !matches!(
-        source.unit.header.type_(),
-        UnitType::Type { .. } | UnitType::SplitType { .. } | UnitType::Partial
-    );
-    let table = with_table.line_program.as_ref().map(|program| program.header().offset());
-    let with_rows = is_code_unit
-        && !surveyed.without_lines
-        && table.is_some_and(|offset| tables.line_tables.insert(offset.0));
+    let with_table = source.with_table();
+    let is_code_unit = source.is_code_unit();
+    let with_rows = surveyed.with_rows && !surveyed.without_lines;
     let table = line::convert(
         with_table,
         source.unit.name,
@@ -307,12 +298,12 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
     /// the code, which is filler here.
     fn finish_root(&mut self) {
         const PREFIX: &[u8] = b"clang ";
-        let strings = &mut *self.attributes.strings;
+        let strings = &*self.attributes.strings;
         let root = self.out.get_mut(self.out.root());
         let producer = root.get(dw::DW_AT_producer).and_then(|value| strings.get(value)).unwrap_or_default();
         if !producer.starts_with(PREFIX) {
             let producer = [PREFIX, producer].concat();
-            root.set(dw::DW_AT_producer, Value::StringRef(strings.add(&producer)));
+            root.set(dw::DW_AT_producer, Value::String(producer));
         }
     }
 
