@@ -1,5 +1,7 @@
 //! The program under debug: from a file and options to a guest that can be launched, again and again.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +36,7 @@ fn load_debug_file(path: &Path) -> Result<Arc<[u8]>> {
         bail!("{} has no debug info: it is not a WebAssembly module", path.display());
     }
     dwarf::Module::parse(&bytes).with_context(|| format!("{} has no debug info", path.display()))?;
-    Ok(Arc::from(bytes))
+    Ok(bytes)
 }
 
 /// A program: a module, and how to run it.
@@ -96,16 +98,19 @@ impl ModuleFile {
 
     /// Has the guest keep the locals that the debug info names, and of the others those that it needs itself.
     pub(crate) fn keep_what_is_named(&mut self) {
-        let debug_file = self.debug_file();
-        match dwarf::named_locals(self.module.bytes(), debug_file.as_deref()) {
-            Ok(Some(locals)) => {
-                let observable = ObservableLocals::new(locals.named, locals.whole, locals.frame_bases);
-                self.module = self.module.clone().with_observable(observable);
+        let file = self.clone();
+        let find = move || match dwarf::named_locals(file.module.bytes(), file.debug_file().as_deref()) {
+            Ok(locals) => {
+                // Without debug info, debuggers show locals as they are.
+                let locals = locals?;
+                Some(ObservableLocals::new(locals.named, locals.whole, locals.frame_bases))
             }
-            // Without debug info, debuggers show locals as they are.
-            Ok(None) => {}
-            Err(error) => tracing::debug!(%error, "all locals are kept"),
-        }
+            Err(error) => {
+                tracing::debug!(%error, "all locals are kept");
+                None
+            }
+        };
+        self.module = self.module.clone().with_observable_from(find);
     }
 
     /// The module as the symbol image is made from it. What it imports from `others` is not the host's.
@@ -284,7 +289,13 @@ fn load_module(engine: &Engine, path: &Path) -> Result<Module> {
     if !is_text && !bytes.starts_with(MAGIC) && !looks_like_text(&bytes) {
         bail!("{shown} is not a Wasm module: it does not start with `\\0asm`");
     }
-    Module::new(engine, &bytes, &shown.to_string()).map_err(|error| match error {
+    let name = shown.to_string();
+    let module = if bytes.starts_with(MAGIC) {
+        Module::from_binary(engine, bytes, &name)
+    } else {
+        Module::new(engine, &bytes, &name)
+    };
+    module.map_err(|error| match error {
         runtime::Error::Text(text) => anyhow!("{shown}{}", on_one_line(&text)),
         other => anyhow!("{shown}: {other}"),
     })
@@ -305,6 +316,20 @@ fn on_one_line(text: &str) -> String {
     place.map_or_else(|| format!(": {message}"), |place| format!(":{place}: {message}"))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+fn read(path: &Path) -> Result<Arc<[u8]>> {
+    read_shared(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Reads a file to where it stays: a large one is not copied.
+fn read_shared(path: &Path) -> io::Result<Arc<[u8]>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, usize::try_from(length).unwrap_or(0)).collect();
+    if let Some(whole) = Arc::get_mut(&mut bytes) {
+        file.read_exact(whole)?;
+    }
+    let mut rest = Vec::new();
+    file.read_to_end(&mut rest)?;
+    // Pipes do not say how long they are.
+    Ok(if rest.is_empty() { bytes } else { Arc::from([&bytes, rest.as_slice()].concat()) })
 }

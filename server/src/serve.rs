@@ -23,8 +23,10 @@ use tokio::time::Instant;
 
 use crate::args::{ListenAddress, LogOptions, ServeOptions};
 use crate::exit::{INTERRUPTED, KILLED, status};
+use crate::files::Files;
 use crate::guest::{ModuleFile, Program};
 use crate::log::{self, say};
+use crate::peer;
 use crate::refusal::refuse;
 use crate::relay::{Relay, Watcher, announce};
 use crate::run_command;
@@ -76,6 +78,7 @@ pub(crate) fn serve(
         let mut debuggee =
             Debuggee::new(session.clone(), events, symbols, launcher).with_preloaded(preloaded);
         debuggee.show(options.persona);
+        debuggee.expect_gdb();
         debuggee.observe(move |session, event| relay.note(session, event));
         if options.no_wait {
             session.resume(Resume::Continue)?;
@@ -175,6 +178,7 @@ pub(crate) struct Host {
     successor: Option<TcpStream>,
     /// For a backtrace.
     file: ModuleFile,
+    files: Files,
 }
 
 enum Next {
@@ -203,6 +207,7 @@ impl Host {
             interrupted,
             successor: None,
             file,
+            files: Files::new(),
         })
     }
 
@@ -260,12 +265,18 @@ impl Host {
     }
 
     /// Serves one client, and refuses others meanwhile. None if the user wants to end the server.
-    async fn attend(&mut self, stream: TcpStream, debuggee: Debuggee) -> Result<Option<(Debuggee, Outcome)>> {
+    async fn attend(
+        &mut self,
+        stream: TcpStream,
+        mut debuggee: Debuggee,
+    ) -> Result<Option<(Debuggee, Outcome)>> {
         let peer = stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |peer| peer.to_string());
         tracing::info!(peer, "a client has come");
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "packets may be delayed");
         }
+        let shares_files = peer::is_gdb_with_our_files(&stream);
+        debuggee.share_files(shares_files.then(|| self.files.path().to_owned()));
         let stream = stream.into_std()?;
         let session = gdb::serve(move || TcpStream::from_std(stream), debuggee);
         tokio::pin!(session);

@@ -43,8 +43,9 @@ const GDB: Dialect = Dialect {
         "Remote failure reply",
         "DWARF Error",
     ],
-    // gdb says this whenever symbols come from the server.
+    // gdb says one of these whenever symbols come from the server.
     excused: &[
+        "warning: remote target does not support file transfer, attempting to access files from local filesystem.",
         "warning: File transfers from remote targets can be slow. Use \"set sysroot\" to access files locally instead.",
     ],
     shows: |line, number, text| {

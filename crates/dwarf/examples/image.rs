@@ -26,8 +26,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             .collect(),
         host: Symbol { name: "<host>".to_owned(), address: host, size: 16 },
     };
-    let image =
-        dwarf::symbol_image_of_sources(&module, debug_file.as_deref(), &layout, &std::path::Path::is_file)?;
+    let image = dwarf::symbol_image_of_sources(
+        &module,
+        debug_file.as_deref(),
+        &layout,
+        &std::path::Path::is_file,
+        dwarf::CodeBytes::InFile,
+    )?;
     std::fs::write(elf, image.elf)?;
     let mut out = std::io::stdout().lock();
     std::io::Write::write_all(&mut out, format!("{}\n", image.report).as_bytes())?;

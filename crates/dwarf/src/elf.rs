@@ -36,12 +36,21 @@ pub(crate) struct AddressSection {
 
 /// What a section is made of, and so what its symbols are.
 pub(crate) enum Contents {
-    /// Functions. The bytes are filler.
-    Code,
+    /// Functions. The bytes are filler, if there are any in the file.
+    Code(CodeBytes),
     /// Variables that start with these bytes, as many as the section's size says.
     Data(Vec<u8>),
     /// Objects that start as zero. There are no bytes in the file.
     Zero { writable: bool },
+}
+
+/// Where debuggers find the bytes of code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeBytes {
+    /// In the image, for debuggers that look at it before they are connected.
+    InFile,
+    /// Only where they read the program's memory, if there is much of it.
+    OnTarget,
 }
 
 /// Writes the file: the entry point `entry`, sections with addresses, as segments too, then `debug` sections (name and contents) in their order.
@@ -78,7 +87,8 @@ pub(crate) fn write(
     }
     for section in sections {
         match &section.contents {
-            Contents::Code => {
+            Contents::Code(CodeBytes::OnTarget) => {}
+            Contents::Code(CodeBytes::InFile) => {
                 let mut rest = usize::try_from(section.size).unwrap_or(usize::MAX);
                 while rest > 0 {
                     let some = rest.min(FILLERS.len());
@@ -215,21 +225,21 @@ impl SymbolPlace<'_> {
 
 impl AddressSection {
     fn is_code(&self) -> bool {
-        matches!(self.contents, Contents::Code)
+        matches!(self.contents, Contents::Code(_))
     }
 
     /// Bytes in the file.
     fn file_size(&self) -> u64 {
         match &self.contents {
-            Contents::Code => self.size,
+            Contents::Code(CodeBytes::InFile) => self.size,
             Contents::Data(bytes) => length(bytes),
-            Contents::Zero { .. } => 0,
+            Contents::Code(CodeBytes::OnTarget) | Contents::Zero { .. } => 0,
         }
     }
 
     fn segment(&self, p_offset: u64) -> ProgramHeader {
         let p_flags = match self.contents {
-            Contents::Code => elf::PF_R | elf::PF_X,
+            Contents::Code(_) => elf::PF_R | elf::PF_X,
             Contents::Data(_) | Contents::Zero { writable: true } => elf::PF_R | elf::PF_W,
             Contents::Zero { writable: false } => elf::PF_R,
         };
@@ -247,7 +257,8 @@ impl AddressSection {
 
     fn header(&self, sh_name: u32, sh_offset: u64) -> SectionHeader {
         let (sh_type, sh_flags) = match self.contents {
-            Contents::Code => (elf::SHT_PROGBITS, elf::SHF_ALLOC | elf::SHF_EXECINSTR),
+            Contents::Code(CodeBytes::InFile) => (elf::SHT_PROGBITS, elf::SHF_ALLOC | elf::SHF_EXECINSTR),
+            Contents::Code(CodeBytes::OnTarget) => (elf::SHT_NOBITS, elf::SHF_ALLOC | elf::SHF_EXECINSTR),
             Contents::Data(_) => (elf::SHT_PROGBITS, elf::SHF_ALLOC | elf::SHF_WRITE),
             Contents::Zero { writable: true } => (elf::SHT_NOBITS, elf::SHF_ALLOC | elf::SHF_WRITE),
             Contents::Zero { writable: false } => (elf::SHT_NOBITS, elf::SHF_ALLOC),

@@ -1,18 +1,22 @@
 //! From a module to its symbol image: the driver.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use frame_table::ModulePc;
 
 use crate::convert::SourceExists;
-use crate::elf::{self, AddressSection, Contents};
+use crate::elf::{self, AddressSection, CodeBytes, Contents};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
 use crate::{Error, FunctionReturn, Layout, Module, Symbol, convert, data, frame_info};
 
 /// Host functions further apart do not fit one section.
 const MAX_HOST_REGION: u64 = 1 << 24;
+
+/// More code than this is not in an image that is to be without the bytes of code.
+const MAX_CODE_BYTES: u32 = 1 << 20;
 
 /// An ELF file that describes a module to a stock debugger.
 #[derive(Clone, Debug)]
@@ -36,14 +40,15 @@ pub struct SymbolImage {
 /// If the module is malformed, or the layout does not fit an ELF file. Malformed debug info is not an error: what
 /// cannot be used is left out and reported.
 pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -> Result<SymbolImage, Error> {
-    make(module, debug_file, layout, None)
+    make(module, debug_file, layout, None, CodeBytes::InFile)
 }
 
 /// Makes the symbol image of a module as [`symbol_image`] does, for a debugger that steps over libraries.
 ///
 /// `source_exists` says whether a source file is there. If the sources of some units are, the units in C, C++ or
 /// assembler whose sources are not have no lines in the image ([`Report::units_without_lines`]). The paths are as the
-/// debug info has them: a relative one is relative to where the debugger would look for it.
+/// debug info has them: a relative one is relative to where the debugger would look for it. `code` says whether the image
+/// has the bytes of code.
 ///
 /// # Errors
 /// As [`symbol_image`].
@@ -52,8 +57,9 @@ pub fn symbol_image_of_sources(
     debug_file: Option<&[u8]>,
     layout: &Layout,
     source_exists: &dyn Fn(&Path) -> bool,
+    code: CodeBytes,
 ) -> Result<SymbolImage, Error> {
-    make(module, debug_file, layout, Some(source_exists))
+    make(module, debug_file, layout, Some(source_exists), code)
 }
 
 fn make(
@@ -61,6 +67,7 @@ fn make(
     debug_file: Option<&[u8]>,
     layout: &Layout,
     source_exists: Option<SourceExists<'_>>,
+    code: CodeBytes,
 ) -> Result<SymbolImage, Error> {
     let module = Module::parse(module)?;
     let mut report = Report::default();
@@ -76,9 +83,9 @@ fn make(
     let mut allocated = Vec::new();
     let mut unwindable = Vec::new();
     if !module.code.is_empty() {
-        let text = text_section(&module, layout)?;
-        unwindable.push((text.address, text.size));
-        allocated.push(text);
+        let text = text_sections(&module, layout, code)?;
+        unwindable.extend(text.iter().map(|part| (part.address, part.size)));
+        allocated.extend(text);
     }
     unwindable.extend(layout.host_functions.iter().map(|function| (function.address, function.size)));
     allocated.push(host_section(layout)?);
@@ -99,29 +106,53 @@ fn make(
     Ok(SymbolImage { elf, first_address, returns: converted.returns, report })
 }
 
-fn text_section(module: &Module<'_>, layout: &Layout) -> Result<AddressSection, Error> {
-    let symbol = |function: &crate::Function| Symbol {
-        name: module.symbol_name(function),
-        address: layout.code_address(ModulePc(function.body.start)),
-        size: u64::from(function.body.end.saturating_sub(function.body.start)),
+/// The code section. Without its bytes it is in three parts, of which the one with the entry point has them: gdb complains
+/// of a file without that.
+fn text_sections(
+    module: &Module<'_>,
+    layout: &Layout,
+    code: CodeBytes,
+) -> Result<Vec<AddressSection>, Error> {
+    let (start, end) = (module.code.start, module.code.end);
+    check(layout, layout.code_address(ModulePc(start)), u64::from(end.saturating_sub(start)))?;
+    let entry =
+        entry_function(module).filter(|_| code == CodeBytes::OnTarget && end - start > MAX_CODE_BYTES);
+    let parts = match entry.map(|function| function.body.clone()) {
+        Some(entry) => {
+            let rest = CodeBytes::OnTarget;
+            vec![(start..entry.start, rest), (entry.clone(), CodeBytes::InFile), (entry.end..end, rest)]
+        }
+        None => vec![(start..end, CodeBytes::InFile)],
     };
-    let size = u64::from(module.code.end.saturating_sub(module.code.start));
-    let address = layout.code_address(ModulePc(module.code.start));
-    check(layout, address, size)?;
-    Ok(AddressSection {
-        name: ".text",
-        address,
-        size,
-        contents: Contents::Code,
-        symbols: module.defined_functions().iter().map(symbol).collect(),
-        local_symbols: Vec::new(),
-    })
+    let section = |(range, code): (Range<u32>, CodeBytes)| {
+        let functions = module.defined_functions().iter();
+        let symbols =
+            functions.filter(|function| range.contains(&function.body.start)).map(|function| Symbol {
+                name: module.symbol_name(function),
+                address: layout.code_address(ModulePc(function.body.start)),
+                size: u64::from(function.body.end.saturating_sub(function.body.start)),
+            });
+        AddressSection {
+            name: ".text",
+            address: layout.code_address(ModulePc(range.start)),
+            size: u64::from(range.end.saturating_sub(range.start)),
+            contents: Contents::Code(code),
+            symbols: symbols.collect(),
+            local_symbols: Vec::new(),
+        }
+    };
+    Ok(parts.into_iter().filter(|(range, _)| !range.is_empty()).map(section).collect())
+}
+
+fn entry_function<'m>(module: &'m Module<'_>) -> Option<&'m crate::Function> {
+    module.defined_functions().iter().find(|function| function.name == "_start")
 }
 
 /// Where the program starts. Debuggers end a backtrace there if it has not come to `main`.
 fn entry_point(module: &Module<'_>, layout: &Layout) -> u64 {
-    let start = module.defined_functions().iter().find(|function| function.name == "_start");
-    layout.code_address(ModulePc(start.map_or(module.code.start, |function| function.body.start)))
+    layout.code_address(ModulePc(
+        entry_function(module).map_or(module.code.start, |function| function.body.start),
+    ))
 }
 
 /// The section of all host functions, `<host>` among them.
@@ -140,7 +171,7 @@ fn host_section(layout: &Layout) -> Result<AddressSection, Error> {
         name: ".text.host",
         address: start,
         size,
-        contents: Contents::Code,
+        contents: Contents::Code(CodeBytes::InFile),
         symbols,
         local_symbols: Vec::new(),
     })

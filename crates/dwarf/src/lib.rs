@@ -27,6 +27,7 @@ mod returns;
 mod sections;
 
 pub use convert::{NamedLocals, named_locals};
+pub use elf::CodeBytes;
 pub use error::Error;
 pub use image::{SymbolImage, symbol_image, symbol_image_of_sources};
 pub use layout::{Layout, Machine, Symbol};

@@ -118,10 +118,16 @@ impl Function {
 }
 
 impl<'a> Module<'a> {
-    /// Whether the program's pointers have 64 bits: its first memory says so.
+    /// Whether the pointers of the program in this file have 64 bits: its first memory says so. No for what is no module.
+    /// Reads no further than that.
     #[must_use]
-    pub fn has_wide_pointers(&self) -> bool {
-        self.memory.is_wide
+    pub fn has_wide_pointers(bytes: &'a [u8]) -> bool {
+        let mut memory = Memory::default();
+        let sections = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+        for payload in sections.take_while(|payload| !matches!(payload, Payload::CodeSectionStart { .. })) {
+            memory.read(&payload);
+        }
+        memory.is_wide
     }
 
     /// Reads a module.

@@ -42,7 +42,14 @@ fn linked_in(directory: &Path, flags: &[&str], language: &str) -> Vec<u8> {
 
 /// Writes the image to a file.
 fn image(directory: &Path, module: &[u8], source_exists: &dyn Fn(&Path) -> bool) -> (PathBuf, SymbolImage) {
-    let image = dwarf::symbol_image_of_sources(module, None, &layout(module), source_exists).unwrap();
+    let image = dwarf::symbol_image_of_sources(
+        module,
+        None,
+        &layout(module),
+        source_exists,
+        dwarf::CodeBytes::InFile,
+    )
+    .unwrap();
     let path = directory.join("image.elf");
     std::fs::write(&path, &image.elf).unwrap();
     (path, image)

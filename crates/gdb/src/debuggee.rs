@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use debugger::{Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId, Watched};
@@ -10,7 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::interposer::Watch;
 use crate::machine::Watching;
-use crate::persona::PersonaChoice;
+use crate::persona::{self, PersonaChoice};
 use crate::symbols::{Preloaded, Program, Symbols};
 
 /// Starts the program again with other arguments, for clients in extended mode (`run ARGS`).
@@ -46,6 +47,8 @@ pub struct Debuggee {
     pub(crate) joins_watchpoints: bool,
     /// The client needs every value of every frame at every stop, for which the guest is slower.
     pub(crate) wants_everything: bool,
+    /// Where the client, which is a gdb on this machine, may be given files. None if it is not.
+    pub(crate) files: Option<PathBuf>,
     /// The guest was told so.
     keeps_everything: bool,
     /// A client resumed it, and is to be told of the next of those.
@@ -86,6 +89,7 @@ impl Debuggee {
             accesses: VecDeque::new(),
             joins_watchpoints: false,
             wants_everything: false,
+            files: None,
             keeps_everything: false,
             has_stopped_again: false,
             exit: None,
@@ -104,6 +108,19 @@ impl Debuggee {
     /// Shows all clients one machine, instead of the one that suits each.
     pub fn show(&mut self, choice: PersonaChoice) {
         self.choice = choice;
+    }
+
+    /// Starts making what gdb will read, on threads of its own, in case that a gdb comes.
+    pub fn expect_gdb(&self) {
+        if matches!(self.choice, PersonaChoice::Auto | PersonaChoice::Gdb) {
+            self.symbols.prepare(persona::for_modules(self.symbols.files()));
+        }
+    }
+
+    /// Says whether the next client is a gdb that sees the files of this machine as this process does: then large symbol images are
+    /// put into `directory` for it, which is made if it is missing. The directory is the caller's to remove.
+    pub fn share_files(&mut self, directory: Option<PathBuf>) {
+        self.files = directory;
     }
 
     /// Has `observer` told of everything that happens to this guest, and to those that take its place.

@@ -28,6 +28,7 @@ mod frame_image;
 mod framer;
 mod greeting;
 mod hex;
+mod image_file;
 mod int;
 mod interposer;
 mod link;

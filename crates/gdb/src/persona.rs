@@ -80,9 +80,8 @@ fn room<'m>(modules: impl Iterator<Item = &'m [u8]>) -> Room {
         if modules.len() > 1 { (&NARROW_MODULES, Room::Several) } else { (&NARROW, Room::One) };
     let fits = |bytes: &&[u8]| wide(bytes.len()) < space.code.stride;
     let has_place = wide(modules.len()) <= space.code.count && modules.iter().all(fits);
-    let has_wide_pointers =
-        |bytes: &&[u8]| dwarf::Module::parse(bytes).is_ok_and(|module| module.has_wide_pointers());
-    if has_place && !modules.first().is_some_and(has_wide_pointers) { room } else { Room::Wide }
+    let has_wide_pointers = modules.first().is_some_and(|bytes| dwarf::Module::has_wide_pointers(bytes));
+    if has_place && !has_wide_pointers { room } else { Room::Wide }
 }
 
 /// Registers by number, with their bytes in target order.

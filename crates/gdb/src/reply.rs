@@ -6,6 +6,8 @@ mod region;
 
 use debugger::ThreadId;
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStringExt as _;
+use std::sync::Arc;
 
 use crate::hex;
 use crate::interposer::Document;
@@ -95,7 +97,7 @@ pub(crate) fn search(
 
 /// `qXfer`: a piece of a document.
 pub(crate) fn read(
-    target: &Target<'_>,
+    target: &mut Target<'_>,
     document: Document,
     offset: u64,
     length: u64,
@@ -103,13 +105,23 @@ pub(crate) fn read(
 ) -> Vec<u8> {
     match document {
         Document::Description => transfer(target.persona.target_xml().as_bytes(), offset, length),
-        Document::ExecFile => transfer(target.debuggee.symbols.path().as_bytes(), offset, length),
+        Document::ExecFile => transfer(&exec_file(target), offset, length),
         Document::Libraries if target.persona.has_wasm_frames() => {
             transfer(lldb::libraries(target).as_bytes(), offset, length)
         }
         Document::Libraries => transfer(libraries(target).as_bytes(), offset, length),
         Document::Threads => transfer(threads(target, is_multiprocess).as_bytes(), offset, length),
     }
+}
+
+/// Where gdb is to open the symbol image: a file on its machine, if it can have one there, or else with us.
+fn exec_file(target: &mut Target<'_>) -> Vec<u8> {
+    let symbols = Arc::clone(&target.debuggee.symbols);
+    let file = target.debuggee.files.as_ref().and_then(|directory| symbols.file(target.persona, directory));
+    if file.is_none() {
+        target.debuggee.files = None;
+    }
+    file.map_or_else(|| symbols.path().into_bytes(), |file| file.into_os_string().into_vec())
 }
 
 /// The modules beside the program, for gdb: their symbol images, which are where the code is. gdb wants to know where the

@@ -1,12 +1,15 @@
 //! The symbol images that clients read as the guest's executable file: each made once, and only when somebody wants it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dwarf::FunctionReturn;
+use dwarf::{CodeBytes, FunctionReturn};
 
+use crate::image_file;
 use crate::int::index;
 use crate::persona::{self, Persona, wasm};
 
@@ -53,14 +56,14 @@ impl Program {
             Reader::Gdb => persona::for_modules(std::iter::once(&*self.module)),
             Reader::Lldb => persona::elf_for_modules(std::iter::once(&*self.module)),
         };
-        self.image(&machine.layout(0, Some(0), &self.imported_functions))
+        self.image(&machine.layout(0, Some(0), &self.imported_functions), CodeBytes::InFile)
     }
 
-    fn image(&self, layout: &dwarf::Layout) -> Result<dwarf::SymbolImage, dwarf::Error> {
+    fn image(&self, layout: &dwarf::Layout, code: CodeBytes) -> Result<dwarf::SymbolImage, dwarf::Error> {
         // A debugger looks for relative paths in its current directory; next to the module is the closest to that.
         let directory = self.path.parent().unwrap_or(Path::new(""));
         let source_exists = |source: &Path| directory.join(source).is_file();
-        dwarf::symbol_image_of_sources(&self.module, self.debug_file.as_deref(), layout, &source_exists)
+        dwarf::symbol_image_of_sources(&self.module, self.debug_file.as_deref(), layout, &source_exists, code)
     }
 }
 
@@ -96,8 +99,10 @@ struct Slot {
 /// The symbol image and what else was learned on the way.
 #[derive(Debug)]
 struct Image {
-    elf: Arc<[u8]>,
+    elf: Arc<Vec<u8>>,
     first_address: u64,
+    /// The file that has it, if one was wanted and there is one.
+    file: OnceLock<Option<PathBuf>>,
     /// By function index.
     returns: BTreeMap<u32, FunctionReturn>,
 }
@@ -135,7 +140,7 @@ impl Symbols {
 
     /// Whether the program has 64-bit pointers.
     pub(crate) fn has_wide_pointers(&self) -> bool {
-        dwarf::Module::parse(&self.program.module).is_ok_and(|module| module.has_wide_pointers())
+        dwarf::Module::has_wide_pointers(&self.program.module)
     }
 
     /// Whether lldb would get a wrong idea of the module from the file at its path: it misreads it, or the file is another
@@ -148,11 +153,11 @@ impl Symbols {
     /// the client may be on a machine that has it.
     pub(crate) fn look_at_files(&self) {
         let is_misleading = |(Program { path, module, .. }, _): (&Program, _)| {
-            let file = std::fs::read(path).ok().filter(|file| **file != **module);
-            if file.as_ref().is_some_and(|file| file.starts_with(b"\0asm")) {
+            let is_other = File::open(path).and_then(|file| is_other(file, module)).unwrap_or(false);
+            if is_other && std::fs::read(path).is_ok_and(|file| file.starts_with(b"\0asm")) {
                 tracing::warn!("{} has changed since the program was loaded", path.display());
             }
-            file.is_some() || wasm::image::is_misread(module)
+            is_other || wasm::image::is_misread(module)
         };
         // All of them are looked at.
         let misleading = self.modules().map(is_misleading).filter(|is_misleading| *is_misleading).count();
@@ -206,13 +211,37 @@ impl Symbols {
 
     /// The image of a module; makes it if nobody did, and waits if somebody is at it. None when it cannot be made, which is
     /// logged.
-    pub(crate) fn image(&self, persona: &'static dyn Persona, module: u32) -> Option<Arc<[u8]>> {
+    pub(crate) fn image(&self, persona: &'static dyn Persona, module: u32) -> Option<Arc<Vec<u8>>> {
         self.with_image(&self.slot(persona, module), |image| Arc::clone(&image.elf))
     }
 
     /// The address of the first segment of a module's image.
     pub(crate) fn first_address(&self, persona: &'static dyn Persona, module: u32) -> Option<u64> {
         self.with_image(&self.slot(persona, module), |image| image.first_address)
+    }
+
+    /// The program's image as a file in `directory`, if it is large enough to be worth one and one can be written. None if
+    /// there are libraries, which gdb would look for on its machine as well.
+    pub(crate) fn file(&self, persona: &'static dyn Persona, directory: &Path) -> Option<PathBuf> {
+        let write = |image: &Image| match image_file::write(directory, &self.file_name(), &image.elf) {
+            Ok(file) => file,
+            Err(error) => {
+                tracing::info!(%error, directory = %directory.display(), "gdb reads the symbols from the server, which takes longer");
+                None
+            }
+        };
+        if !self.preloaded.is_empty() {
+            return None;
+        }
+        let file =
+            self.with_image(&self.slot(persona, 0), |image| image.file.get_or_init(|| write(image)).clone());
+        // Somebody may have cleared the directory of temporary files.
+        file.flatten().filter(|file| file.is_file())
+    }
+
+    fn file_name(&self) -> String {
+        let name = self.program.path.file_name().unwrap_or_default();
+        format!("{}.elf", name.to_string_lossy())
     }
 
     fn with_image<R>(&self, slot: &Slot, read: impl FnOnce(&Image) -> R) -> Option<R> {
@@ -250,10 +279,11 @@ impl Symbols {
     fn make(&self, persona: &dyn Persona, module: u32) -> Option<Image> {
         let (program, instance) = self.module(module)?;
         let layout = persona.symbol_layout(module, instance, &program.imported_functions)?;
-        match program.image(&layout) {
+        match program.image(&layout, CodeBytes::OnTarget) {
             Ok(made) => {
                 let returns = if instance.is_some() { made.returns } else { BTreeMap::new() };
-                Some(Image { elf: Arc::from(made.elf), first_address: made.first_address, returns })
+                let file = OnceLock::new();
+                Some(Image { elf: Arc::new(made.elf), first_address: made.first_address, file, returns })
             }
             Err(error) => {
                 tracing::warn!(%error, "no symbols of {} for the debugger", program.path.display());
@@ -276,4 +306,23 @@ impl Symbols {
 /// The path under which clients open a module's image.
 fn image_path(program: &Program) -> String {
     format!("{}.elf", program.path.display())
+}
+
+/// Whether a file has other contents.
+fn is_other(mut file: File, contents: &[u8]) -> io::Result<bool> {
+    // Not the file as a whole: memory for a large one costs more than reading it.
+    let mut piece = vec![0; 64 << 10];
+    let mut rest = contents;
+    loop {
+        let length = file.read(&mut piece)?;
+        let (Some(read), Some(expected)) = (piece.get(..length), rest.split_off(..length)) else {
+            return Ok(true);
+        };
+        if read != expected {
+            return Ok(true);
+        }
+        if length == 0 {
+            return Ok(!rest.is_empty());
+        }
+    }
 }

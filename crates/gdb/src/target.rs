@@ -280,7 +280,8 @@ impl gdbstub::target::Target for Target<'_> {
     }
 
     fn support_host_io(&mut self) -> Option<HostIoOps<'_, Self>> {
-        Some(self)
+        // Without it, gdb opens the symbol image itself.
+        if self.debuggee.files.is_some() { None } else { Some(self) }
     }
 }
 

@@ -4,6 +4,7 @@ mod dap;
 mod editors;
 mod input;
 mod interrupt;
+mod large;
 mod lifetime;
 mod lldb;
 mod rerun;
@@ -30,6 +31,7 @@ pub(crate) struct Scene {
 pub(crate) const ALL: &[&[Scene]] = &[
     interrupt::SCENES,
     lifetime::SCENES,
+    large::SCENES,
     rerun::SCENES,
     input::SCENES,
     threads::SCENES,

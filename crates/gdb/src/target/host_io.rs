@@ -20,7 +20,7 @@ const IMAGE: u32 = 3;
 const BLOCK: u64 = 4096;
 
 impl Target<'_> {
-    fn open_image(&self, descriptor: u32) -> Result<Arc<[u8]>, HostIoError<Infallible>> {
+    fn open_image(&self, descriptor: u32) -> Result<Arc<Vec<u8>>, HostIoError<Infallible>> {
         let module = descriptor.checked_sub(IMAGE);
         let image = module.and_then(|module| self.debuggee.symbols.image(self.persona, module));
         image.ok_or(HostIoError::Errno(HostIoErrno::EBADF))

@@ -1,5 +1,6 @@
 //! A validated module: what its sections say, with the bodies left as byte ranges until somebody compiles them.
 
+mod bodies;
 mod const_expr;
 mod hints;
 mod names;
@@ -16,6 +17,7 @@ pub(crate) use const_expr::{ConstExpr, ConstOp};
 use frame_table::{HeapType, ModulePc, RefType};
 use hints::BranchHints;
 use names::Names;
+use observable::Awaited;
 pub use observable::ObservableLocals;
 pub(crate) use observable::{NamedLocals, Observable};
 use std::ops::Range;
@@ -73,7 +75,7 @@ pub(crate) struct ModuleInfo {
     hint_section: Option<Range<usize>>,
     custom_problems: Vec<String>,
     /// What a debugger can ask for; not set, everything.
-    observable: OnceLock<ObservableLocals>,
+    observable: OnceLock<Awaited>,
 }
 
 /// How many entities of each kind are imported.
@@ -239,15 +241,33 @@ impl Module {
     /// When the bytes are no valid module, or one that needs what this runtime lacks.
     pub fn new(engine: &Engine, bytes: &[u8], name: &str) -> Result<Self, Error> {
         let binary = wat::parse_bytes(bytes).map_err(|error| Error::Text(error.to_string()))?;
-        let info = parse::parse(engine, Arc::from(&*binary), name)?;
-        Ok(Self { info: Arc::new(info) })
+        Self::from_binary(engine, Arc::from(&*binary), name)
+    }
+
+    /// As [`Module::new`], for the binary format only, and without making a copy.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    pub fn from_binary(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Self, Error> {
+        Ok(Self { info: Arc::new(parse::parse(engine, bytes, name)?) })
     }
 
     /// Says which locals a debugger can ask for, so that the run tier need not keep the others. Without this, it keeps
     /// all. For modules that are not instantiated yet; said twice, the first time counts.
     #[must_use]
     pub fn with_observable(self, locals: ObservableLocals) -> Self {
-        self.info.observable.get_or_init(|| locals);
+        self.info.observable.get_or_init(|| Awaited::known(locals));
+        self
+    }
+
+    /// As [`Module::with_observable`], but finds out on a thread of its own, for which only compiling a function for the run
+    /// tier waits. None means all locals.
+    #[must_use]
+    pub fn with_observable_from(
+        self,
+        find: impl FnOnce() -> Option<ObservableLocals> + Send + 'static,
+    ) -> Self {
+        self.info.observable.get_or_init(|| Awaited::start(find));
         self
     }
 
@@ -425,7 +445,10 @@ impl ModuleInfo {
     /// What of the locals of a defined function, counted without imports, a debugger can ask for; none means all.
     pub(crate) fn observable_in(&self, defined: usize) -> Option<Observable> {
         let body = self.bodies.get(defined)?;
-        self.observable.get()?.of_function(&(ModulePc(narrow(body.start))..ModulePc(narrow(body.end))))
+        self.observable
+            .get()?
+            .wait()?
+            .of_function(&(ModulePc(narrow(body.start))..ModulePc(narrow(body.end))))
     }
 
     /// The signature that a type index means; the validator made sure that it is a function type.

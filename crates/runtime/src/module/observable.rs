@@ -5,6 +5,8 @@
 
 use frame_table::{LocalSet, ModulePc};
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+use std::thread;
 
 /// The locals that the debug info of a module names, and where.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +17,45 @@ pub struct ObservableLocals {
     whole: Vec<ModulePc>,
     /// By where they start.
     frame_bases: Vec<(Range<ModulePc>, u32)>,
+}
+
+/// What a thread is finding out, or has found out.
+#[derive(Clone, Default)]
+pub(super) struct Awaited(Arc<OnceLock<Option<ObservableLocals>>>);
+
+impl Awaited {
+    pub(super) fn known(locals: ObservableLocals) -> Self {
+        Self(Arc::new(OnceLock::from(Some(locals))))
+    }
+
+    pub(super) fn start(find: impl FnOnce() -> Option<ObservableLocals> + Send + 'static) -> Self {
+        let awaited = Self::default();
+        let found = Found(awaited.clone());
+        let work = move || {
+            // If this panics, what drops `found` says that all locals are observable.
+            let locals = find();
+            let _first = found.0.0.set(locals);
+        };
+        if let Err(error) = thread::Builder::new().name("observable".to_owned()).spawn(work) {
+            // The closure is gone, and with it what it would have found.
+            tracing::debug!(%error, "all locals are kept");
+        }
+        awaited
+    }
+
+    /// Waits until it is known. None means all locals.
+    pub(super) fn wait(&self) -> Option<&ObservableLocals> {
+        self.0.wait().as_ref()
+    }
+}
+
+/// Says "all" if nobody has said anything when it goes.
+struct Found(Awaited);
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        let _first = self.0.0.set(None);
+    }
 }
 
 /// The part of one function.

@@ -1,5 +1,6 @@
-//! Sections into [`ModuleInfo`]. wasmparser validates everything, function bodies included, in the same pass.
+//! Sections into [`ModuleInfo`]. wasmparser validates everything in the same pass; function bodies follow, in [`Bodies`].
 
+use super::bodies::Bodies;
 use super::hints;
 use super::{
     Callee, ConstExpr, ConstOp, DataSegment, ElementSegment, Export, ExternIndex, ExternType, GlobalType,
@@ -11,9 +12,9 @@ use crate::value::ValueType;
 use std::ops::Range;
 use std::sync::Arc;
 use wasmparser::{
-    BinaryReader, BranchHintSectionReader, DataKind, ElementItems, ElementKind, ExternalKind,
-    FuncValidatorAllocations, FunctionBody, KnownCustom, Operator, OperatorsReader, Parser, Payload,
-    TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
+    BinaryReader, BranchHintSectionReader, DataKind, ElementItems, ElementKind, ExternalKind, FunctionBody,
+    KnownCustom, Operator, OperatorsReader, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
+    WasmFeatures,
 };
 
 /// What this runtime implements beyond the first version of WebAssembly.
@@ -51,21 +52,33 @@ pub(super) fn parse(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Mod
         return Err(Error::Limit(format!("a module of {} bytes is too large", bytes.len())));
     }
     let mut info = ModuleInfo { name: name.to_owned(), bytes: Arc::clone(&bytes), ..ModuleInfo::default() };
-    let mut validator = Validator::new_with_features(FEATURES);
-    let mut allocations = FuncValidatorAllocations::default();
-    for payload in Parser::new(0).parse_all(&bytes) {
-        let payload = payload?;
-        if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
-            let mut checker = function.into_validator(allocations);
-            checker.validate(&body)?;
-            allocations = checker.into_allocations();
-        }
-        read_payload(engine, &mut info, payload)?;
-    }
+    let mut bodies = Bodies::default();
+    let read = read_sections(engine, &mut info, &bytes, &mut bodies);
+    // What is wrong in a body comes before what is wrong behind it.
+    bodies.validate()?;
+    read?;
     read_hints(&mut info);
     info.has_v128 = info.globals.iter().any(|global| global.content == ValueType::V128)
         || info.types.iter().any(|ty| ty.composite.has_v128());
     Ok(info)
+}
+
+/// Reads all sections, and validates them but for the functions' bodies.
+fn read_sections<'a>(
+    engine: &Engine,
+    info: &mut ModuleInfo,
+    bytes: &'a [u8],
+    bodies: &mut Bodies<'a>,
+) -> Result<(), Error> {
+    let mut validator = Validator::new_with_features(FEATURES);
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload?;
+        if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
+            bodies.add(function, body);
+        }
+        read_payload(engine, info, payload)?;
+    }
+    Ok(())
 }
 
 /// Hints come before the bodies that they are about, so that they are read last.
