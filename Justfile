@@ -61,6 +61,10 @@ bench-protocol *args:
 stress seeds="10" from="100":
     STRESS_SEEDS={{seeds}} STRESS_FROM={{from}} STRESS_MODULES="$(ls tests/bench/target/programs/*.O?.wasm 2>/dev/null)" SKIP_LINT=1 sh scripts/test.sh -p tests --test stress
 
+# Time from start to the first stop of modules of 1, 10 and 50 MB, with gdb and lldb-22, compared with native gdb. `just bench-startup 1 10` takes those.
+bench-startup *args:
+    sh scripts/bench-startup.sh {{args}}
+
 # Modules by chance, run in all ways and by wasmi, for some seconds, from a seed on. The tests run the first ones.
 differential seconds="60" from="0":
     DIFFERENTIAL_SECONDS={{seconds}} DIFFERENTIAL_FROM={{from}} SKIP_LINT=1 sh scripts/test.sh -p tests --test differential -- --nocapture
