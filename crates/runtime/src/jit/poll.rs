@@ -21,13 +21,17 @@ pub(super) struct Poll {
     pub(super) cold: TextOffset,
 }
 
-/// How far behind its beginning a poll may start: there may be moves between registers and the stack before it.
-const WINDOW: usize = 64;
-
-/// Overwrites the poll that begins at or soon after `from` and ends before `to`.
+/// Overwrites the poll that begins at `from`, or behind moves there, and ends before `to`.
 pub(super) fn overwrite(code: &mut [u8], from: usize, to: usize) -> Option<Poll> {
-    let last = to.min(from + WINDOW).min(code.len());
-    let (range, cold) = (from..last).find_map(|start| poll_at(code.get(..last)?, start))?;
+    let before = code.get(..to.min(code.len()))?;
+    let mut start = from;
+    let (range, cold) = loop {
+        if let Some(found) = poll_at(before, start) {
+            break found;
+        }
+        // Instruction by instruction: the last byte of one may look like the first of the next.
+        start += length_of_move(before, start)?;
+    };
     if range.len() < CALL_LENGTH {
         return None;
     }
@@ -55,6 +59,47 @@ fn fill(mut place: &mut [u8]) {
         now.copy_from_slice(nop);
         place = rest;
     }
+}
+
+/// The length of the move that starts at `at`: between registers, or between one and memory, as the register allocator
+/// makes them.
+fn length_of_move(code: &[u8], at: usize) -> Option<usize> {
+    let mut next = code.get(at..)?.iter().copied();
+    let mut byte = || next.next();
+    let mut length = 1;
+    let mut opcode = byte()?;
+    while matches!(opcode, 0x66 | 0xf2 | 0xf3 | 0x40..=0x4f) {
+        opcode = byte()?;
+        length += 1;
+    }
+    // An opcode of two bytes, and vectors' prefixes of two and three bytes in place of its first one.
+    let more = match opcode {
+        0x0f => 1,
+        0xc5 => 2,
+        0xc4 => 3,
+        _ => 0,
+    };
+    for _ in 0..more {
+        opcode = byte()?;
+        length += 1;
+    }
+    let is_move = match more {
+        0 => matches!(opcode, 0x89 | 0x8b),
+        _ => matches!(opcode, 0x10 | 0x11 | 0x28 | 0x29 | 0x6e | 0x6f | 0x7e | 0x7f | 0xd6),
+    };
+    is_move.then_some(())?;
+    let fields = byte()?;
+    let (mode, base) = (fields >> 6, fields & 7);
+    let named = usize::from(mode != 3 && base == 4);
+    let displacement = match mode {
+        0 if base == 5 => 4,
+        // Without a base a displacement follows even so, but the allocator has no use for that.
+        0 if named == 1 && byte()? & 7 == 5 => return None,
+        1 => 1,
+        2 => 4,
+        _ => 0,
+    };
+    Some(length + 1 + named + displacement)
 }
 
 /// The three instructions, if they start there, and where the branch goes.
@@ -117,11 +162,30 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_move_is_no_prefix() {
+        // mov rdi, [rsp + 0x40]; mov rsi, rdx; vmovups xmm1, [rsp + 0x140]; movsd [rbp - 8], xmm9
+        let moves = [
+            &[0x48, 0x8b, 0x7c, 0x24, 0x40][..],
+            &[0x48, 0x89, 0xd6],
+            &[0xc5, 0xf8, 0x10, 0x8c, 0x24, 0x40, 0x01, 0, 0],
+            &[0xf2, 0x44, 0x0f, 0x11, 0x4d, 0xf8],
+        ];
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0]] {
+            let before = order.map(|index| moves[index]).concat();
+            let mut code = [&before[..], &CODE[2..]].concat();
+            let poll = overwrite(&mut code, 0, usize::MAX);
+            assert_eq!(poll.map(|poll| poll.end), Some(TextOffset(narrow(before.len() + CALL_LENGTH))));
+            assert_eq!(code[..before.len()], before);
+        }
+    }
+
+    #[test]
     fn high_registers_are_understood() {
         // mov r9d, [r12 + 0x14]; test r9d, r9d; jnz -0x20
         let mut code = [0x45, 0x8b, 0x4c, 0x24, 0x14, 0x45, 0x85, 0xc9, 0x0f, 0x85, 0xe0, 0xff, 0xff, 0xff];
         let mut long = vec![0xc3; 64];
         long.extend_from_slice(&code);
+        assert_eq!(overwrite(&mut long, 0, 78), None, "what is before it is no move");
         assert_eq!(overwrite(&mut long, 64, 78).map(|poll| poll.cold), Some(TextOffset(78 - 0x20)));
         // Another register is tested.
         code[7] = 0xc0;
