@@ -141,8 +141,8 @@ impl FrameTable {
 
     /// Layout of the state slot.
     #[must_use]
-    pub fn layout(&self) -> &SlotLayout {
-        &self.layout
+    pub fn layout(&self) -> SlotLayout {
+        self.layout
     }
 
     /// The state slot starts this many bytes below the frame pointer.

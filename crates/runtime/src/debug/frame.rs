@@ -130,8 +130,10 @@ impl WasmFrame {
         self.check(store)?;
         let table = &self.raw.code.frame;
         let ty = *self.locals().get(index as usize).ok_or(FrameError::NoSuchValue)?;
-        let place = table.layout().local(index).filter(|_| table.holds(self.held, index));
-        self.write(store, place.ok_or(FrameError::Unavailable)?, ty, value)
+        if !table.holds(self.held, index) {
+            return Err(FrameError::Unavailable);
+        }
+        self.write(store, table.layout().local(index), ty, value)
     }
 
     /// An operand's value; 0 is the bottom of the stack.

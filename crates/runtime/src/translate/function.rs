@@ -125,7 +125,7 @@ pub(super) fn translate(
         Version::Resumed(_, pc) => Some(Resume { pc, block: builder.create_block(), used: false }),
         Version::Debug | Version::Landing | Version::Run => None,
     };
-    let state = State::new(version, layout.clone(), slot, locals.clone(), resume.is_some(), &mut builder);
+    let state = State::new(version, layout, slot, locals.clone(), resume.is_some(), &mut builder);
     let uses = match tier {
         Tier::Run => {
             let observable = info.observable_in(defined as usize);
@@ -166,12 +166,9 @@ pub(super) fn translate(
     if translator.resume.as_ref().is_some_and(|resume| !resume.used) {
         return Err(failed("it has no loop at this offset"));
     }
-    let FunctionTranslator { builder, state, mut points, .. } = translator;
+    let FunctionTranslator { builder, state, points, .. } = translator;
     builder.finalize(engine.isa(tier).frontend_config());
-    if tier == Tier::Run {
-        points.layout = super::state::compact_slot(&mut clif, &state);
-    }
-    clif.sized_stack_slots[slot].size = points.layout.size(narrow(state.max_height()));
+    clif.sized_stack_slots[slot].size = layout.size(narrow(state.max_height()));
     Ok(Translated { clif, points })
 }
 

@@ -42,8 +42,6 @@ pub(super) struct State {
     max_height: usize,
     /// Run tier: the locals that the slot has.
     pub(super) held: LocalSet,
-    /// Run tier: the locals that it has anywhere.
-    stored: LocalSet,
     /// Run tier: the variables of operands below blocks, by height and type. Code that is entered in the middle defines
     /// them there as well; other code does not need any.
     pub(super) below_blocks: Option<HashMap<(usize, ir::Type), Variable>>,
@@ -72,7 +70,6 @@ impl State {
             stack: Vec::new(),
             max_height: 0,
             held: LocalSet::default(),
-            stored: LocalSet::default(),
             below_blocks: is_resumed.then(HashMap::new),
         }
     }
@@ -114,7 +111,7 @@ impl State {
             builder.def_var(self.variables[index as usize], value);
         }
         if self.keeps_locals() {
-            self.store(builder, self.local_place(index), value);
+            self.store(builder, self.layout.local(index), value);
         }
     }
 
@@ -124,7 +121,7 @@ impl State {
             let zero = constant(builder, *ty, 0);
             builder.def_var(*variable, zero);
         }
-        let (mut at, end) = (self.local_place(first), self.layout.operand(0));
+        let (mut at, end) = (self.layout.local(first), self.layout.operand(0));
         if self.keeps_locals() && at < end {
             let zeroes = constant(builder, ValueType::V128, 0);
             while at + 16 <= end {
@@ -153,7 +150,7 @@ impl State {
             self.settle(builder, 0, |place| place == Place::Local(index));
         }
         if self.keeps_locals() {
-            self.store(builder, self.local_place(index), value);
+            self.store(builder, self.layout.local(index), value);
         }
     }
 
@@ -277,15 +274,10 @@ impl State {
             (Some(value), _) => value,
             (None, _) if !self.version.lives_in_slot() => self.variable_below_blocks(builder, height),
             (None, Place::Slot) => self.load(builder, entry.ty, self.place_of(height)),
-            (None, Place::Local(index)) => self.load(builder, entry.ty, self.local_place(index)),
+            (None, Place::Local(index)) => self.load(builder, entry.ty, self.layout.local(index)),
             (None, Place::Constant(bits)) => constant(builder, entry.ty, bits),
             (None, Place::Unknown) => unreachable!("landing code knows where everything is"),
         }
-    }
-
-    fn local_place(&self, index: u32) -> u32 {
-        // While it is not known which of them are stored, all locals have places.
-        self.layout.local(index).unwrap_or_default()
     }
 
     pub(super) fn place_of(&self, height: usize) -> u32 {
@@ -305,17 +297,15 @@ impl State {
     /// Run tier: stores a local into its place.
     pub(super) fn store_local(&mut self, builder: &mut FunctionBuilder<'_>, index: u32) {
         if self.held.insert(index) {
-            self.stored.insert(index);
             let value = builder.use_var(self.variables[index as usize]);
-            self.store(builder, self.local_place(index), value);
+            self.store(builder, self.layout.local(index), value);
         }
     }
 
     /// Run tier: gives a local its value where code is entered in the middle.
     pub(super) fn resume_local(&mut self, builder: &mut FunctionBuilder<'_>, index: u32, value: Value) {
         builder.def_var(self.variables[index as usize], value);
-        self.stored.insert(index);
-        self.store(builder, self.local_place(index), value);
+        self.store(builder, self.layout.local(index), value);
     }
 
     /// Run tier: the same for an operand.
@@ -323,29 +313,6 @@ impl State {
         self.define_below_blocks(builder, height, value);
         self.store(builder, self.place_of(height), value);
     }
-}
-
-/// Run tier, when all is translated: moves the places in the slot together, so that locals that are never stored have
-/// none. Unoptimized programs have many of them.
-pub(super) fn compact_slot(clif: &mut ir::Function, state: &State) -> SlotLayout {
-    let (before, after) = (&state.layout, state.layout.keeping(&state.stored));
-    let places = state.stored.iter().filter_map(|index| Some((before.local(index)?, after.local(index)?)));
-    let places: HashMap<u32, u32> = places.collect();
-    let moved = |offset: u32| match offset.checked_sub(before.operand(0)) {
-        Some(above) => after.operand(0) + above,
-        None => places.get(&offset).copied().unwrap_or(offset),
-    };
-    let body = &mut clif.stencil;
-    for block in body.layout.blocks() {
-        for inst in body.layout.block_insts(block) {
-            if let ir::InstructionData::StackAddr { stack_slot, offset, .. } = &mut body.dfg.insts[inst]
-                && *stack_slot == state.slot
-            {
-                *offset = moved(i32::from(*offset).cast_unsigned()).cast_signed().into();
-            }
-        }
-    }
-    after
 }
 
 fn declare_local(builder: &mut FunctionBuilder<'_>, ty: ValueType, tier: Tier) -> Variable {

@@ -61,8 +61,7 @@ pub(crate) fn read_local(frame: &RawFrame, held: LocalSetId, index: u32, ty: Val
     if frame.is_at_entry() && table.is_zero_at_entry(index) {
         return Some(0);
     }
-    let place = table.layout().local(index).filter(|_| table.holds(held, index))?;
-    let bits = read_place(frame, place, ty);
+    let bits = table.holds(held, index).then(|| read_place(frame, table.layout().local(index), ty))?;
     bits.filter(|bits| *bits != lost(ty))
 }
 

@@ -186,7 +186,7 @@ impl Store {
         put(SlotLayout::VMCTX, ValueType::I64, slot_vmctx(frame)? as u128)?;
         for (index, ty) in (0..).zip(code.frame.locals()) {
             let bits = read_local(frame, held, index, *ty).unwrap_or_else(|| lost(*ty));
-            put(layout.local(index)?, *ty, bits)?;
+            put(layout.local(index), *ty, bits)?;
         }
         let old = frame.code.frame.operands(from);
         for (height, operand) in code.frame.operands(shape).into_iter().enumerate() {

@@ -569,8 +569,7 @@ fn operator_at(module: &Module, pc: ModulePc) -> Option<Operator<'_>> {
 
 /// The bits of a local of a frame.
 fn local_bits(frame: &WasmFrame, index: u32, ty: ValueType) -> Option<Raw> {
-    let place = frame.raw.code.frame.layout().local(index)?;
-    read_place(&frame.raw, place, ty).map(Raw::Bits)
+    read_place(&frame.raw, frame.raw.code.frame.layout().local(index), ty).map(Raw::Bits)
 }
 
 /// Where the operators of a function are that matter.
