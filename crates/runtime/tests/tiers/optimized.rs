@@ -133,3 +133,35 @@ fn operands_of_callers_are_seen() {
     assert_eq!(fixture.call("run", &[Value::I32(5)]), Ok(vec![Value::I32(18)]));
     assert_eq!(seen.take(), [[Ok(Value::I32(3)), FIVE, Ok(Value::I32(10))]]);
 }
+
+#[test]
+fn a_frame_has_room_for_all_of_its_locals_and_operands() {
+    // Debuggers are shown images of frames at places that follow from the frames' addresses.
+    let locals = "i64 ".repeat(50);
+    let wat = format!(
+        r#"(module (func $inner (param i32) (local {locals}) unreachable)
+            (func (export "run") (param i32 i64) (local {locals})
+                (local.set 20 (local.get 1))
+                (i64.const 1) (i64.const 2)
+                (call $inner (local.get 0))
+                (drop) (drop)))"#
+    );
+    let observable = ObservableLocals::new(Vec::new(), Vec::new(), Vec::new());
+    let mut fixture = Fixture::observed(&wat, &Linker::new(), tier(Tiers::Automatic), Some(observable));
+    let seen = Log::new();
+    let log = seen.clone();
+    fixture.hook(move |store, _| {
+        for frame in store.frames() {
+            if let Frame::Wasm(frame) = frame {
+                log.push((frame.address(), 8 * (frame.locals().len() + frame.operands().len()) + 16));
+            }
+        }
+        Resumption::Continue
+    });
+    let end = fixture.call("run", &[Value::I32(5), Value::I64(-1)]);
+    assert_eq!(end, Err(Failure::Trap(TrapCode::Unreachable)));
+    let seen = seen.take();
+    assert_eq!(seen.len(), 2);
+    let (inner, outer) = (seen[0], seen[1]);
+    assert!(outer.0 - inner.0 >= outer.1, "{} bytes between frames, not {}", outer.0 - inner.0, outer.1);
+}
