@@ -6,9 +6,8 @@ use anyhow::{Context as _, Result};
 use tests::fixture::{Build, Fixture, Machine};
 use tests::mi::Mi;
 use tests::server::{Server, write_symbols};
-use tests::toolchain;
 
-use super::Scene;
+use super::{Scene, own_folder};
 
 pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "cpptools", native: true, play: cpptools },
@@ -20,7 +19,7 @@ fn program(scene: &str, fixture: &Fixture, build: Build) -> Result<PathBuf> {
     if build.machine == Machine::Native {
         return Ok(fixture.program.clone());
     }
-    let folder = toolchain::cache_folder()?.join("editors");
+    let folder = own_folder("editors")?;
     std::fs::create_dir_all(&folder)?;
     let elf = folder.join(format!("{scene}.elf"));
     write_symbols(&[], &fixture.program, &elf)?;

@@ -7,9 +7,8 @@ use tests::fixture::{Build, Fixture};
 use tests::gdb::Gdb;
 use tests::lldb::{Lldb, Way};
 use tests::server::Server;
-use tests::toolchain;
 
-use super::Scene;
+use super::{Scene, own_folder};
 
 pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "lldb_interrupt", native: false, play: interrupt },
@@ -30,7 +29,7 @@ fn stage(program: &str, build: Build, options: &[&str], args: &[&str]) -> Result
 
 /// An lldb for a server. `scene` names its folder.
 fn lldb(scene: &str, fixture: &Fixture, build: Build, server: &Server) -> Result<Lldb> {
-    let folder = toolchain::cache_folder()?.join("lldb").join(scene);
+    let folder = own_folder("lldb")?.join(scene);
     Lldb::start(fixture, build, Way::Plugin, Some(server.port), &[], &folder)
 }
 
@@ -134,7 +133,7 @@ fn plain(build: Build) -> Result<()> {
     const ADVICE: &str = "connect with `process connect --plugin wasm connect://HOST:PORT`";
     for (way, is_advised) in [(Way::Plain, true), (Way::Plugin, false)] {
         let (fixture, server) = stage("steps", build, &["--once"], &["4"])?;
-        let folder = toolchain::cache_folder()?.join("lldb").join(format!("advised_{}", way.name()));
+        let folder = own_folder("lldb")?.join(format!("advised_{}", way.name()));
         let mut lldb = Lldb::start(&fixture, build, way, Some(server.port), &[], &folder)?;
         lldb.connect();
         lldb.go("b fib");
@@ -188,7 +187,7 @@ const NOT_ANSWERED: &[&str] = &["_M", "jThreadExtendedInfo", "qStructuredDataPlu
 fn packets(build: Build) -> Result<()> {
     let (fixture, server) = stage("threads", build, &["--once"], &[])?;
     let mut lldb = lldb("packets", &fixture, build, &server)?;
-    let log = toolchain::cache_folder()?.join("lldb/packets/log");
+    let log = own_folder("lldb")?.join("packets/log");
     lldb.hidden(&format!("log enable -f {} gdb-remote packets", log.display()));
     lldb.connect();
     lldb.go("b work");

@@ -11,10 +11,18 @@ mod rerun;
 mod threads;
 mod watch;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use tests::fixture::{Build, Fixture};
 use tests::gdb::Gdb;
-use tests::server::Server;
+use tests::server::{Server, Setting};
+use tests::toolchain;
+
+/// A folder for files of scenes. Scenes are played in several settings at once: each has its own.
+fn own_folder(name: &str) -> Result<PathBuf> {
+    Ok(toolchain::cache_folder()?.join(format!("{}{name}", Setting::current().prefix())))
+}
 
 /// A scene.
 #[derive(Debug)]
