@@ -225,7 +225,11 @@ impl<H> Hook<H> {
     fn stop_for(&self, store: &mut Store, event: DebugEvent) -> Option<Stop> {
         match event {
             DebugEvent::Point { module, pc, breakpoint, interrupted, watched } => {
-                let breakpoint = if breakpoint { self.hit(store, module, pc) } else { None };
+                let hit = if breakpoint { self.hit(store, module, pc) } else { None };
+                // A breakpoint is told before an interrupt, which waits for the next point; one that does not count is not.
+                let interrupted =
+                    if breakpoint && hit.is_none() { store.take_interrupt() } else { interrupted };
+                let breakpoint = hit;
                 let state = self.debugger.state();
                 let watched = state.watchpoints.reported(watched);
                 if !watched.is_empty() {
