@@ -12,7 +12,7 @@ use tracing_subscriber::filter::{Directive, EnvFilter};
 use crate::args::LogOptions;
 
 /// The crates of the code generator.
-const GENERATOR: [&str; 3] = ["cranelift_codegen", "cranelift_frontend", "regalloc2"];
+const GENERATOR: [&str; 4] = ["cranelift_codegen", "cranelift_frontend", "cranelift_jit", "regalloc2"];
 
 /// Starts logging, once for the process.
 ///

@@ -1,15 +1,15 @@
 //! Executable memory of a store: what was put into it, and which code an address belongs to.
-#![expect(unsafe_code, reason = "publishes and patches code")]
+#![expect(unsafe_code, reason = "patches published code and frees it with the store")]
 
 use super::arena::Arena;
 use super::compile::{Compiled, NativeFrame, StackMap, Target};
 use super::handler::TrySite;
-use super::link::{DirectCall, Known, relocate};
+use super::link::{DirectCall, Known, Location};
 use super::pages::CodePages;
 use super::patch::{self, Edit};
 use super::poll::Poll;
 use super::{libcalls, stub, thunk};
-use crate::engine::Engine;
+use crate::engine::{Engine, Tier};
 use crate::error::Error;
 use crate::module::narrow;
 use crate::translate::{Callee, Version};
@@ -19,6 +19,10 @@ use crate::unwind::{
 };
 use crate::value::FuncType;
 use crate::vm::Builtin;
+use cranelift_codegen::ir::Signature;
+use cranelift_codegen::isa::CallConv;
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncId, Module as _, ModuleReloc, ModuleRelocTarget, default_libcall_names};
 use frame_table::{FrameTable, ModulePc, ProgramPoint, ShapeId, TextOffset};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -51,6 +55,7 @@ pub(crate) struct FunctionCode {
     pub(crate) frame: FrameTable,
     pub(crate) native: NativeFrame,
     pub(crate) version: Version,
+    location: Location,
     /// Its first bytes, where another version may be entered instead.
     entry: [u8; patch::CALL_LENGTH],
     traps: Vec<(u32, TrapCode)>,
@@ -180,7 +185,9 @@ pub(crate) struct CodeMemory {
     engine: Engine,
     /// All pieces of code: address range, and what it is. Ascending.
     registry: Vec<(Range<usize>, CodeKind)>,
-    arena: Arena,
+    /// Taken when the store is dropped.
+    jit: Option<JITModule>,
+    arena: Range<usize>,
     pages: CodePages,
     /// What is at the headers of all loops, by the address that it ends at, ascending.
     loops: Vec<LoopSite>,
@@ -194,7 +201,7 @@ pub(crate) struct CodeMemory {
     /// How often published code was changed.
     publications: u64,
     /// Thunks that code calls by name.
-    thunks: HashMap<Callee, usize>,
+    thunks: HashMap<Callee, Location>,
     /// Of each module's defined functions: the code, or the stub while there is none.
     functions: Vec<Vec<Known>>,
     /// Bytes of functions' code, thunks and stubs left out.
@@ -204,13 +211,19 @@ pub(crate) struct CodeMemory {
 impl CodeMemory {
     /// Reserves the arena and makes the thunks that every store needs.
     pub(crate) fn new(engine: &Engine, hosts: HostEntries) -> Result<Self, Error> {
-        let arena = Arena::reserve(ARENA)
+        let pages = CodePages::default();
+        let arena = Arena::reserve(ARENA, pages.clone())
             .map_err(|error| Error::Limit(format!("cannot reserve memory for code: {error}")))?;
+        let addresses = arena.range();
+        let mut builder = JITBuilder::with_isa(Arc::clone(engine.isa(Tier::Debug)), default_libcall_names());
+        builder.memory_provider(Box::new(arena));
+        builder.symbols(libcalls::symbols());
         let mut memory = Self {
             engine: engine.clone(),
             registry: Vec::new(),
-            arena,
-            pages: CodePages::default(),
+            jit: Some(JITModule::new(builder)),
+            arena: addresses,
+            pages,
             loops: Vec::new(),
             loops_armed: false,
             hosts,
@@ -224,38 +237,47 @@ impl CodeMemory {
             code_size: 0,
         };
         let stop = memory.publish_jump(breakpoint_address())?;
-        memory.breakpoint = stop;
+        memory.breakpoint = stop.address;
         memory.thunks.insert(Callee::Stop, stop);
         let entry = memory.publish_jump(function_entry_address())?;
         memory.thunks.insert(Callee::FunctionEntry, entry);
         let mut builtins = Vec::new();
         for builtin in Builtin::ALL {
             let (bytes, alignment) = thunk::builtin(engine, *builtin, (hosts.builtin)(*builtin))?;
-            builtins.push(memory.publish(&bytes, alignment)?);
+            builtins.push(memory.publish(&bytes, alignment)?.address);
         }
         memory.builtins = builtins.into();
         Ok(memory)
     }
 
-    /// Puts a thunk or stubs into executable memory; returns the address.
-    fn publish(&mut self, bytes: &[u8], alignment: u64) -> Result<usize, Error> {
-        let start = self.room(bytes.len(), alignment)?;
-        self.place(start, bytes)?;
-        self.register(start..start + bytes.len(), CodeKind::Glue);
-        Ok(start)
+    /// Puts a thunk or stubs into executable memory.
+    fn publish(&mut self, bytes: &[u8], alignment: u64) -> Result<Location, Error> {
+        let blob = self.declare()?;
+        let address = self.place(blob, bytes, alignment, &[])?;
+        self.register(address..address + bytes.len(), CodeKind::Glue);
+        Ok(Location { blob, offset: 0, address })
     }
 
-    /// Addresses for code.
-    fn room(&mut self, length: usize, alignment: u64) -> Result<usize, Error> {
-        let alignment = usize::try_from(alignment).unwrap_or(usize::MAX);
-        let room = self.arena.take(length, alignment);
-        room.ok_or_else(|| not_placed(format!("no room for {length} bytes")))
+    fn jit(&mut self) -> Result<&mut JITModule, Error> {
+        self.jit.as_mut().ok_or_else(|| Error::Limit("the store is gone".into()))
     }
 
-    /// Copies bytes to where `room` said.
-    fn place(&mut self, start: usize, bytes: &[u8]) -> Result<(), Error> {
-        // SAFETY: the arena is the store's own, and gives out no address twice.
-        unsafe { self.pages.publish(start, bytes) }.map_err(not_placed)
+    fn declare(&mut self) -> Result<FuncId, Error> {
+        self.jit()?.declare_anonymous_function(&Signature::new(CallConv::Tail)).map_err(not_placed)
+    }
+
+    /// Copies bytes into executable memory, behind all others; returns the address.
+    fn place(
+        &mut self,
+        blob: FuncId,
+        bytes: &[u8],
+        alignment: u64,
+        relocs: &[ModuleReloc],
+    ) -> Result<usize, Error> {
+        let jit = self.jit()?;
+        jit.define_function_bytes(blob, alignment, bytes, relocs).map_err(not_placed)?;
+        jit.finalize_definitions().map_err(not_placed)?;
+        Ok(jit.get_finalized_function(blob).expose_provenance())
     }
 
     /// Has the address range of new code looked up in it.
@@ -266,7 +288,7 @@ impl CodeMemory {
     }
 
     /// What code calls that is too far away to be called.
-    fn publish_jump(&mut self, address: usize) -> Result<usize, Error> {
+    fn publish_jump(&mut self, address: usize) -> Result<Location, Error> {
         self.publish(&thunk::jump(address), 16)
     }
 
@@ -294,26 +316,29 @@ impl CodeMemory {
             bytes.extend_from_slice(&compiled.bytes);
             offsets.push(at);
         }
-        let base = self.room(bytes.len(), alignment)?;
+        let blob = self.declare()?;
         let numbers = functions.iter().map(|(defined, _)| *defined);
-        let own: HashMap<u32, usize> = match audience {
-            Audience::Callers => numbers.zip(offsets.iter().map(|offset| base + offset)).collect(),
+        let own: HashMap<u32, Location> = match audience {
+            Audience::Callers => {
+                let locations = offsets.iter().map(|at| Location { blob, offset: narrow(*at), address: 0 });
+                numbers.zip(locations).collect()
+            }
             Audience::Nobody => HashMap::new(),
         };
-        let mut calls = Vec::new();
+        let (mut relocs, mut calls) = (Vec::new(), Vec::new());
         for ((_, compiled), offset) in functions.iter().zip(&offsets) {
             for reloc in &compiled.relocs {
-                let at = offset + reloc.offset as usize;
-                let (target, waits_for) = self.target_of(module, reloc.target, &own)?;
-                let addend = isize::try_from(reloc.addend).map_err(not_placed)?;
-                let target = target.wrapping_add_signed(addend);
-                relocate(reloc.kind, &mut bytes, at, base, target).map_err(not_placed)?;
-                calls.extend(waits_for.zip(DirectCall::of_relocation(reloc.kind, &bytes, at, base)));
+                let at = narrow(*offset) + reloc.offset;
+                let (name, waits_for) = self.target_of(module, reloc.target, &own);
+                relocs.push(ModuleReloc { offset: at, kind: reloc.kind, name, addend: reloc.addend });
+                calls.extend(waits_for.map(|callee| (callee, reloc.kind, at as usize)));
             }
         }
-        self.place(base, &bytes)?;
-        for (callee, call) in calls {
-            self.functions[module][callee as usize].add(call);
+        let base = self.place(blob, &bytes, alignment, &relocs)?;
+        for (callee, kind, at) in calls {
+            if let Some(call) = DirectCall::of_relocation(kind, &bytes, at, base) {
+                self.functions[module][callee as usize].add(call);
+            }
         }
         self.code_size += bytes.len() as u64;
         let mut published = Vec::new();
@@ -323,8 +348,9 @@ impl CodeMemory {
                 bytes, traps, sites, loops, polls, stack_maps, frame, tries, native, version, ..
             } = compiled;
             let start = base + offset;
+            let location = Location { blob, offset: narrow(offset), address: start };
             if audience == Audience::Callers {
-                redirected.extend(self.functions[module][defined as usize].set(start));
+                redirected.extend(self.functions[module][defined as usize].set(location));
             }
             let mut headers: Vec<LoopSite> = loops.iter().map(|site| LoopSite::point(start, *site)).collect();
             headers.extend(polls.iter().map(|poll| LoopSite::poll(start, *poll)));
@@ -342,6 +368,7 @@ impl CodeMemory {
                 frame,
                 native,
                 version,
+                location,
                 entry: entry_of(&bytes),
                 traps,
                 sites,
@@ -362,29 +389,30 @@ impl CodeMemory {
         &self,
         module: usize,
         target: Target,
-        own: &HashMap<u32, usize>,
-    ) -> Result<(usize, Option<u32>), Error> {
-        match target {
-            Target::LibCall(call) => {
-                let address = libcalls::address(call);
-                Ok((address.ok_or_else(|| not_placed(format!("there is no {call}")))?, None))
-            }
-            Target::Callee(Callee::Function(defined)) => Ok(match own.get(&defined) {
-                Some(start) => (*start, None),
-                None => (self.functions[module][defined as usize].address(), Some(defined)),
-            }),
-            Target::Callee(thunk) => Ok((self.thunks[&thunk], None)),
-        }
+        own: &HashMap<u32, Location>,
+    ) -> (ModuleRelocTarget, Option<u32>) {
+        let (location, waits_for) = match target {
+            Target::LibCall(call) => return (ModuleRelocTarget::LibCall(call), None),
+            Target::Callee(Callee::Function(defined)) => match own.get(&defined) {
+                Some(location) => (*location, None),
+                None => (self.functions[module][defined as usize].location(), Some(defined)),
+            },
+            Target::Callee(thunk) => (self.thunks[&thunk], None),
+        };
+        (ModuleRelocTarget::FunctionOffset(location.blob, location.offset), waits_for)
     }
 
     /// Makes stubs for the defined functions of the next module; returns the address of each.
     pub(crate) fn publish_stubs(&mut self, count: usize) -> Result<Vec<usize>, Error> {
         let bytes = stub::stubs(count, lazy_compile_address());
-        let start = self.publish(&bytes, 16)?;
-        let addresses = (0..count).map(|index| start + index * stub::STUB);
-        let known = |address| Known::Stub { address, callers: Vec::new() };
-        self.functions.push(addresses.clone().map(known).collect());
-        Ok(addresses.collect())
+        let Location { blob, address, .. } = self.publish(&bytes, 16)?;
+        let stub = |index: usize| {
+            let offset = index * stub::STUB;
+            Location { blob, offset: narrow(offset), address: address + offset }
+        };
+        let known = |index| Known::Stub { stub: stub(index), callers: Vec::new() };
+        self.functions.push((0..count).map(known).collect());
+        Ok((0..count).map(|index| stub(index).address).collect())
     }
 
     /// The thunk that enters functions of a type.
@@ -393,7 +421,7 @@ impl CodeMemory {
             return Ok(*address);
         }
         let (bytes, alignment) = thunk::entry(&self.engine, ty)?;
-        let address = self.publish(&bytes, alignment)?;
+        let address = self.publish(&bytes, alignment)?.address;
         self.entries.insert(ty.clone(), address);
         Ok(address)
     }
@@ -404,7 +432,7 @@ impl CodeMemory {
             return Ok(*address);
         }
         let (bytes, alignment) = thunk::host(&self.engine, ty, self.hosts.function)?;
-        let address = self.publish(&bytes, alignment)?;
+        let address = self.publish(&bytes, alignment)?.address;
         self.host_thunks.insert(ty.clone(), address);
         Ok(address)
     }
@@ -421,7 +449,7 @@ impl CodeMemory {
 
     /// Has the callers of a function, whose number is without imports, know this code of it: the first that they do.
     pub(crate) fn announce(&mut self, defined: u32, code: &FunctionCode) {
-        let edits = self.functions[code.module][defined as usize].set(code.start);
+        let edits = self.functions[code.module][defined as usize].set(code.location);
         self.patch(edits);
     }
 
@@ -438,7 +466,7 @@ impl CodeMemory {
 
     /// All addresses that code of this store can have.
     pub(crate) fn arena(&self) -> Range<usize> {
-        self.arena.range()
+        self.arena.clone()
     }
 
     /// The code that `pc` is in. A return address may be just behind its code, so `pc` may be the end.
@@ -523,12 +551,16 @@ fn entry_of(code: &[u8]) -> [u8; patch::CALL_LENGTH] {
     code.first_chunk().copied().unwrap_or([patch::FILLER; patch::CALL_LENGTH])
 }
 
-fn not_placed(reason: impl std::fmt::Display) -> Error {
-    Error::Limit(format!("cannot place code: {reason}"))
+fn not_placed(error: cranelift_module::ModuleError) -> Error {
+    Error::Limit(format!("cannot place code: {error}"))
 }
 
 impl Drop for CodeMemory {
     fn drop(&mut self) {
         self.pages.remove_all();
+        if let Some(jit) = self.jit.take() {
+            // SAFETY: the store is going, so no frame of its code is left, and its addresses are not used again.
+            unsafe { jit.free_memory() };
+        }
     }
 }

@@ -1,28 +1,27 @@
 //! Functions that compiled code calls where the processor lacks an instruction.
 //!
-//! Old x86-64 processors cannot round floats, multiply and add in one step, or shuffle bytes by a vector.
+//! Old x86-64 processors cannot round floats, multiply and add in one step, or shuffle bytes by a vector. The code generator
+//! names the functions as C does; what the process itself exports under such names is not to be relied on.
 #![expect(unsafe_code, reason = "vectors as bytes")]
 
-use cranelift_codegen::ir::LibCall;
 use std::arch::x86_64::__m128i;
 
-/// The address of one; none of functions that code never calls.
-pub(super) fn address(call: LibCall) -> Option<usize> {
-    let function = match call {
-        LibCall::CeilF32 => ceilf as *const (),
-        LibCall::CeilF64 => ceil as *const (),
-        LibCall::FloorF32 => floorf as *const (),
-        LibCall::FloorF64 => floor as *const (),
-        LibCall::TruncF32 => truncf as *const (),
-        LibCall::TruncF64 => trunc as *const (),
-        LibCall::NearestF32 => nearbyintf as *const (),
-        LibCall::NearestF64 => nearbyint as *const (),
-        LibCall::FmaF32 => fmaf as *const (),
-        LibCall::FmaF64 => fma as *const (),
-        LibCall::X86Pshufb => pshufb as *const (),
-        _ => return None,
-    };
-    Some(function.expose_provenance())
+/// Their names and addresses.
+pub(super) fn symbols() -> [(&'static str, *const u8); 11] {
+    let address = |function: *const ()| function.cast();
+    [
+        ("ceilf", address(ceilf as *const ())),
+        ("ceil", address(ceil as *const ())),
+        ("floorf", address(floorf as *const ())),
+        ("floor", address(floor as *const ())),
+        ("truncf", address(truncf as *const ())),
+        ("trunc", address(trunc as *const ())),
+        ("nearbyintf", address(nearbyintf as *const ())),
+        ("nearbyint", address(nearbyint as *const ())),
+        ("fmaf", address(fmaf as *const ())),
+        ("fma", address(fma as *const ())),
+        ("__cranelift_x86_pshufb", address(pshufb as *const ())),
+    ]
 }
 
 /// The same number, but no signalling NaN: rounding in C may keep one.

@@ -1,21 +1,30 @@
-//! How code finds what it calls: relocations, and calls of functions that have no code yet.
+//! How code finds the functions that it calls, and those that have no code yet.
 
 use super::patch::Edit;
 use cranelift_codegen::binemit::Reloc;
+use cranelift_module::FuncId;
+
+/// A place in what was defined in the `JITModule`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Location {
+    pub(super) blob: FuncId,
+    pub(super) offset: u32,
+    pub(super) address: usize,
+}
 
 /// Where the callers of a function go.
 pub(super) enum Known {
     /// To its stub, for it has no code yet; these have to be told when it has.
-    Stub { address: usize, callers: Vec<DirectCall> },
+    Stub { stub: Location, callers: Vec<DirectCall> },
     /// To code.
-    Code(usize),
+    Code(Location),
 }
 
 impl Known {
     /// What is to be called.
-    pub(super) fn address(&self) -> usize {
+    pub(super) fn location(&self) -> Location {
         match self {
-            Self::Stub { address, .. } | Self::Code(address) => *address,
+            Self::Stub { stub: location, .. } | Self::Code(location) => *location,
         }
     }
 
@@ -27,13 +36,14 @@ impl Known {
     }
 
     /// Callers go to `code` from now on. The calls of them that were published, and the stub, need these changes.
-    pub(super) fn set(&mut self, code: usize) -> Vec<Edit> {
+    pub(super) fn set(&mut self, code: Location) -> Vec<Edit> {
+        let to = code.address;
         match std::mem::replace(self, Self::Code(code)) {
-            Self::Stub { address, callers } => {
-                let calls = callers.iter().filter_map(|call| Edit::transfer(call.end, call.opcode, code));
-                calls.chain(Edit::stub(address, code)).collect()
+            Self::Stub { stub, callers } => {
+                let calls = callers.iter().filter_map(|call| Edit::transfer(call.end, call.opcode, to));
+                calls.chain(Edit::stub(stub.address, to)).collect()
             }
-            Self::Code(earlier) => Edit::stub(earlier, code).into_iter().collect(),
+            Self::Code(earlier) => Edit::stub(earlier.address, to).into_iter().collect(),
         }
     }
 }
@@ -52,56 +62,18 @@ impl DirectCall {
     }
 }
 
-/// Writes what a relocation at `offset` of `bytes`, which are to be at `start`, says of `target`, addend included.
-///
-/// # Errors
-/// When this cannot be said there.
-pub(super) fn relocate(
-    kind: Reloc,
-    bytes: &mut [u8],
-    offset: usize,
-    start: usize,
-    target: usize,
-) -> Result<(), String> {
-    let distance = || i32::try_from(target.wrapping_sub(start + offset).cast_signed()).ok();
-    let written = match kind {
-        Reloc::Abs8 => write(bytes, offset, target.to_le_bytes()),
-        Reloc::X86PCRel4 | Reloc::X86CallPCRel4 => {
-            distance().and_then(|distance| write(bytes, offset, distance.to_le_bytes()))
-        }
-        _ => None,
-    };
-    written.ok_or_else(|| format!("a relocation {kind} at {offset:#x} cannot name {target:#x}"))
-}
-
-fn write<const N: usize>(bytes: &mut [u8], offset: usize, value: [u8; N]) -> Option<()> {
-    *bytes.get_mut(offset..)?.first_chunk_mut()? = value;
-    Some(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn relocations_are_relative_to_their_place_or_absolute() {
-        let mut bytes = [0; 16];
-        let mut written = |kind, offset, target| {
-            relocate(kind, &mut bytes, offset, 0x1000, target).map(|()| bytes[offset..offset + 4].to_vec())
-        };
-        assert_eq!(written(Reloc::X86CallPCRel4, 1, 0x0fff), Ok(vec![0xfe, 0xff, 0xff, 0xff]));
-        assert_eq!(written(Reloc::Abs8, 8, 0x1234), Ok(vec![0x34, 0x12, 0, 0]));
-        assert!(written(Reloc::X86PCRel4, 4, 1 << 40).is_err());
-        assert!(written(Reloc::Abs8, 12, 0x1234).is_err());
-    }
-
-    #[test]
     fn callers_of_a_stub_are_told_once() {
-        let mut known = Known::Stub { address: 0x100, callers: Vec::new() };
+        let at = |address| Location { blob: FuncId::from_u32(0), offset: 0, address };
+        let mut known = Known::Stub { stub: at(0x100), callers: Vec::new() };
         known.add(DirectCall { opcode: 0xe8, end: 0x205 });
-        assert_eq!(known.set(0x300).iter().map(Edit::start).collect::<Vec<_>>(), [0x200, 0x100]);
+        assert_eq!(known.set(at(0x300)).iter().map(Edit::start).collect::<Vec<_>>(), [0x200, 0x100]);
         known.add(DirectCall { opcode: 0xe8, end: 0x405 });
-        assert_eq!(known.address(), 0x300);
-        assert_eq!(known.set(0x500).len(), 1);
+        assert_eq!(known.location().address, 0x300);
+        assert_eq!(known.set(at(0x500)).len(), 1);
     }
 }

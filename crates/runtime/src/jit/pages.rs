@@ -27,11 +27,19 @@ pub(crate) struct CodePages {
 struct State {
     /// The pages that hold code.
     range: Range<usize>,
+    /// Those that are being written, the last ones: see [`CodePages::open`].
+    open: Range<usize>,
     /// Whether an interrupt took the right to execute away.
     forbidden: bool,
 }
 
 impl State {
+    /// The pages that nobody writes.
+    fn closed(&self) -> Range<usize> {
+        let end = if self.open.is_empty() { self.range.end } else { self.range.end.min(self.open.start) };
+        self.range.start..end.max(self.range.start)
+    }
+
     /// The protection of pages that nobody writes.
     fn at_rest(&self) -> i32 {
         if self.forbidden { libc::PROT_READ } else { EXECUTABLE }
@@ -47,25 +55,36 @@ impl CodePages {
     pub(crate) fn forbid(&self) {
         let mut state = self.lock();
         state.forbidden = true;
-        protect_or_abort(&state.range, libc::PROT_READ);
+        protect_or_abort(&state.closed(), libc::PROT_READ);
     }
 
-    /// The guest's thread: publishes code at `start`, behind everything else. Its first page may hold other code already.
+    /// The guest's thread: more code is about to be written, behind everything else. Its first page may hold other code
+    /// already, which does not run meanwhile.
     ///
     /// # Errors
     /// When the system does not let the pages be written.
-    ///
-    /// # Safety
-    /// Whole pages around the place are the store's own, and nothing else is or will be there.
-    pub(super) unsafe fn publish(&self, start: usize, code: &[u8]) -> io::Result<()> {
+    pub(super) fn open(&self, code: Range<usize>) -> io::Result<()> {
         let mut state = self.lock();
-        let pages = pages_of(start..start + code.len());
+        let pages = pages_of(code);
         protect(&pages, WRITABLE)?;
-        let at: *mut u8 = std::ptr::with_exposed_provenance_mut(start);
-        // SAFETY: the pages are writable, and nobody else accesses this part of them: the caller's promise.
-        unsafe { at.copy_from_nonoverlapping(code.as_ptr(), code.len()) };
-        protect_or_abort(&pages, state.at_rest());
-        state.range = if state.range.is_empty() { pages } else { state.range.start..pages.end };
+        let open = &state.open;
+        state.open = if open.is_empty() { pages } else { open.start..pages.end };
+        Ok(())
+    }
+
+    /// The guest's thread: that code is written.
+    ///
+    /// # Errors
+    /// When the system does not let it run.
+    pub(super) fn close(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        let pages = std::mem::take(&mut state.open);
+        if pages.is_empty() {
+            return Ok(());
+        }
+        protect(&pages, state.at_rest())?;
+        let start = if state.range.is_empty() { pages.start } else { state.range.start };
+        state.range = start..pages.end;
         Ok(())
     }
 
