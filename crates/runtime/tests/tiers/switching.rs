@@ -115,13 +115,11 @@ const LOOPS: &str = r#"(module (import "host" "act" (func $act (param i32)))
             (br_if $outer (i32.lt_s (local.tee 2 (i32.add (local.get 2) (i32.const 1))) (local.get 0))))
         (local.get 1)))"#;
 
-#[test]
-fn loops_change_to_the_debug_tier_and_back() {
-    let probe = Fixture::with(LOOPS, &linker(|_, _| {}), config());
-    let pc = pc_of(&probe.module, 1, "Nop");
-    // Rounds 3 to 5 stop, and 7.
-    let act = move |store: &mut Store, round: i32| store.set_breakpoint(0, pc, matches!(round, 3..=5 | 7));
-    let mut fixture = Fixture::with(LOOPS, &linker(act), config());
+/// A local, if it is there.
+type Known = Result<Value, FrameError>;
+
+/// Has the round and the sum of [`LOOPS`] noted at each stop.
+fn note_rounds(fixture: &mut Fixture) -> Log<(Known, Known)> {
     let seen = Log::new();
     let log = seen.clone();
     fixture.hook(move |store, _| {
@@ -129,6 +127,17 @@ fn loops_change_to_the_debug_tier_and_back() {
         log.push((frame.local(store, 2), frame.local(store, 1)));
         Resumption::Continue
     });
+    seen
+}
+
+#[test]
+fn loops_change_to_the_debug_tier_and_back() {
+    let probe = Fixture::with(LOOPS, &linker(|_, _| {}), config());
+    let pc = pc_of(&probe.module, 1, "Nop");
+    // Rounds 3 to 5 stop, and 7.
+    let act = move |store: &mut Store, round: i32| store.set_breakpoint(0, pc, matches!(round, 3..=5 | 7));
+    let mut fixture = Fixture::with(LOOPS, &linker(act), config());
+    let seen = note_rounds(&mut fixture);
     assert_eq!(fixture.call("run", &[Value::I32(10)]), Ok(vec![Value::I64(49510)]));
     let stop = |round: i32| (Ok(Value::I32(round)), Ok(Value::I64(i64::from(round + 1) * 4951)));
     assert_eq!(seen.take(), [3, 4, 5, 7].map(stop));
@@ -176,13 +185,7 @@ fn a_frame_that_was_written_is_as_fast_again_at_the_next_loop() {
         let pc = pc_of(&fixture.module, 1, "Nop");
         assert_eq!(fixture.store.program_point(0, pc).expect("compiles"), Some(pc));
         fixture.store.set_breakpoint(0, pc, true);
-        let seen = Log::new();
-        let log = seen.clone();
-        fixture.hook(move |store, _| {
-            let frame = store.innermost_frame().expect("it stopped");
-            log.push((frame.local(store, 2), frame.local(store, 1)));
-            Resumption::Continue
-        });
+        let seen = note_rounds(&mut fixture);
         assert_eq!(fixture.call("run", &[Value::I32(10)]), Ok(vec![Value::I64(sum(9))]));
         let stop = |round: i32| (Ok(Value::I32(round)), Ok(Value::I64(sum(round))));
         assert_eq!(seen.take(), (0..10).map(stop).collect::<Vec<_>>());
