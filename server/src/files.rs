@@ -14,8 +14,7 @@ pub(crate) struct Files(PathBuf);
 impl Files {
     /// Removes what processes left that ended without a chance to do it themselves.
     pub(crate) fn new() -> Self {
-        let in_memory = Path::new("/dev/shm");
-        let all = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
+        let all = all();
         for folder in fs::read_dir(&all).into_iter().flatten().flatten() {
             let name = folder.file_name();
             let process = name.to_str().and_then(|name| name.strip_prefix(NAME)?.parse::<u32>().ok());
@@ -23,7 +22,16 @@ impl Files {
                 remove(&folder.path());
             }
         }
-        Self(all.join(format!("{NAME}{}", std::process::id())))
+        Self(Self::folder_in(&all))
+    }
+
+    /// Where it is in this process.
+    pub(crate) fn folder() -> PathBuf {
+        Self::folder_in(&all())
+    }
+
+    fn folder_in(all: &Path) -> PathBuf {
+        all.join(format!("{NAME}{}", std::process::id()))
     }
 
     /// Where it is, or would be.
@@ -36,6 +44,12 @@ impl Drop for Files {
     fn drop(&mut self) {
         remove(&self.0);
     }
+}
+
+/// Where all such folders are.
+fn all() -> PathBuf {
+    let in_memory = Path::new("/dev/shm");
+    if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() }
 }
 
 fn remove(folder: &Path) {

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
+use dwarf::TextFolder;
 use runtime::{Engine, EngineConfig, ExternType, FuncType, Import, Linker, Module, ObservableLocals, Tiers};
 
 use crate::args::GuestOptions;
+use crate::files::Files;
 use crate::invoke;
 use crate::preload::Preloads;
 
@@ -113,6 +115,24 @@ impl ModuleFile {
         self.module = self.module.clone().with_observable_from(find);
     }
 
+    /// What texts that stand for its sources are made from, and where they are to be.
+    ///
+    /// # Errors
+    /// When there is no current directory to make the path absolute.
+    pub(crate) fn texts_in(&self, path: PathBuf) -> Result<TextFolder> {
+        let stem = self.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let file = std::path::absolute(&self.path).context("no current directory")?;
+        let beside = file.parent().unwrap_or(Path::new("/")).to_owned();
+        let url = dwarf::Module::parse(self.module.bytes()).ok().and_then(|module| module.source_map_url);
+        let source_map = url.filter(|url| !url.contains(':')).and_then(|url| {
+            let path = beside.join(url);
+            let read = std::fs::read(&path).map(Arc::from);
+            read.inspect_err(|error| tracing::info!(%error, "no source map in {}", path.display())).ok()
+        });
+        let name = stem.unwrap_or_else(|| "module".to_owned());
+        Ok(TextFolder { path, name, beside, source_map })
+    }
+
     /// The module as the symbol image is made from it. What it imports from `others` is not the host's.
     ///
     /// # Errors
@@ -130,6 +150,7 @@ impl ModuleFile {
             path: std::path::absolute(&self.path).context("no current directory")?,
             module: Arc::clone(self.module.bytes()),
             debug_file: self.debug_file(),
+            texts: Some(self.texts_in(Files::folder())?),
             imported_functions: functions.map(name).collect(),
         })
     }

@@ -85,7 +85,12 @@ impl Preloads {
             let has_variables = others == 0 && (memory.is_none() || memory == main_memory);
             let visible = names.get(..first).unwrap_or_default();
             let instance = u32::try_from(first + 1).ok().filter(|_| has_variables);
-            Ok(gdb::Preloaded { program: file.for_symbols(visible)?, instance })
+            let mut program = file.for_symbols(visible)?;
+            if let Some(texts) = &mut program.texts {
+                // Several files in different folders may have the same name.
+                texts.name = format!("{}.{}", texts.name, number + 1);
+            }
+            Ok(gdb::Preloaded { program, instance })
         };
         self.files.iter().enumerate().map(preloaded).collect()
     }

@@ -15,10 +15,14 @@ use crate::limits::LimitOptions;
 /// # Errors
 /// When the module cannot be loaded or the file cannot be written.
 pub(crate) fn write(module: &Path, reader: Reader, output: &Path, debug_file: Option<&Path>) -> Result<u8> {
-    let program = ModuleFile::load(module, debug_file, LimitOptions::default().config())?.for_symbols(&[])?;
+    let file = ModuleFile::load(module, debug_file, LimitOptions::default().config())?;
+    let mut program = file.for_symbols(&[])?;
+    let folder = std::path::absolute(output).context("no current directory")?.with_added_extension("texts");
+    program.texts = Some(file.texts_in(folder)?);
     let image = program.symbol_image(reader);
     let image = image.with_context(|| module.display().to_string())?;
     tracing::info!("{}", image.report);
+    program.write_texts(&image.texts);
     std::fs::write(output, image.elf).with_context(|| format!("cannot write {}", output.display()))?;
     Ok(0)
 }

@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         &layout,
         &std::path::Path::is_file,
         dwarf::CodeBytes::InFile,
+        None,
     )?;
     std::fs::write(elf, image.elf)?;
     let mut out = std::io::stdout().lock();

@@ -1,6 +1,7 @@
 //! From a module to its symbol image: the driver.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use frame_table::ModulePc;
 
 use crate::convert::SourceExists;
 use crate::elf::{self, AddressSection, CodeBytes, Contents};
+use crate::made_up::{self, Dialect, Made, Text, TextFolder};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
 use crate::{Error, FunctionReturn, Layout, Module, Symbol, convert, data, frame_info};
@@ -27,6 +29,8 @@ pub struct SymbolImage {
     pub first_address: u64,
     /// How functions return what is not one scalar, by function index. Known for functions with debug info.
     pub returns: BTreeMap<u32, FunctionReturn>,
+    /// Files that stand for sources.
+    pub texts: Vec<Text>,
     /// What became of the debug info.
     pub report: Report,
 }
@@ -40,7 +44,7 @@ pub struct SymbolImage {
 /// If the module is malformed, or the layout does not fit an ELF file. Malformed debug info is not an error: what
 /// cannot be used is left out and reported.
 pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -> Result<SymbolImage, Error> {
-    make(module, debug_file, layout, None, CodeBytes::InFile)
+    make(module, debug_file, layout, None, CodeBytes::InFile, None)
 }
 
 /// Makes the symbol image of a module as [`symbol_image`] does, for a debugger that steps over libraries.
@@ -48,7 +52,8 @@ pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -
 /// `source_exists` says whether a source file is there. If the sources of some units are, the units in C, C++ or
 /// assembler whose sources are not have no lines in the image ([`Report::units_without_lines`]). The paths are as the
 /// debug info has them: a relative one is relative to where the debugger would look for it. `code` says whether the image
-/// has the bytes of code.
+/// has the bytes of code. Functions without debug info get some that is made up, with lines in texts in `folder` if there
+/// is one.
 ///
 /// # Errors
 /// As [`symbol_image`].
@@ -58,8 +63,9 @@ pub fn symbol_image_of_sources(
     layout: &Layout,
     source_exists: &dyn Fn(&Path) -> bool,
     code: CodeBytes,
+    folder: Option<&TextFolder>,
 ) -> Result<SymbolImage, Error> {
-    make(module, debug_file, layout, Some(source_exists), code)
+    make(module, debug_file, layout, Some(source_exists), code, folder)
 }
 
 fn make(
@@ -68,8 +74,10 @@ fn make(
     layout: &Layout,
     source_exists: Option<SourceExists<'_>>,
     code: CodeBytes,
+    folder: Option<&TextFolder>,
 ) -> Result<SymbolImage, Error> {
-    let module = Module::parse(module)?;
+    let bytes = module;
+    let module = Module::parse(bytes)?;
     let mut report = Report::default();
     let debug_file = match debug_file.map(Module::parse) {
         None => None,
@@ -93,7 +101,18 @@ fn make(
     let frame = frame_info::debug_frame(layout, &unwindable).map_err(|_| Error::Address(layout.code_base))?;
     let mut debug = vec![(".debug_frame", vec![frame])];
     let sections = DebugSections::find(&module, debug_file.as_ref(), &mut report);
-    let converted = convert::convert(&sections, &module, layout, source_exists, &mut report);
+    let made = RefCell::new(Made::default());
+    let make_up = |described: &HashSet<u32>, is_program_described: bool| {
+        let Some(folder) = folder else { return Vec::new() };
+        let made_now =
+            made_up::make(bytes, &module, Dialect::Machine(layout), folder, described, !is_program_described);
+        made.replace(made_now);
+        std::mem::take(&mut made.borrow_mut().written)
+    };
+    let converted = convert::convert(&sections, &module, layout, source_exists, &make_up, &mut report);
+    let made = made.into_inner();
+    report.made_up = made.counts;
+    made.errors.iter().for_each(|error| report.drop(Drop::Unit, error));
     debug.extend(converted.sections);
     if layout.has_variables {
         allocated.extend(data::sections(&module, converted.variables, layout));
@@ -103,7 +122,7 @@ fn make(
     let first_address = allocated.first().map_or(0, |section| section.address);
     let elf = elf::write(layout.machine, entry_point(&module, layout), &allocated, &debug)?;
     tracing::debug!(%report, "symbol image of {} bytes", elf.len());
-    Ok(SymbolImage { elf, first_address, returns: converted.returns, report })
+    Ok(SymbolImage { elf, first_address, returns: converted.returns, texts: made.texts, report })
 }
 
 /// The code section. Without its bytes it is in three parts, of which the one with the entry point has them: gdb complains

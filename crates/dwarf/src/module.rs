@@ -71,6 +71,8 @@ pub struct Module<'a> {
     pub custom_sections: Vec<(&'a str, &'a [u8])>,
     /// The file named by the custom section `external_debug_info`, if there is one.
     pub external_debug_info: Option<&'a str>,
+    /// Where the module says that its source map is (custom section `sourceMappingURL`), if it does.
+    pub source_map_url: Option<&'a str>,
     /// What is in memory and table at first.
     pub(crate) memory: Memory<'a>,
     /// The function that is the program's `main`, if none has that very name.
@@ -167,6 +169,15 @@ impl<'a> Module<'a> {
         MAIN.iter().find_map(|name| find(name)).map(|main| main.index)
     }
 
+    /// The program's `main`.
+    pub(crate) fn main(&self) -> Option<&Function> {
+        let defined = self.defined_functions();
+        match self.renamed_main {
+            Some(index) => defined.iter().find(|function| function.index == index),
+            None => defined.iter().find(|function| function.name == "main"),
+        }
+    }
+
     /// What debuggers are told that a function is called: they end a backtrace at the function that is called `main`.
     pub(crate) fn symbol_name(&self, function: &Function) -> String {
         if self.renamed_main == Some(function.index) { "main".to_owned() } else { function.name.clone() }
@@ -242,8 +253,10 @@ impl<'a> Reading<'a> {
                 match section.as_known() {
                     KnownCustom::Name(names) => self.names(names),
                     _ if section.name() == "external_debug_info" => {
-                        let mut reader = wasmparser::BinaryReader::new(section.data(), section.data_offset());
-                        self.module.external_debug_info = reader.read_string().ok();
+                        self.module.external_debug_info = string(&section);
+                    }
+                    _ if section.name() == "sourceMappingURL" => {
+                        self.module.source_map_url = string(&section);
                     }
                     _ => {}
                 }
@@ -351,6 +364,11 @@ const MAIN: [&str; 3] = ["__main_argc_argv", "__original_main", "__main_void"];
 /// Whether a linkage name is that of a C program's `main`.
 pub(crate) fn is_main(name: &[u8]) -> bool {
     MAIN.iter().any(|main| main.as_bytes() == name)
+}
+
+/// The string that a custom section is.
+fn string<'a>(section: &wasmparser::CustomSectionReader<'a>) -> Option<&'a str> {
+    wasmparser::BinaryReader::new(section.data(), section.data_offset()).read_unlimited_string().ok()
 }
 
 fn values(types: &[ValType]) -> Vec<ValueType> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::MadeUp;
+
 /// What was lost when something was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -36,6 +38,8 @@ pub struct Report {
     pub expressions: u64,
     /// Units that lost their lines, because their sources are not there.
     pub units_without_lines: u64,
+    /// What was made up for functions without debug info.
+    pub made_up: MadeUp,
     /// Subprograms left out because the linker removed their code.
     pub dead_functions: u64,
     /// How often something was dropped, and why.
@@ -51,7 +55,8 @@ impl Report {
 
     /// Adds the counts of another report.
     pub(crate) fn add(&mut self, other: Self) {
-        let Self { units, entries, expressions, units_without_lines, dead_functions, dropped } = other;
+        let Self { units, entries, expressions, units_without_lines, made_up: _, dead_functions, dropped } =
+            other;
         self.units += units;
         self.entries += entries;
         self.expressions += expressions;
@@ -69,7 +74,8 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { units, entries, expressions, units_without_lines, dead_functions, dropped } = self;
+        let Self { units, entries, expressions, units_without_lines, made_up: _, dead_functions, dropped } =
+            self;
         write!(f, "{units} units, {entries} entries, {expressions} expressions, ")?;
         write!(f, "{dead_functions} dead functions, {units_without_lines} units without their lines")?;
         for ((what, reason), count) in dropped {

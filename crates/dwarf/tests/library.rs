@@ -48,6 +48,7 @@ fn image(directory: &Path, module: &[u8], source_exists: &dyn Fn(&Path) -> bool)
         &layout(module),
         source_exists,
         dwarf::CodeBytes::InFile,
+        None,
     )
     .unwrap();
     let path = directory.join("image.elf");

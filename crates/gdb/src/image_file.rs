@@ -1,4 +1,4 @@
-//! The symbol image as a file that a gdb on the same machine opens itself.
+//! The symbol image as a file that a gdb on the same machine opens itself, and texts that stand for sources.
 //!
 //! gdb reads a file from a server byte by byte, at some 30 MB a second. A server that cannot open files for it it takes for one
 //! on its own machine, and opens what `qXfer:exec-file` names there, if the user has not set another `sysroot`. So an image
@@ -20,11 +20,7 @@ pub(crate) fn write(directory: &Path, name: &str, image: &[u8]) -> io::Result<Op
     if image.len() < WORTH_A_FILE {
         return Ok(None);
     }
-    match DirBuilder::new().mode(0o700).create(directory) {
-        // Whose it is matters, since everybody can write where temporary files are.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_ours_alone(directory)? => {}
-        made => made?,
-    }
+    make_private(directory)?;
     let path = directory.join(name);
     let written = File::create_new(&path)?.write_all(image);
     if written.is_err() {
@@ -32,6 +28,34 @@ pub(crate) fn write(directory: &Path, name: &str, image: &[u8]) -> io::Result<Op
         fs::remove_file(&path)?;
     }
     written.map(|()| Some(path))
+}
+
+/// Writes a text that stands for a source into `folder`, which only this user can read, or into a folder in it. What is there
+/// stays if it is the same.
+///
+/// # Errors
+/// When the system does not let us.
+pub(crate) fn write_text(folder: &Path, text: &dwarf::Text) -> io::Result<()> {
+    if fs::read(&text.path).is_ok_and(|there| there == text.contents) {
+        return Ok(());
+    }
+    make_private(folder)?;
+    if let Some(inner) = text.path.parent() {
+        fs::create_dir_all(inner)?;
+    }
+    // A debugger may be reading what was there.
+    let unfinished = text.path.with_extension("part");
+    fs::write(&unfinished, &text.contents)?;
+    fs::rename(&unfinished, &text.path)
+}
+
+/// Makes a directory that only this user can read, if it is not there.
+fn make_private(directory: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(directory) {
+        // Whose it is matters, since everybody can write where temporary files are.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_ours_alone(directory)? => Ok(()),
+        made => made,
+    }
 }
 
 fn is_ours_alone(directory: &Path) -> io::Result<bool> {

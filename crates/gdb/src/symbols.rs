@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dwarf::{CodeBytes, FunctionReturn};
+use dwarf::{CodeBytes, FunctionReturn, TextFolder};
 
 use crate::image_file;
 use crate::int::index;
@@ -22,6 +22,9 @@ pub struct Program {
     pub module: Arc<[u8]>,
     /// A file that has the debug info, if the module has it not itself.
     pub debug_file: Option<Arc<[u8]>>,
+    /// Where texts that stand for sources are put for clients on this machine, if the module has no lines of its own. The
+    /// folder is made if it is missing, and is the caller's to remove.
+    pub texts: Option<TextFolder>,
     /// `module.name` of every function that it imports from the host, by function index; empty for other functions.
     pub imported_functions: Vec<String>,
 }
@@ -59,11 +62,29 @@ impl Program {
         self.image(&machine.layout(0, Some(0), &self.imported_functions), CodeBytes::InFile)
     }
 
+    /// Puts the texts where the debug info says that they are. Without them, a debugger has lines and cannot show them.
+    pub fn write_texts(&self, texts: &[dwarf::Text]) {
+        let Some(folder) = &self.texts else { return };
+        for text in texts {
+            if let Err(error) = image_file::write_text(&folder.path, text) {
+                tracing::warn!(%error, "the text of the module cannot be written to {}", text.path.display());
+            }
+        }
+    }
+
     fn image(&self, layout: &dwarf::Layout, code: CodeBytes) -> Result<dwarf::SymbolImage, dwarf::Error> {
         // A debugger looks for relative paths in its current directory; next to the module is the closest to that.
         let directory = self.path.parent().unwrap_or(Path::new(""));
         let source_exists = |source: &Path| directory.join(source).is_file();
-        dwarf::symbol_image_of_sources(&self.module, self.debug_file.as_deref(), layout, &source_exists, code)
+        let folder = self.texts.as_ref();
+        dwarf::symbol_image_of_sources(
+            &self.module,
+            self.debug_file.as_deref(),
+            layout,
+            &source_exists,
+            code,
+            folder,
+        )
     }
 }
 
@@ -281,6 +302,7 @@ impl Symbols {
         let layout = persona.symbol_layout(module, instance, &program.imported_functions)?;
         match program.image(&layout, CodeBytes::OnTarget) {
             Ok(made) => {
+                program.write_texts(&made.texts);
                 let returns = if instance.is_some() { made.returns } else { BTreeMap::new() };
                 let file = OnceLock::new();
                 Some(Image { elf: Arc::new(made.elf), first_address: made.first_address, file, returns })

@@ -2,7 +2,7 @@
 //!
 //! The C library of a native program has no line table, so debuggers step over its functions. The one of WASI has, and
 //! they would step into functions that they cannot show. When some sources of a program are there, the units whose
-//! sources are not are taken for libraries, and lose their lines. When none is there, nothing is known.
+//! sources are not are taken for libraries, and lose their lines. When none is there, nothing is known, unless the program itself was compiled without debug info.
 //!
 //! Only units of C, C++ and assembler: the libraries of other languages have their lines in native programs too.
 
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use gimli::{AttributeValue, DebuggingInformationEntry, constants as dw};
 
 use super::sources::Source;
+use crate::Module;
 
 /// Longer names are no paths.
 const MAX_PATH: usize = 4096;
@@ -19,8 +20,32 @@ const MAX_PATH: usize = 4096;
 /// Whether the source file at a path is there. Relative paths are relative to where the debugger looks for them.
 pub(crate) type SourceExists<'p> = &'p dyn Fn(&Path) -> bool;
 
-/// For each of `sources`, in their order, whether it loses its lines.
-pub(crate) fn without_lines(sources: &[Source<'_>], exists: SourceExists<'_>) -> Vec<bool> {
+/// Whether the function in which the program starts has debug info, or no function is that. Of a program that was compiled
+/// without, only libraries may have some.
+pub(crate) fn is_program_described(sources: &[Source<'_>], module: &Module<'_>) -> bool {
+    if sources.is_empty() {
+        return false;
+    }
+    let Some(main) = module.main() else { return true };
+    let start = u64::from(main.body.start.saturating_sub(module.code.start));
+    sources.iter().any(|source| {
+        let Ok(mut ranges) = source.with_table().dwarf.unit_ranges(&source.unit) else { return true };
+        std::iter::from_fn(|| ranges.next().ok().flatten())
+            .any(|range| range.begin <= start && start < range.end || is_unsaid(range))
+    })
+}
+
+/// Whether a unit's range says nothing of where its code is.
+fn is_unsaid(range: gimli::Range) -> bool {
+    range.begin == 0 && range.end == 0
+}
+
+/// For each of `sources`, in their order, whether it loses its lines. `is_program_described` is as above.
+pub(crate) fn without_lines(
+    sources: &[Source<'_>],
+    is_program_described: bool,
+    exists: SourceExists<'_>,
+) -> Vec<bool> {
     let mut known: HashMap<PathBuf, bool> = HashMap::new();
     let mut is_there = |path: PathBuf| match known.get(&path) {
         Some(&there) => there,
@@ -33,7 +58,7 @@ pub(crate) fn without_lines(sources: &[Source<'_>], exists: SourceExists<'_>) ->
     // A unit without a name is in no known file, so it is not in a missing one.
     let there: Vec<Option<bool>> =
         sources.iter().map(|source| Some(is_there(primary_source(source)?))).collect();
-    let any = there.contains(&Some(true));
+    let any = there.contains(&Some(true)) || !is_program_described;
     let pairs = sources.iter().zip(there);
     pairs.map(|(source, there)| any && there == Some(false) && is_c_like(source)).collect()
 }

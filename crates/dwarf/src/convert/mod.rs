@@ -33,13 +33,13 @@ mod survey;
 mod unit;
 mod variable;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use frame_table::ModulePc;
 
 pub(crate) use self::library::SourceExists;
 pub use self::locals::{NamedLocals, named_locals};
-pub(crate) use self::piece::Pieces;
+pub(crate) use self::piece::{Piece, Pieces, Written};
 pub(crate) use self::variable::StaticVariable;
 
 use self::part::{Part, Plan};
@@ -59,23 +59,25 @@ pub(crate) struct Converted {
 }
 
 /// Converts all debug sections. Without `source_exists`, all units keep their lines.
+///
+/// `make_up` adds units of functions that have none: it is told which have, by index, and whether the program has lines of
+/// its own.
 pub(crate) fn convert<'a>(
     debug: &DebugSections<'a>,
     module: &Module<'_>,
     layout: &Layout,
     source_exists: Option<SourceExists<'_>>,
+    make_up: &dyn Fn(&HashSet<u32>, bool) -> Vec<Written>,
     report: &mut Report,
 ) -> Converted {
     let text = layout.code_address(ModulePc(module.code.start));
     let plan = Plan::new(debug, module, layout, text, source_exists, report);
-    if plan.sources.is_empty() {
-        return Converted::default();
-    }
     let parts = plan.in_parts().unwrap_or_else(|| plan.as_one());
     let mut converted = Converted::default();
     let mut written = Vec::new();
     let mut counts = Report::default();
-    for Part { written: part, returns, variables, report } in parts {
+    let mut described = HashSet::new();
+    for Part { written: part, returns, variables, described: in_part, report } in parts {
         match part {
             Ok(part) => written.push(part),
             Err(error) => {
@@ -85,7 +87,12 @@ pub(crate) fn convert<'a>(
         }
         converted.returns.extend(returns);
         converted.variables.extend(variables);
+        described.extend(in_part);
         counts.add(report);
+    }
+    written.extend(make_up(&described, plan.is_program_described));
+    if written.is_empty() {
+        return Converted::default();
     }
     match piece::join(written, plan.strings.contents().collect::<Vec<_>>().concat()) {
         Ok(sections) => converted.sections = sections,

@@ -38,6 +38,8 @@ pub(crate) struct PlannedUnit<'a> {
 pub(crate) struct Plan<'p, 'a> {
     pub(crate) sources: Vec<PlannedUnit<'a>>,
     pub(crate) strings: StringSections<'a>,
+    /// Whether the program itself has debug info, not only libraries in it.
+    pub(crate) is_program_described: bool,
     module: &'p Module<'p>,
     layout: &'p Layout,
     /// Synthetic address of the code section's contents.
@@ -52,6 +54,8 @@ pub(crate) struct Part {
     pub(crate) written: write::Result<Written>,
     pub(crate) returns: BTreeMap<u32, FunctionReturn>,
     pub(crate) variables: Vec<StaticVariable>,
+    /// Functions of which there are entries, by index.
+    pub(crate) described: Vec<u32>,
     pub(crate) report: Report,
 }
 
@@ -73,8 +77,10 @@ impl<'p, 'a> Plan<'p, 'a> {
     ) -> Self {
         let sources = sources(debug, report);
         let strings = StringSections::new(&sources);
-        let without_lines =
-            source_exists.map(|exists| library::without_lines(&sources, exists)).unwrap_or_default();
+        let is_program_described = library::is_program_described(&sources, module);
+        let without_lines = source_exists
+            .map(|exists| library::without_lines(&sources, is_program_described, exists))
+            .unwrap_or_default();
         let without_lines = without_lines.into_iter().chain(std::iter::repeat(false));
         let mut tables = HashSet::new();
         let sources = sources.into_iter().zip(without_lines).map(|(source, without_lines)| {
@@ -87,6 +93,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         Self {
             sources: sources.collect(),
             strings,
+            is_program_described,
             module,
             layout,
             text,
@@ -171,6 +178,7 @@ impl<'p, 'a> Plan<'p, 'a> {
             line_strings: LineStrings { table: &mut dwarf.line_strings, budget: &budgets.strings },
             returns: BTreeMap::new(),
             variables: Vec::new(),
+            described: Vec::new(),
         };
         for number in 0..survey.units.len() {
             unit::convert(&shared, &survey, number, &mut tables, &mut report);
@@ -178,7 +186,7 @@ impl<'p, 'a> Plan<'p, 'a> {
                 return None;
             }
         }
-        let Tables { returns, variables, strings, .. } = tables;
+        let Tables { returns, variables, described, strings, .. } = tables;
         let places = strings.places;
         // Not `Dwarf::write`, which writes the table of strings as well.
         let mut sections = Sections::new(Piece::default());
@@ -187,6 +195,6 @@ impl<'p, 'a> Plan<'p, 'a> {
             .write(&mut sections, &mut line_strings, &mut strings)
             .and_then(|()| line_strings.write(&mut sections.debug_line_str))
             .map(|()| Written { sections, strings: places });
-        Some(Part { written, returns, variables, report })
+        Some(Part { written, returns, variables, described, report })
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Tables<'t, 'a> {
     pub(crate) returns: BTreeMap<u32, FunctionReturn>,
     /// Variables at one address each.
     pub(crate) variables: Vec<StaticVariable>,
+    /// Functions of which there are entries, by index.
+    pub(crate) described: Vec<u32>,
 }
 
 /// Converts unit `number` of the survey into its place.
@@ -94,6 +96,7 @@ pub(crate) fn convert<'a>(
         attributes,
         returns: &mut tables.returns,
         variables: &mut tables.variables,
+        described: &mut tables.described,
         scopes: Vec::new(),
         in_locals: Vec::new(),
     };
@@ -120,6 +123,7 @@ struct UnitConverter<'c, 's, 'a> {
     attributes: AttributeConverter<'c, 's, 'a>,
     returns: &'c mut BTreeMap<u32, FunctionReturn>,
     variables: &'c mut Vec<StaticVariable>,
+    described: &'c mut Vec<u32>,
     /// From the root to the parent of the current entry.
     scopes: Vec<Scope<'c>>,
     /// Variables that live in Wasm locals.
@@ -161,7 +165,11 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
             self.scopes.pop();
         }
         let parent = self.scopes.last();
-        let function = self.function(entry).or(parent.and_then(|scope| scope.function));
+        let own = self.function(entry);
+        if entry.tag() == dw::DW_TAG_subprogram {
+            self.described.extend(own.map(|function| function.index));
+        }
+        let function = own.or(parent.and_then(|scope| scope.function));
         let subprogram = match entry.tag() {
             dw::DW_TAG_subprogram => Some(entry.offset()),
             _ => parent.and_then(|scope| scope.subprogram),

@@ -87,6 +87,7 @@ fn program() -> Program {
         path: PathBuf::from("/guests/program.wasm"),
         module: Arc::clone(module(&engine).bytes()),
         debug_file: None,
+        texts: None,
         imported_functions: vec!["env.host".to_owned()],
     }
 }

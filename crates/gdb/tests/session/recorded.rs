@@ -55,6 +55,7 @@ async fn guest(persona: PersonaChoice) -> Debuggee {
         path: "/guests/guest.wasm".into(),
         module: Arc::clone(module.bytes()),
         debug_file: None,
+        texts: None,
         imported_functions: vec!["wasi_snapshot_preview1.sched_yield".to_owned()],
     };
     let mut linker = Linker::new();

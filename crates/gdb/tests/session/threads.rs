@@ -54,6 +54,7 @@ async fn guest() -> (Debuggee, u64) {
         path: PathBuf::from("/guests/threads.wasm"),
         module: Arc::clone(module.bytes()),
         debug_file: None,
+        texts: None,
         imported_functions: vec!["env.spawn".to_owned()],
     };
     let body = module.body_range(THREAD).expect("defined").start;

@@ -49,7 +49,7 @@ fn variables_are_those_of_the_frame_that_the_client_counts() {
 fn a_thread_without_wasm_frames_is_nowhere() {
     let mut fake = Fake::new();
     fake.frames = vec![host_frame(0, 0x40)];
-    assert_eq!(call_stack(&TAGGED, &fake), []);
+    assert!(call_stack(&TAGGED, &fake).is_empty());
     assert_eq!(Wasm.register(&fake, PC), Some(vec![0xff; 8]));
 }
 

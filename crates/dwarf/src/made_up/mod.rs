@@ -1,0 +1,278 @@
+//! Debug info for what has none: names, parameters and locals with their Wasm types, and lines.
+//!
+//! ```text
+//!   names, types ──> outline ──┬──> wat ──> text, rows ──┐
+//!   bodies ────────────────────┤                         ├──> units, written in parts as those of the conversion
+//!   source map ──> rows ───────┴─────────────────────────┘
+//! ```
+//!
+//! A module without any DWARF is debugged as its text (WAT), or as what its source map says. In one that has DWARF, functions
+//! without it get names, parameters and locals and no lines: debuggers step over a function without lines, as over a
+//! library's.
+//!
+//! The same is written in two *dialects*: for an image that shows a machine, and for a debugger that knows Wasm.
+
+mod fold;
+mod names;
+mod operator;
+mod outline;
+mod parallel;
+mod source_map;
+mod types;
+mod unit;
+mod wat;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use frame_table::ModulePc;
+use gimli::write::{Address, Expression};
+
+use self::fold::Printing;
+use self::names::Names;
+use self::outline::Outline;
+use self::source_map::SourceMap;
+use self::unit::{Lines, Making, Row};
+use crate::convert::Written;
+use crate::{Function, Layout, Module};
+
+/// Functions of a unit. Debuggers read a unit as a whole when they need one of its functions.
+const UNIT: usize = 64;
+
+/// Where texts that stand for sources are to be, and what they are called.
+#[derive(Clone, Debug)]
+pub struct TextFolder {
+    /// The folder, absolute. It need not exist yet.
+    pub path: PathBuf,
+    /// What the module is called, without an extension.
+    pub name: String,
+    /// Where the module lies, absolute: sources of which a source map has no contents are looked for from there.
+    pub beside: PathBuf,
+    /// The file that the module names as its source map, if it names one ([`Module::source_map_url`]).
+    pub source_map: Option<Arc<[u8]>>,
+}
+
+/// A text that stands for a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// Where the debug info says that it is. Somebody has to put it there.
+    pub path: PathBuf,
+    /// What is to be in the file.
+    pub contents: Vec<u8>,
+}
+
+/// What debug info was made up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MadeUp {
+    /// Functions that have no other debug info.
+    pub functions: u64,
+    /// Those of them that the name section names.
+    pub named: u64,
+    /// Those of them that have no name but an export's.
+    pub exported: u64,
+    /// Their parameters and locals.
+    pub locals: u64,
+    /// Locals that were left out, because there are more than a function of its size can use.
+    pub left_out: u64,
+    /// Places where a line of WAT begins.
+    pub lines: u64,
+    /// Places where a line of a source begins, as the source map says.
+    pub mapped: u64,
+    /// Why the source map that there is was not used.
+    pub unusable_map: Option<String>,
+}
+
+/// For whom debug info is made up.
+#[derive(Clone, Copy)]
+pub(crate) enum Dialect<'l> {
+    /// A machine, with frames and globals at addresses.
+    Machine(&'l Layout),
+}
+
+impl Dialect<'_> {
+    fn address_size(self) -> u8 {
+        match self {
+            Self::Machine(layout) => layout.machine.address_size(),
+        }
+    }
+
+    fn code(self, pc: u32) -> u64 {
+        match self {
+            Self::Machine(layout) => layout.code_address(ModulePc(pc)),
+        }
+    }
+
+    fn local(self, index: u32) -> Expression {
+        let mut expression = Expression::new();
+        match self {
+            Self::Machine(layout) => {
+                let machine = layout.machine;
+                expression.op_breg(machine.frame_pointer(), machine.slot_offset(index.into()));
+            }
+        }
+        expression
+    }
+
+    /// None where it has no place.
+    fn global(self, index: u32) -> Option<Expression> {
+        let mut expression = Expression::new();
+        match self {
+            Self::Machine(layout) if layout.has_variables => {
+                expression.op_addr(Address::Constant(layout.global_address(index)));
+            }
+            Self::Machine(_) => return None,
+        }
+        Some(expression)
+    }
+}
+
+/// What is made up of a module.
+#[derive(Default)]
+pub(crate) struct Made {
+    /// Units.
+    pub(crate) written: Vec<Written>,
+    pub(crate) texts: Vec<Text>,
+    pub(crate) counts: MadeUp,
+    /// Why units are missing.
+    pub(crate) errors: Vec<gimli::write::Error>,
+}
+
+/// Makes up debug info for the functions of a module that are not `described`. `with_lines` says whether there are none but
+/// those that would be made up.
+pub(crate) fn make(
+    bytes: &[u8],
+    module: &Module<'_>,
+    dialect: Dialect<'_>,
+    folder: &TextFolder,
+    described: &std::collections::HashSet<u32>,
+    with_lines: bool,
+) -> Made {
+    let outline = Outline::read(bytes);
+    let mut made = Made::default();
+    let functions: Vec<&Function> =
+        module.defined_functions().iter().filter(|function| !described.contains(&function.index)).collect();
+    let mut lines = None;
+    if with_lines && !functions.is_empty() {
+        let map = usable_map(module, folder, &mut made.counts);
+        let found = match &map {
+            Some(map) => mapped_lines(module, map, folder, &mut made.texts),
+            None => wat_lines(bytes, module, &outline, folder, &mut made.texts),
+        };
+        let count = u64::try_from(found.rows.iter().map(Vec::len).sum::<usize>()).unwrap_or(u64::MAX);
+        *(if map.is_some() { &mut made.counts.mapped } else { &mut made.counts.lines }) = count;
+        lines = Some(found);
+    }
+    let directory = text_of(&folder.path);
+    let making =
+        Making { bytes, module, outline: &outline, dialect, directory: &directory, lines: lines.as_ref() };
+    let parts: Vec<&[&Function]> = functions.chunks(UNIT).collect();
+    let units = parallel::map(parts.len(), |number| {
+        making.unit(parts.get(number).copied().unwrap_or_default(), number == 0)
+    });
+    for unit in units {
+        match unit {
+            Ok(unit) => {
+                made.written.push(unit.written);
+                made.counts.locals += unit.locals;
+                made.counts.left_out += unit.left_out;
+            }
+            Err(error) => made.errors.push(error),
+        }
+    }
+    let count = |is_counted: &dyn Fn(&u32) -> bool| {
+        u64::try_from(functions.iter().filter(|function| is_counted(&function.index)).count())
+            .unwrap_or(u64::MAX)
+    };
+    made.counts.functions = count(&|_| true);
+    made.counts.named = count(&|index| outline.function_names.contains_key(index));
+    made.counts.exported = count(&|index| {
+        !outline.function_names.contains_key(index) && outline.function_exports.contains_key(index)
+    });
+    made
+}
+
+/// The module's source map, if it has one that can be used.
+fn usable_map(module: &Module<'_>, folder: &TextFolder, counts: &mut MadeUp) -> Option<SourceMap> {
+    let url = module.source_map_url?;
+    let read = match (source_map::data_url(url), &folder.source_map) {
+        (Some(data), _) => SourceMap::read(&data),
+        (None, Some(file)) => SourceMap::read(file),
+        (None, None) => Err(format!("{url} is not there")),
+    };
+    match read {
+        Ok(map) if !map.mappings.is_empty() => return Some(map),
+        Ok(_) => counts.unusable_map = Some("it maps nothing".to_owned()),
+        Err(reason) => counts.unusable_map = Some(reason),
+    }
+    None
+}
+
+/// The module's text, and its lines.
+fn wat_lines(
+    bytes: &[u8],
+    module: &Module<'_>,
+    outline: &Outline<'_>,
+    folder: &TextFolder,
+    texts: &mut Vec<Text>,
+) -> Lines {
+    let names = Names::new(outline);
+    let wat = wat::print(bytes, module, &Printing { outline, names: &names });
+    let file = format!("{}.wat", folder.name);
+    texts.push(Text { path: folder.path.join(&file), contents: wat.text });
+    let row = |&(pc, line): &(u32, u32)| Row { pc, file: 0, line };
+    let rows = wat.rows.iter().map(|rows| rows.iter().map(row).collect()).collect();
+    Lines { files: vec![file], rows }
+}
+
+/// The lines of a source map, and the sources that it has with it.
+fn mapped_lines(module: &Module<'_>, map: &SourceMap, folder: &TextFolder, texts: &mut Vec<Text>) -> Lines {
+    let files = map.sources.iter().map(|source| {
+        let Some(contents) = &source.contents else {
+            return text_of(&folder.beside.join(source_map::path_of_file(&source.path)));
+        };
+        let file = format!("{}.sources/{}", folder.name, source_map::path_in_folder(&source.path));
+        texts.push(Text { path: folder.path.join(&file), contents: contents.clone().into_bytes() });
+        file
+    });
+    let files = files.collect();
+    let rows = module.defined_functions().iter().map(|function| mapped_rows(function, map)).collect();
+    Lines { files, rows }
+}
+
+/// A row where the function starts, as compilers make it, and one where another line begins.
+fn mapped_rows(function: &Function, map: &SourceMap) -> Vec<Row> {
+    let mappings = map.part(function.body.start, function.body.end);
+    let mut rows: Vec<Row> = Vec::new();
+    for mapping in mappings {
+        let pc = mapping.offset;
+        let Some((file, line)) = mapping.line else {
+            // Nothing is known of what follows.
+            rows.extend(rows.last().copied().filter(|last| last.line > 0).map(|last| Row {
+                pc,
+                line: 0,
+                ..last
+            }));
+            continue;
+        };
+        if rows.is_empty() {
+            rows.push(Row { pc: function.body.start, file, line });
+        }
+        let is_new =
+            rows.len() == 1 || rows.last().is_some_and(|last| (last.file, last.line) != (file, line));
+        if is_new && pc > function.body.start {
+            rows.push(Row { pc, file, line });
+        }
+    }
+    rows
+}
+
+fn text_of(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// How many parameters and locals of a function with so many bytes are shown: an operator takes more than a byte to be about
+/// one, and a few bytes can declare billions.
+fn most_locals(bytes: u64) -> usize {
+    const FEW: usize = 16;
+    usize::try_from(bytes).unwrap_or(usize::MAX).max(FEW)
+}
