@@ -65,6 +65,11 @@ stress seeds="10" from="100":
 bench-startup *args:
     sh scripts/bench-startup.sh {{args}}
 
+# What readers see of a module's debug info and of its symbol image, over so many programs by chance (csmith), each at four
+# levels of optimisation. Without `just`, the tests take the first one.
+semantic programs="100" seed="1":
+    SEMANTIC_PROGRAMS={{programs}} SEMANTIC_SEED={{seed}} SKIP_LINT=1 sh scripts/test.sh --workspace --test semantic -- by_chance --nocapture
+
 # Modules by chance, run in all ways and by wasmi, for some seconds, from a seed on. The tests run the first ones.
 differential seconds="60" from="0":
     DIFFERENTIAL_SECONDS={{seconds}} DIFFERENTIAL_FROM={{from}} SKIP_LINT=1 sh scripts/test.sh -p tests --test differential -- --nocapture

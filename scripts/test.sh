@@ -11,6 +11,9 @@ need_lldb
 need_compilers
 # Looks at what `crates/dwarf` writes.
 need llvm-dwarfdump-19 llvm-19
+# Programs by chance.
+need csmith csmith
+need /usr/include/csmith/csmith.h libcsmith-dev
 # The fixtures' native twins are 32-bit, as Wasm is.
 need /usr/lib32/libc.a gcc-multilib
 install_missing

@@ -2,8 +2,8 @@
 
 use gimli::write::{Address, AttributeValue as Value, DebugInfoRef, Expression, UnitEntryId};
 use gimli::{
-    Attribute, AttributeValue, DebugAddrIndex, DebugInfoOffset, DwAt, Section, UnitOffset, UnitRef,
-    constants as dw,
+    Attribute, AttributeValue, DebugAddrIndex, DebugInfoOffset, DebuggingInformationEntry, DwAt, Section,
+    UnitOffset, UnitRef, constants as dw,
 };
 
 use super::address::AddressMap;
@@ -12,7 +12,9 @@ use super::line::Files;
 use super::list::{code_ranges, location_list, range_list};
 use super::strings::Strings;
 use super::survey::{Survey, start_address};
+use super::variable::inherited;
 use crate::report::{Drop, Report};
+use crate::returns::type_size;
 use crate::sections::Reader;
 
 const NO_STRING: &str = "a string outside of its section";
@@ -22,6 +24,8 @@ pub(crate) struct Resolver<'r, 'a> {
     pub(crate) survey: &'r Survey<'r, 'a>,
     pub(crate) number: usize,
     pub(crate) unit: UnitRef<'r, Reader<'a>>,
+    /// The entry whose attributes are converted.
+    pub(crate) entry: &'r DebuggingInformationEntry<Reader<'a>>,
 }
 
 impl Resolve for Resolver<'_, '_> {
@@ -35,6 +39,13 @@ impl Resolve for Resolver<'_, '_> {
 
     fn entry(&self, offset: DebugInfoOffset) -> Option<DebugInfoRef> {
         self.survey.entry_at(self.number, offset).map(|(unit, entry)| DebugInfoRef::Entry(unit, entry))
+    }
+
+    fn value_size(&self) -> Option<u64> {
+        match inherited(self.unit, self.entry, dw::DW_AT_type)? {
+            AttributeValue::UnitRef(ty) => type_size(self.unit, ty),
+            _ => None,
+        }
     }
 }
 

@@ -13,13 +13,17 @@
 //!
 //! Values on the DWARF stack have the size of an address. That was 4 bytes and becomes 8, so operators that look at
 //! the sign or at high bits (`shr`, `shra`, `div`, comparisons, ...) get their operands cut or sign-extended first.
+//!
+//! On a machine with addresses of 4 bytes, and for what is longer than 8, `wide.rs` says what becomes of longer values.
 
 mod operator;
+mod wide;
 
 use gimli::write::{DebugInfoRef, Expression, UnitEntryId};
 use gimli::{DebugAddrIndex, DebugInfoOffset, Encoding, UnitOffset, read};
 
 use self::operator::{Converter, is_place};
+use self::wide::depends_on_operand_size;
 use crate::sections::Reader;
 use crate::{Function, Layout, Module, ValueType};
 
@@ -54,6 +58,10 @@ pub(crate) enum Unsupported {
     Place,
     #[error("a value in the middle of an expression that is larger than an address")]
     Type,
+    #[error("a computed value that is larger than an address")]
+    Wide,
+    #[error("an operand of unknown size in an operation that depends on it")]
+    OperandSize,
     #[error("reference to an entry that is not in the image")]
     Reference,
     #[error("backward branch in an expression")]
@@ -68,6 +76,8 @@ pub(crate) trait Resolve {
     fn base_type(&self, offset: UnitOffset) -> Option<UnitEntryId>;
     /// Any entry.
     fn entry(&self, offset: DebugInfoOffset) -> Option<DebugInfoRef>;
+    /// Bytes of the type of the variable that the expression describes.
+    fn value_size(&self) -> Option<u64>;
 }
 
 /// Where and for what an expression stands.
@@ -94,6 +104,9 @@ pub(crate) fn convert(
         // A program with one thread: gdb takes this form for an ordinary static variable.
         operations = vec![Operation::Address { address: value }];
     }
+    if depends_on_operand_size(&operations) {
+        return Err(Unsupported::OperandSize);
+    }
     let mut converter =
         Converter { context, role, out: Expression::new(), narrow: is_narrow(context, &operations) };
     // Index in the output of each operation of the input, and of the end.
@@ -112,6 +125,19 @@ pub(crate) fn convert(
             converter.place(operation)?;
             indexes.push(converter.out.next_index());
             rest = after.get(1..).unwrap_or_default();
+            at_start = false;
+            continue;
+        }
+        if at_start && role == Role::Location {
+            let taken = converter.wide_value(rest, has_branches)?;
+            if taken > 0 {
+                rest = rest.get(taken..).unwrap_or_default();
+                at_start = false;
+                continue;
+            }
+        }
+        if !has_branches && converter.high_bits(rest)? {
+            rest = rest.get(3..).unwrap_or_default();
             at_start = false;
             continue;
         }
@@ -177,6 +203,13 @@ fn is_narrow(context: &Context<'_>, operations: &[Operation<'_>]) -> bool {
                 let ty = usize::try_from(index).ok().and_then(|index| context.module.globals.get(index));
                 matches!(ty, Some(ValueType::I64 | ValueType::F64))
             }
+            // Compilers shift so far to get at the upper half.
+            Operation::WasmStack { .. } => operations.windows(2).any(|pair| {
+                matches!(
+                    pair,
+                    [Operation::UnsignedConstant { value: 32.. }, Operation::Shr | Operation::Shra]
+                )
+            }),
             Operation::Deref { base_type, size, .. } => base_type.0 != 0 || size > 4,
             // Compilers sign-extend a negative constant to 64 bits.
             Operation::UnsignedConstant { value } => {

@@ -226,7 +226,7 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
         function: Option<&Function>,
     ) {
         let is_root = id == self.out.root();
-        let resolver = Resolver { survey: self.survey, number: self.number, unit };
+        let resolver = Resolver { survey: self.survey, number: self.number, unit, entry };
         let context = Context {
             layout: self.shared.layout,
             module: self.shared.module,

@@ -85,7 +85,7 @@ fn address(unit: UnitRef<'_, Reader<'_>>, entry: &Entry<'_>, module: &Module<'_>
 }
 
 /// An attribute of an entry, or of the entry that it completes.
-fn inherited<'a>(
+pub(crate) fn inherited<'a>(
     unit: UnitRef<'_, Reader<'a>>,
     entry: &Entry<'a>,
     name: DwAt,

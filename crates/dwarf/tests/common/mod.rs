@@ -126,3 +126,9 @@ pub(crate) fn custom_section(name: &str, contents: &[u8]) -> Vec<u8> {
     bytes.extend(contents);
     bytes
 }
+
+/// Says something to whoever runs the tests with `--nocapture`.
+pub(crate) fn say(text: &str) {
+    use std::io::Write as _;
+    let _: std::io::Result<()> = writeln!(std::io::stderr(), "{text}");
+}

@@ -11,7 +11,8 @@ const OP_GLOBAL: u8 = 0x03;
 const OP_STACK: u8 = 0x02;
 const WASM: u8 = 0xed;
 
-struct Nothing;
+/// Knows nothing but the size of the variable.
+struct Nothing(Option<u64>);
 
 impl Resolve for Nothing {
     fn address(&self, index: DebugAddrIndex) -> Option<u64> {
@@ -25,6 +26,10 @@ impl Resolve for Nothing {
     fn entry(&self, _: DebugInfoOffset) -> Option<DebugInfoRef> {
         None
     }
+
+    fn value_size(&self) -> Option<u64> {
+        self.0
+    }
 }
 
 /// Locals: 0 i32, 1 i64, 2 f64, 3 v128. Globals: 0 i32, 1 i64.
@@ -34,13 +39,24 @@ const MODULE: &str = "(module
 
 /// Converts the bytes of an expression of a unit with 4-byte addresses, as the bytes of one with 8-byte addresses.
 fn convert_bytes(role: Role, bytes: &[u8], threads: bool) -> Result<Vec<u8>, Unsupported> {
+    convert_for(Machine::X86_64, None, role, bytes, threads)
+}
+
+/// The same for a machine, and a variable of a size.
+fn convert_for(
+    machine: Machine,
+    size: Option<u64>,
+    role: Role,
+    bytes: &[u8],
+    threads: bool,
+) -> Result<Vec<u8>, Unsupported> {
     let binary = wat::parse_str(MODULE).unwrap();
     let mut module = Module::parse(&binary).unwrap();
     if !threads {
         module.tls_base = None;
     }
     let layout = Layout {
-        machine: Machine::X86_64,
+        machine,
         code_base: 0,
         globals_base: 0x9000,
         has_variables: true,
@@ -49,14 +65,14 @@ fn convert_bytes(role: Role, bytes: &[u8], threads: bool) -> Result<Vec<u8>, Uns
     };
     let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: 4 };
     let function = module.functions.first();
-    let context = Context { layout: &layout, module: &module, function, encoding, resolve: &Nothing };
+    let context = Context { layout: &layout, module: &module, function, encoding, resolve: &Nothing(size) };
     let converted = convert(&context, role, read::Expression(EndianSlice::new(bytes, LittleEndian)))?;
-    Ok(written(converted))
+    Ok(written(converted, machine.address_size()))
 }
 
 /// The bytes of an expression as they are written.
-fn written(expression: Expression) -> Vec<u8> {
-    let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: 8 };
+fn written(expression: Expression, address_size: u8) -> Vec<u8> {
+    let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size };
     let mut dwarf = DwarfUnit::new(encoding);
     let root = dwarf.unit.root();
     dwarf.unit.get_mut(root).set(dw::DW_AT_location, AttributeValue::Exprloc(expression));
@@ -210,4 +226,63 @@ fn what_cannot_be_said_is_refused() {
     // into the middle of an operator
     assert_eq!(refuse(&[0x2f, 1, 0, 0x23, 1]), Unsupported::Branch);
     assert_eq!(refuse(&[0x96; MAX_OPERATIONS + 1]), Unsupported::TooLong);
+}
+
+/// The location of a variable of 8 bytes, on a machine with addresses of 4.
+fn long_location(bytes: &[u8]) -> Result<Vec<u8>, Unsupported> {
+    convert_for(Machine::X32, Some(8), Role::Location, bytes, false)
+}
+
+const CONSTU: u8 = dw::DW_OP_constu.0;
+const CONSTS: u8 = dw::DW_OP_consts.0;
+const STACK_VALUE: u8 = dw::DW_OP_stack_value.0;
+
+#[test]
+fn long_constants_have_all_their_bytes() {
+    let implicit = |bytes: [u8; 8]| [&[dw::DW_OP_implicit_value.0, 8][..], &bytes].concat();
+    assert_eq!(long_location(&[CONSTU, 5, STACK_VALUE]).unwrap(), implicit(5_u64.to_le_bytes()));
+    assert_eq!(long_location(&[CONSTS, 0x7b, STACK_VALUE]).unwrap(), implicit((-5_i64).to_le_bytes()));
+    // A short one stays as it is.
+    let short = convert_for(Machine::X32, Some(4), Role::Location, &[CONSTU, 5, STACK_VALUE], false);
+    assert_eq!(short.unwrap(), [dw::DW_OP_lit5.0, STACK_VALUE]);
+}
+
+#[test]
+fn long_values_without_a_sign_are_put_together_of_halves() {
+    let low = [WASM, OP_LOCAL, 0, CONSTU, 0xff, 0xff, 0xff, 0xff, 0x0f, dw::DW_OP_and.0, STACK_VALUE];
+    let piece = [STACK_VALUE, dw::DW_OP_piece.0, 4];
+    let expected = [&[dw::DW_OP_breg6.0, 0x70, dw::DW_OP_deref.0][..], &piece, &[dw::DW_OP_lit0.0], &piece];
+    assert_eq!(long_location(&low).unwrap(), expected.concat());
+    // Anything else would be read beyond its end.
+    let sum = [WASM, OP_LOCAL, 0, CONSTU, 1, dw::DW_OP_plus.0, STACK_VALUE];
+    assert_eq!(long_location(&sum), Err(Unsupported::Wide));
+}
+
+#[test]
+fn upper_halves_are_read_where_they_are() {
+    let shift = |place: &[u8], bits: u8| {
+        let bytes = [place, &[CONSTU, bits, dw::DW_OP_shr.0, STACK_VALUE]].concat();
+        convert_for(Machine::X32, Some(4), Role::Location, &bytes, false).unwrap()
+    };
+    let (breg, deref) = (dw::DW_OP_breg6.0, dw::DW_OP_deref.0);
+    let upper = [dw::DW_OP_plus_uconst.0, 4, deref];
+    // Local 1 is at -32, operand 0 behind the four locals at -80.
+    assert_eq!(shift(&[WASM, OP_LOCAL, 1], 32), [&[breg, 0x60][..], &upper, &[STACK_VALUE]].concat());
+    let right = [dw::DW_OP_lit8.0, dw::DW_OP_shr.0];
+    let left = [dw::DW_OP_lit24.0, dw::DW_OP_shl.0, dw::DW_OP_or.0];
+    let operand =
+        [&[breg, 0xb0, 0x7f, deref][..], &right, &[breg, 0xb0, 0x7f], &upper, &left, &[STACK_VALUE]];
+    assert_eq!(shift(&[WASM, OP_STACK, 0], 8), operand.concat());
+    // Of a local with 32 bits there is no upper half.
+    assert_eq!(
+        shift(&[WASM, OP_LOCAL, 0], 8),
+        [breg, 0x70, deref, dw::DW_OP_lit8.0, dw::DW_OP_shr.0, STACK_VALUE]
+    );
+}
+
+#[test]
+fn what_depends_on_the_size_of_an_operand_is_unavailable() {
+    let compare = [WASM, OP_STACK, 0, CONSTU, 5, dw::DW_OP_lt.0, STACK_VALUE];
+    let found = convert_for(Machine::X32, Some(4), Role::Location, &compare, false);
+    assert_eq!(found, Err(Unsupported::OperandSize));
 }
