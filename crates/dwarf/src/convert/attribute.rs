@@ -1,31 +1,41 @@
 //! One attribute of an entry. An attribute that cannot be converted is dropped alone, and counted.
 
-use gimli::write::{Address, AttributeValue as Value, DebugInfoRef, Expression, UnitEntryId};
+use std::collections::HashSet;
+
 use gimli::{
-    Attribute, AttributeValue, DebugAddrIndex, DebugInfoOffset, DebuggingInformationEntry, DwAt, Section,
-    UnitOffset, UnitRef, constants as dw,
+    Attribute, AttributeValue, DebugAddrIndex, DebugInfoOffset, DwAt, DwForm, SectionId, UnitOffset, UnitRef,
+    constants as dw,
 };
 
 use super::address::AddressMap;
+use super::bytes::{fixed, signed, unsigned};
+use super::counting::start_address;
+use super::entry::{Attributes, Fixup, referred};
 use super::expression::{self, Context, Resolve, Role};
 use super::line::Files;
-use super::list::{code_ranges, location_list, range_list};
-use super::strings::Strings;
-use super::survey::{Survey, start_address};
+use super::list::{Form, List, code_ranges, write_locations, write_ranges};
+use super::output::Output;
+use super::part::Shared;
+use super::reference::{EntryPlace, Waiting};
+use super::strings::Kind;
 use super::variable::inherited;
 use crate::report::{Drop, Report};
 use crate::returns::type_size;
 use crate::sections::Reader;
 
 const NO_STRING: &str = "a string outside of its section";
+const LOST: &str = "a reference to an entry that is not in the image";
 
-/// The unit being read, to look up what expressions refer to.
+/// The unit being read, to look up what expressions and attributes refer to.
+#[derive(Clone, Copy)]
 pub(crate) struct Resolver<'r, 'a> {
-    pub(crate) survey: &'r Survey<'r, 'a>,
+    pub(crate) shared: &'r Shared<'r, 'a>,
     pub(crate) number: usize,
     pub(crate) unit: UnitRef<'r, Reader<'a>>,
     /// The entry whose attributes are converted.
-    pub(crate) entry: &'r DebuggingInformationEntry<Reader<'a>>,
+    pub(crate) entry: UnitOffset,
+    /// Entries of the unit that are known not to be in the image.
+    pub(crate) missing: &'r HashSet<usize>,
 }
 
 impl Resolve for Resolver<'_, '_> {
@@ -33,53 +43,51 @@ impl Resolve for Resolver<'_, '_> {
         self.unit.address(index).ok()
     }
 
-    fn base_type(&self, offset: UnitOffset) -> Option<UnitEntryId> {
-        self.survey.base_type(self.number, offset)
+    fn is_base_type(&self, offset: UnitOffset) -> bool {
+        let is_it = |tag| tag == dw::DW_TAG_base_type;
+        !self.missing.contains(&offset.0) && self.unit.entry(offset).is_ok_and(|entry| is_it(entry.tag()))
     }
 
-    fn entry(&self, offset: DebugInfoOffset) -> Option<DebugInfoRef> {
-        self.survey.entry_at(self.number, offset).map(|(unit, entry)| DebugInfoRef::Entry(unit, entry))
+    fn entry(&self, offset: DebugInfoOffset) -> Option<EntryPlace> {
+        self.shared.entry_at(self.number, offset)
     }
 
     fn value_size(&self) -> Option<u64> {
-        match inherited(self.unit, self.entry, dw::DW_AT_type)? {
+        let entry = self.unit.entry(self.entry).ok()?;
+        match inherited(self.unit, &entry, dw::DW_AT_type)? {
             AttributeValue::UnitRef(ty) => type_size(self.unit, ty),
             _ => None,
         }
     }
 }
 
-/// The address from which a unit's lists count, unless they say otherwise.
-fn base_address(unit: &gimli::write::Unit) -> Option<u64> {
-    match unit.get(unit.root()).get(dw::DW_AT_low_pc) {
-        Some(Value::Address(Address::Constant(address))) => Some(*address),
-        _ => None,
-    }
-}
-
 /// What it takes to convert the attributes of one unit.
-pub(crate) struct AttributeConverter<'c, 's, 'a> {
-    pub(crate) survey: &'c Survey<'c, 'a>,
-    pub(crate) number: usize,
+pub(crate) struct AttributeConverter<'c, 'a> {
+    pub(crate) resolver: Resolver<'c, 'a>,
     pub(crate) map: &'c AddressMap<'c>,
+    pub(crate) form: Form,
     pub(crate) files: Files,
-    pub(crate) strings: &'c mut Strings<'s, 'a>,
-    pub(crate) report: &'c mut Report,
+    /// The unit's base address in the image, from when it is known.
+    pub(crate) base: Option<u64>,
+    /// Those of the current entry.
+    pub(crate) out: Attributes,
+    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) report: Report,
 }
 
-impl<'a> AttributeConverter<'_, '_, 'a> {
-    /// Converts an attribute of an entry in `out`. `unit` is where it was read: the unit or its skeleton.
+impl<'a> AttributeConverter<'_, 'a> {
+    /// Converts an attribute of an entry. `unit` is where it was read: the unit or its skeleton.
     pub(crate) fn convert(
         &mut self,
-        out: &mut gimli::write::Unit,
+        output: &mut Output,
         unit: UnitRef<'_, Reader<'a>>,
         attribute: &Attribute<Reader<'a>>,
         context: &Context<'_>,
         is_root: bool,
-    ) -> Option<Value> {
+    ) {
         let name = attribute.name();
         if is_metadata(name) {
-            return None;
+            return;
         }
         let value = attribute.value();
         let is_location = matches!(
@@ -88,56 +96,95 @@ impl<'a> AttributeConverter<'_, '_, 'a> {
                 | AttributeValue::LocationListsRef(_)
                 | AttributeValue::DebugLocListsIndex(_)
         );
-        if is_location && !context.layout.has_variables && !matches!(role(name), Role::Value) {
+        if is_location && !context.layout.has_variables && role(name) != Role::Value {
             // A variable with an empty expression is one that was optimized out.
-            return Some(Value::Exprloc(Expression::new()));
+            return self.out.expression(name, &context.empty());
         }
         match value {
-            _ if name == dw::DW_AT_low_pc => self.address(name, start_address(unit, attribute)?, is_root),
+            _ if name == dw::DW_AT_low_pc => {
+                if let Some(address) = start_address(unit, attribute) {
+                    self.address(name, address, is_root);
+                }
+            }
             AttributeValue::Addr(_) | AttributeValue::DebugAddrIndex(_) => {
-                let address = unit.attr_address(value).ok().flatten()?;
-                self.address(name, address, is_root)
+                if let Ok(Some(address)) = unit.attr_address(value) {
+                    self.address(name, address, is_root);
+                }
             }
             AttributeValue::Exprloc(data) if name == dw::DW_AT_vtable_elem_location => {
                 // gdb looks for the very opcode DW_OP_constu, which a conversion may shorten.
-                Some(Value::Exprloc(Expression::raw(data.0.slice().to_vec())))
+                self.block(name, dw::DW_FORM_exprloc, data.0.slice());
             }
             AttributeValue::Exprloc(data) => match expression::convert(context, role(name), data) {
                 Ok(data) => {
                     self.report.expressions += 1;
-                    Some(Value::Exprloc(data))
+                    self.out.expression(name, &data);
                 }
                 Err(reason) => {
                     self.report.drop(Drop::Expression, reason);
-                    // An empty location means "optimized out". Without any, gdb looks for a symbol of that name.
-                    (role(name) == Role::Location).then(|| Value::Exprloc(Expression::new()))
+                    if role(name) == Role::Location {
+                        // An empty location means "optimized out". Without any, gdb looks for a symbol of that name.
+                        self.out.expression(name, &context.empty());
+                    }
                 }
             },
             AttributeValue::LocationListsRef(_) | AttributeValue::DebugLocListsIndex(_) => {
-                let list = location_list(unit, self.map, value, context, role(name), self.report)?;
-                Some(Value::LocationListRef(out.locations.add(list)))
+                self.locations(output, unit, name, value, context);
             }
             AttributeValue::RangeListsRef(_) | AttributeValue::DebugRngListsIndex(_) => {
                 let ranges = code_ranges(unit, self.map, value, is_root);
-                if ranges.is_empty() {
-                    return None;
+                if !ranges.is_empty() {
+                    // A unit with ranges is given the start of the code for its base address.
+                    let base = if is_root { Some(self.map.text()) } else { self.base };
+                    let section = self.form.section(List::Ranges);
+                    let Some(piece) = output.sections.get_mut(section) else { return };
+                    let place = write_ranges(self.form, piece, self.map, &ranges, base);
+                    self.offset(name, place, section);
                 }
-                // A unit with ranges is given the start of the code for its base address.
-                let base = if is_root { Some(self.map.text()) } else { base_address(out) };
-                Some(Value::RangeListRef(out.ranges.add(range_list(self.map, &ranges, base))))
             }
-            _ => match self.constant(unit, value) {
-                Ok(value) => value,
-                Err(reason) => {
+            _ => {
+                if let Err(reason) = self.constant(unit, attribute, value) {
                     self.report.drop(Drop::Attribute, reason);
-                    None
                 }
-            },
+            }
         }
     }
 
+    fn locations(
+        &mut self,
+        output: &mut Output,
+        unit: UnitRef<'_, Reader<'a>>,
+        name: DwAt,
+        value: AttributeValue<Reader<'a>>,
+        context: &Context<'_>,
+    ) {
+        let section = self.form.section(List::Locations);
+        let Some(piece) = output.sections.get_mut(section) else { return };
+        let mut fixups = Vec::new();
+        let refer = |data: &expression::Expression, at| fixups.extend(referred(data, at));
+        let (form, map, role, report) = (self.form, self.map, role(name), &mut self.report);
+        let place = write_locations(form, piece, unit, map, value, context, role, report, refer);
+        for (at, fixup) in fixups {
+            output.fix(section, at, fixup, &mut self.waiting);
+        }
+        if let Some(place) = place {
+            self.offset(name, place, section);
+        }
+    }
+
+    /// An offset in a section of the part.
+    fn offset(&mut self, name: DwAt, place: usize, section: SectionId) {
+        self.out.fixup(name, dw::DW_FORM_sec_offset, super::bytes::small(place), Fixup::Section(section));
+    }
+
+    fn block(&mut self, name: DwAt, form: DwForm, contents: &[u8]) {
+        let bytes = self.out.begin(name, form);
+        unsigned(bytes, u64::try_from(contents.len()).unwrap_or(u64::MAX));
+        bytes.extend_from_slice(contents);
+    }
+
     /// A code address. Ends of ranges may be just behind the code, and a unit may begin at 0.
-    fn address(&mut self, name: DwAt, address: u64, is_root: bool) -> Option<Value> {
+    fn address(&mut self, name: DwAt, address: u64, is_root: bool) {
         let begin = match name {
             dw::DW_AT_high_pc => address.saturating_sub(1),
             _ if is_root => address.max(1),
@@ -147,77 +194,111 @@ impl<'a> AttributeConverter<'_, '_, 'a> {
             if address != 0 || !is_root {
                 self.report.drop(Drop::Range, "an address outside of the code");
             }
-            return None;
+            return;
         }
-        Some(Value::Address(Address::Constant(self.map.text().wrapping_add(address))))
+        self.out.address(name, self.map.text().wrapping_add(address), self.form.address_size);
     }
 
     /// What does not depend on addresses.
     fn constant(
         &mut self,
         unit: UnitRef<'_, Reader<'a>>,
+        attribute: &Attribute<Reader<'a>>,
         value: AttributeValue<Reader<'a>>,
-    ) -> Result<Option<Value>, String> {
-        const LOST: &str = "a reference to an entry that is not in the image";
-        let text = |error: gimli::Error| error.to_string();
-        Ok(Some(match value {
-            AttributeValue::UnitRef(offset) => {
-                Value::UnitRef(self.survey.entry(self.number, offset).ok_or(LOST)?)
-            }
+    ) -> Result<(), String> {
+        let name = attribute.name();
+        match value {
+            AttributeValue::UnitRef(offset) => return self.reference(name, offset),
             AttributeValue::DebugInfoRef(offset) => {
-                let (unit, entry) = self.survey.entry_at(self.number, offset).ok_or(LOST)?;
-                Value::DebugInfoRef(DebugInfoRef::Entry(unit, entry))
+                let place = self.resolver.entry(offset).ok_or(LOST)?;
+                return self.cross(name, place);
             }
             AttributeValue::DebugTypesRef(signature) => {
-                let (unit, entry) = self.survey.signature(signature).ok_or(LOST)?;
-                Value::DebugInfoRef(DebugInfoRef::Entry(unit, entry))
+                let place = self.resolver.shared.signature(signature).ok_or(LOST)?;
+                return self.cross(name, place);
             }
-            AttributeValue::DebugStrRef(offset) => {
-                let section = *unit.dwarf.debug_str.reader();
-                Value::StringRef(self.strings.add(section, offset.0).ok_or(NO_STRING)?)
-            }
+            AttributeValue::DebugStrRef(offset) => return self.string(unit, name, Kind::String, offset.0),
             AttributeValue::DebugStrOffsetsIndex(index) => {
-                let offset = unit.string_offset(index).map_err(text)?;
-                let section = *unit.dwarf.debug_str.reader();
-                Value::StringRef(self.strings.add(section, offset.0).ok_or(NO_STRING)?)
+                let offset = unit.string_offset(index).map_err(|error| error.to_string())?;
+                return self.string(unit, name, Kind::String, offset.0);
             }
             AttributeValue::DebugLineStrRef(offset) => {
-                let section = *unit.dwarf.debug_line_str.reader();
-                Value::StringRef(self.strings.add(section, offset.0).ok_or(NO_STRING)?)
+                return self.string(unit, name, Kind::LineString, offset.0);
             }
-            AttributeValue::String(string) => Value::String(string.slice().into()),
-            AttributeValue::FileIndex(0) if unit.header.version() <= 4 => return Ok(None),
-            AttributeValue::FileIndex(index) => {
-                Value::FileIndex(Some(self.files.get(index).ok_or("a file that is not in the line table")?))
+            AttributeValue::String(string) => self.out.string(name, string.slice()),
+            AttributeValue::FileIndex(0) if unit.header.version() <= 4 => return Ok(()),
+            AttributeValue::FileIndex(index) if !self.files.contains(index) => {
+                return Err("a file that is not in the line table".to_owned());
             }
-            AttributeValue::Block(block) => Value::Block(block.slice().into()),
-            AttributeValue::Data1(value) => Value::Data1(value),
-            AttributeValue::Data2(value) => Value::Data2(value),
-            AttributeValue::Data4(value) => Value::Data4(value),
-            AttributeValue::Data8(value) => Value::Data8(value),
-            AttributeValue::Data16(value) => Value::Data16(value),
-            AttributeValue::Sdata(value) => Value::Sdata(value),
-            AttributeValue::Udata(value) => Value::Udata(value),
-            AttributeValue::Flag(value) => Value::Flag(value),
-            AttributeValue::Encoding(value) => Value::Encoding(value),
-            AttributeValue::DecimalSign(value) => Value::DecimalSign(value),
-            AttributeValue::Endianity(value) => Value::Endianity(value),
-            AttributeValue::Accessibility(value) => Value::Accessibility(value),
-            AttributeValue::Visibility(value) => Value::Visibility(value),
-            AttributeValue::Virtuality(value) => Value::Virtuality(value),
-            AttributeValue::Language(value) => Value::Language(value),
-            AttributeValue::AddressClass(value) => Value::AddressClass(value),
-            AttributeValue::IdentifierCase(value) => Value::IdentifierCase(value),
-            AttributeValue::CallingConvention(value) => Value::CallingConvention(value),
-            AttributeValue::Inline(value) => Value::Inline(value),
-            AttributeValue::Ordering(value) => Value::Ordering(value),
+            AttributeValue::Block(block) => self.block(name, dw::DW_FORM_block, block.slice()),
+            AttributeValue::Data16(value) => {
+                self.out.begin(name, dw::DW_FORM_data16).extend_from_slice(&value.to_le_bytes());
+            }
             // Section offsets without a meaning here, and what is in another file.
-            _ => return Ok(None),
-        }))
+            AttributeValue::SecOffset(_)
+            | AttributeValue::DebugLineRef(_)
+            | AttributeValue::DebugMacinfoRef(_)
+            | AttributeValue::DebugMacroRef(_)
+            | AttributeValue::DebugStrOffsetsBase(_)
+            | AttributeValue::DebugAddrBase(_)
+            | AttributeValue::DebugLocListsBase(_)
+            | AttributeValue::DebugRngListsBase(_)
+            | AttributeValue::DebugInfoRefSup(_)
+            | AttributeValue::DebugStrRefSup(_)
+            | AttributeValue::DwoId(_) => return Ok(()),
+            _ => self.number(name, attribute),
+        }
+        Ok(())
+    }
+
+    /// A number as it was written.
+    fn number(&mut self, name: DwAt, attribute: &Attribute<Reader<'a>>) {
+        match attribute.raw_value() {
+            AttributeValue::Data1(value) => fixed(self.out.begin(name, dw::DW_FORM_data1), value.into(), 1),
+            AttributeValue::Data2(value) => fixed(self.out.begin(name, dw::DW_FORM_data2), value.into(), 2),
+            AttributeValue::Data4(value) => fixed(self.out.begin(name, dw::DW_FORM_data4), value.into(), 4),
+            AttributeValue::Data8(value) => fixed(self.out.begin(name, dw::DW_FORM_data8), value, 8),
+            AttributeValue::Udata(value) => unsigned(self.out.begin(name, dw::DW_FORM_udata), value),
+            AttributeValue::Sdata(value) => signed(self.out.begin(name, dw::DW_FORM_sdata), value),
+            AttributeValue::Flag(_) if attribute.form() == dw::DW_FORM_flag_present => {
+                self.out.begin(name, dw::DW_FORM_flag_present);
+            }
+            AttributeValue::Flag(value) => self.out.begin(name, dw::DW_FORM_flag).push(value.into()),
+            _ => {}
+        }
+    }
+
+    fn reference(&mut self, name: DwAt, offset: UnitOffset) -> Result<(), String> {
+        if self.resolver.missing.contains(&offset.0) {
+            return Err(LOST.to_owned());
+        }
+        self.out.reference(name, offset.0);
+        Ok(())
+    }
+
+    /// A reference to an entry of any unit.
+    fn cross(&mut self, name: DwAt, place: EntryPlace) -> Result<(), String> {
+        if place.unit == self.resolver.number {
+            return self.reference(name, UnitOffset(place.offset));
+        }
+        self.out.fixup(name, dw::DW_FORM_ref_addr, 0, Fixup::Cross(place));
+        Ok(())
+    }
+
+    fn string(
+        &mut self,
+        unit: UnitRef<'_, Reader<'a>>,
+        name: DwAt,
+        kind: Kind,
+        offset: usize,
+    ) -> Result<(), String> {
+        let place = self.resolver.shared.strings.place(kind, unit.dwarf, offset).ok_or(NO_STRING)?;
+        self.out.begin(name, kind.form()).extend_from_slice(&place.to_le_bytes());
+        Ok(())
     }
 }
 
-fn role(name: DwAt) -> Role {
+pub(crate) fn role(name: DwAt) -> Role {
     match name {
         dw::DW_AT_location => Role::Location,
         dw::DW_AT_frame_base => Role::FrameBase,

@@ -16,14 +16,16 @@
 //!
 //! On a machine with addresses of 4 bytes, and for what is longer than 8, `wide.rs` says what becomes of longer values.
 
+mod builder;
 mod operator;
 mod wide;
 
-use gimli::write::{DebugInfoRef, Expression, UnitEntryId};
-use gimli::{DebugAddrIndex, DebugInfoOffset, Encoding, UnitOffset, read};
+use gimli::{DebugAddrIndex, DebugInfoOffset, Encoding, UnitOffset, constants as dw, read};
 
+pub(crate) use self::builder::{Expression, Referred};
 use self::operator::{Converter, is_place};
 use self::wide::depends_on_operand_size;
+use super::reference::EntryPlace;
 use crate::sections::Reader;
 use crate::{Function, Layout, Module, ValueType};
 
@@ -72,10 +74,10 @@ pub(crate) enum Unsupported {
 pub(crate) trait Resolve {
     /// An entry of `.debug_addr`.
     fn address(&self, index: DebugAddrIndex) -> Option<u64>;
-    /// A base type that is a child of the unit's root.
-    fn base_type(&self, offset: UnitOffset) -> Option<UnitEntryId>;
+    /// Whether there is a base type of the unit.
+    fn is_base_type(&self, offset: UnitOffset) -> bool;
     /// Any entry.
-    fn entry(&self, offset: DebugInfoOffset) -> Option<DebugInfoRef>;
+    fn entry(&self, offset: DebugInfoOffset) -> Option<EntryPlace>;
     /// Bytes of the type of the variable that the expression describes.
     fn value_size(&self) -> Option<u64>;
 }
@@ -89,6 +91,18 @@ pub(crate) struct Context<'c> {
     /// Of the unit being read.
     pub(crate) encoding: Encoding,
     pub(crate) resolve: &'c dyn Resolve,
+}
+
+impl Context<'_> {
+    /// An expression without operators.
+    pub(crate) fn empty(&self) -> Expression {
+        Expression::new(image_version(self.encoding.version), self.layout.machine.address_size())
+    }
+}
+
+/// The version that a unit has in the image: versions 2 and 3 have no form of their own for expressions and section offsets.
+pub(crate) fn image_version(read: u16) -> u16 {
+    read.max(4)
 }
 
 /// Converts one expression.
@@ -108,8 +122,8 @@ pub(crate) fn convert(
         return Err(Unsupported::OperandSize);
     }
     let mut converter =
-        Converter { context, role, out: Expression::new(), narrow: is_narrow(context, &operations) };
-    // Index in the output of each operation of the input, and of the end.
+        Converter { context, role, out: context.empty(), narrow: is_narrow(context, &operations) };
+    // Where in the output each operation of the input is, and the end.
     let mut indexes = Vec::with_capacity(operations.len() + 1);
     let mut branches = Vec::new();
     let has_branches =
@@ -118,12 +132,12 @@ pub(crate) fn convert(
     let mut rest = operations.as_slice();
     let mut at_start = true;
     while let Some((operation, after)) = rest.split_first() {
-        indexes.push(converter.out.next_index());
+        indexes.push(converter.out.bytes.len());
         let ends =
             matches!(after, [Operation::StackValue] | [Operation::StackValue, Operation::Piece { .. }, ..]);
         if role == Role::Location && at_start && ends && !has_branches && is_place(operation) {
             converter.place(operation)?;
-            indexes.push(converter.out.next_index());
+            indexes.push(converter.out.bytes.len());
             rest = after.get(1..).unwrap_or_default();
             at_start = false;
             continue;
@@ -144,21 +158,23 @@ pub(crate) fn convert(
         match *operation {
             Operation::Bra { .. } => {
                 converter.cut();
-                branches.push((indexes.len() - 1, converter.out.op_bra()));
+                branches.push((indexes.len() - 1, converter.out.branch(dw::DW_OP_bra)));
             }
-            Operation::Skip { .. } => branches.push((indexes.len() - 1, converter.out.op_skip())),
+            Operation::Skip { .. } => {
+                branches.push((indexes.len() - 1, converter.out.branch(dw::DW_OP_skip)))
+            }
             Operation::StackValue if role == Role::FrameBase && after.is_empty() => {}
             _ => converter.operation(operation)?,
         }
         at_start = matches!(operation, Operation::Piece { .. });
         rest = after;
     }
-    indexes.push(converter.out.next_index());
+    indexes.push(converter.out.bytes.len());
 
     for (from, branch) in branches {
         let target = branch_target(&offsets, &operations, from).ok_or(Unsupported::Branch)?;
         let target = *indexes.get(target).ok_or(Unsupported::Branch)?;
-        converter.out.set_target(branch, target);
+        converter.out.set_target(branch, target)?;
     }
     Ok(converter.out)
 }

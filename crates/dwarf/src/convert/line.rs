@@ -1,215 +1,505 @@
-//! Line tables. Rows keep their file, line, column and flags; sequences of removed code are left out. A function
-//! whose first row is at its first operator gets one more at its start.
+//! Line tables. The programs are copied instruction by instruction: files, lines, columns and flags stay as they are, and
+//! addresses are changed where the program sets them. Sequences of removed code are left out. A function whose first row is
+//! at its first operator gets one more at its start.
 
-use gimli::write::{Address, FileId, FileInfo, LineProgram, LineRow, LineString, LineStringTable};
-use gimli::{Encoding, LineEncoding, UnitRef, read};
+use gimli::{AttributeValue, Reader as _, SectionId, UnitRef, constants as dw, read};
 
-use super::address::AddressMap;
+use super::address::{AddressMap, is_data_tombstone};
+use super::bytes::{fixed, signed, small, unsigned};
 use super::limits::Budget;
+use super::piece::Piece;
+use super::strings::{Kind, StringSections};
 use crate::report::{Drop, Report};
 use crate::sections::Reader;
 
-/// Which file of the image's table each file index of the module's table is.
-#[derive(Default)]
+type Header<'a> = read::LineProgramHeader<Reader<'a>>;
+
+/// The file indexes of a table.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Files {
-    ids: Vec<Option<FileId>>,
+    first: u64,
+    end: u64,
 }
 
 impl Files {
-    pub(crate) fn get(&self, index: u64) -> Option<FileId> {
-        self.ids.get(usize::try_from(index).ok()?).copied().flatten()
+    pub(crate) fn contains(self, index: u64) -> bool {
+        index >= self.first && index < self.end
     }
 }
 
-/// Strings of line tables.
-pub(crate) struct LineStrings<'s> {
-    pub(crate) table: &'s mut LineStringTable,
-    pub(crate) budget: &'s Budget,
+/// What line tables are written with.
+pub(crate) struct Lines<'l, 'a> {
+    pub(crate) strings: &'l StringSections<'a>,
+    /// For headers: several units can have the same table.
+    pub(crate) budget: &'l Budget,
+    /// Of an address in the image.
+    pub(crate) address_size: u8,
 }
 
-impl LineStrings<'_> {
-    fn add(&mut self, string: Reader<'_>, encoding: Encoding) -> Option<LineString> {
-        self.budget.spend(string.len()).then(|| LineString::new(string.slice(), encoding, self.table))
-    }
+/// Why a table was not, or not all, converted.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("{0}")]
+    Read(#[from] gimli::Error),
+    #[error("line tables are too long")]
+    TooLong,
 }
 
-/// Converts the line table of a unit: of `unit` or, for a split unit, of its skeleton. `with_rows` is false when
-/// only the file table is wanted.
-pub(crate) fn convert<'a>(
-    unit: UnitRef<'_, Reader<'a>>,
-    name: Option<Reader<'a>>,
-    encoding: Encoding,
-    with_rows: bool,
-    map: &AddressMap<'_>,
-    strings: &mut LineStrings<'_>,
-    report: &mut Report,
-) -> Option<(LineProgram, Files)> {
-    let program = unit.line_program.clone()?;
-    let mut table = Table::new(unit, &program, name, encoding, strings)?;
-    if with_rows && let Err(error) = table.rows(program, map, report) {
-        report.drop(Drop::LineTable, error);
-    }
-    Some((table.program, Files { ids: table.ids }))
-}
-
-struct Table<'t, 's, 'a> {
-    unit: UnitRef<'t, Reader<'a>>,
-    program: LineProgram,
-    ids: Vec<Option<FileId>>,
-    strings: &'t mut LineStrings<'s>,
-    encoding: Encoding,
-}
-
-/// A row on its way: its address and what is written.
-struct Row {
-    address: u64,
-    row: LineRow,
-}
-
-impl<'t, 's, 'a> Table<'t, 's, 'a> {
-    /// Starts the table with all directories and files of the header.
-    fn new(
-        unit: UnitRef<'t, Reader<'a>>,
-        from: &read::IncompleteLineProgram<Reader<'a>>,
-        name: Option<Reader<'a>>,
-        encoding: Encoding,
-        strings: &'t mut LineStrings<'s>,
-    ) -> Option<Self> {
-        let header = from.header();
-        let directory = header.directory(0).and_then(|value| unit.dwarf.attr_line_string(value).ok());
-        let directory = directory.or(unit.comp_dir).unwrap_or_default();
-        let first = header.file(0).filter(|_| header.version() >= 5);
-        let primary = first.and_then(|file| unit.dwarf.attr_line_string(file.path_name()).ok());
-        let primary = primary.or(name).or(unit.name).unwrap_or_default();
-        let mut program = LineProgram::new(
-            encoding,
-            LineEncoding::default(),
-            strings.add(directory, encoding)?,
-            None,
-            strings.add(primary, encoding)?,
-            None,
-        );
-        program.file_has_md5 = encoding.version >= 5 && header.file_has_md5();
-        let mut table = Self { unit, program, ids: Vec::new(), strings, encoding };
-        if header.version() <= 4 {
-            // File numbers start at 1.
-            table.ids.push(None);
-        }
-        for file in header.file_names() {
-            table.add_file(header, file);
-        }
-        Some(table)
-    }
-
-    fn add_file(&mut self, header: &read::LineProgramHeader<Reader<'a>>, file: &read::FileEntry<Reader<'a>>) {
-        let id = self.file(header, file);
-        self.ids.push(id);
-    }
-
-    fn file(
-        &mut self,
-        header: &read::LineProgramHeader<Reader<'a>>,
-        file: &read::FileEntry<Reader<'a>>,
-    ) -> Option<FileId> {
-        let path = self.unit.dwarf.attr_line_string(file.path_name()).ok()?;
-        let directory = match file.directory_index() {
-            // Not the directory of the header: a split unit's file may lack it.
-            0 => self.program.default_directory(),
-            _ => {
-                let directory = self.unit.dwarf.attr_line_string(file.directory(header)?).ok()?;
-                if directory.is_empty() {
-                    return None;
-                }
-                self.program.add_directory(self.strings.add(directory, self.encoding)?)
-            }
-        };
-        if path.is_empty() {
-            return None;
-        }
-        let path = self.strings.add(path, self.encoding)?;
-        let info = FileInfo { md5: *file.md5(), ..FileInfo::default() };
-        Some(self.program.add_file(path, directory, Some(info)))
-    }
-
-    fn rows(
-        &mut self,
-        program: read::IncompleteLineProgram<Reader<'a>>,
+impl<'a> Lines<'_, 'a> {
+    /// Converts the line table of a unit: of `unit` or, for a split unit, of its skeleton. `with_rows` is false when
+    /// only the file table is wanted. Returns where the table is.
+    pub(crate) fn convert(
+        &self,
+        out: &mut Tables<'_>,
+        unit: UnitRef<'_, Reader<'a>>,
+        with_rows: bool,
         map: &AddressMap<'_>,
         report: &mut Report,
-    ) -> read::Result<()> {
-        let mut rows = program.rows();
-        let mut sequence = Vec::new();
-        // The body of the last row's function: there is nothing to look up but at its start.
-        let mut behind_start = 0..0;
-        while let Some((header, row)) = rows.next_row()? {
-            if row.end_sequence() {
-                self.sequence(&mut sequence, row.address(), map, report);
-                continue;
-            }
-            // Files that the program defines as it goes.
-            while let Some(file) = header.file(u64::try_from(self.ids.len()).unwrap_or(u64::MAX)) {
-                self.add_file(header, file);
-            }
-            let index = usize::try_from(row.file_index()).unwrap_or(usize::MAX);
-            let Some(&Some(file)) = self.ids.get(index) else { continue };
-            let (address, row) = (row.address(), line_row(row, file));
-            let may_be_start = !behind_start.contains(&address);
-            if may_be_start {
-                behind_start = map.behind_first_operator(address);
-            }
-            if may_be_start
-                && let Some(start) = map.function_start(address)
-                && sequence.last().is_none_or(|last: &Row| last.address < start)
-            {
-                sequence.push(Row { address: start, row: LineRow { prologue_end: false, ..row } });
-            }
-            sequence.push(Row { address, row });
+    ) -> Option<(usize, Files)> {
+        let program = unit.line_program.as_ref()?;
+        let (start, mark) = (out.lines.bytes.len(), out.lines.mark());
+        let header = program.header();
+        if let Err(error) = self.header(out, unit, header) {
+            report.drop(Drop::LineTable, error);
+            out.lines.reset(mark);
+            return None;
         }
-        if !sequence.is_empty() {
-            report.drop(Drop::Sequence, "a sequence without an end");
+        let out = &mut *out.lines;
+        let first = if header.version() >= 5 { 0 } else { 1 };
+        let count = u64::try_from(header.file_names().len()).unwrap_or(u64::MAX);
+        let mut files = Files { first, end: first.saturating_add(count) };
+        if with_rows {
+            let mut rows = Rows::new(out, header, map, self.address_size, report);
+            let done = rows.program();
+            files.end = files.end.saturating_add(rows.defined_files);
+            if let Err(error) = done {
+                report.drop(Drop::LineTable, error);
+            }
+        }
+        let length = small(out.bytes.len().saturating_sub(start).saturating_sub(4));
+        out.put(start, &length.to_le_bytes());
+        Some((start, files))
+    }
+
+    /// Writes a header, with all directories and files.
+    fn header(
+        &self,
+        out: &mut Tables<'_>,
+        unit: UnitRef<'_, Reader<'a>>,
+        header: &Header<'a>,
+    ) -> Result<(), Unusable> {
+        let spent = header.header_length();
+        if !self.budget.spend(spent) {
+            return Err(Unusable::TooLong);
+        }
+        let version = header.version();
+        let bytes = &mut out.lines.bytes;
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&version.to_le_bytes());
+        if version >= 5 {
+            bytes.extend_from_slice(&[self.address_size, 0]);
+        }
+        let length_at = bytes.len();
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.push(header.minimum_instruction_length());
+        if version >= 4 {
+            bytes.push(header.maximum_operations_per_instruction());
+        }
+        let [base] = header.line_base().to_le_bytes();
+        let is_statement = u8::from(header.default_is_stmt());
+        bytes.extend_from_slice(&[is_statement, base, header.line_range(), header.opcode_base()]);
+        bytes.extend_from_slice(header.standard_opcode_lengths().slice());
+        if version >= 5 {
+            self.tables(out, unit, header)?;
+        } else {
+            old_tables(bytes, unit, header)?;
+        }
+        let length = small(out.lines.bytes.len().saturating_sub(length_at).saturating_sub(4));
+        out.lines.put(length_at, &length.to_le_bytes());
+        Ok(())
+    }
+
+    /// Directories and files of DWARF 5.
+    fn tables(
+        &self,
+        out: &mut Tables<'_>,
+        unit: UnitRef<'_, Reader<'a>>,
+        header: &Header<'a>,
+    ) -> Result<(), Unusable> {
+        let directories = header.include_directories();
+        let bytes = &mut out.lines.bytes;
+        bytes.push(1);
+        unsigned(bytes, dw::DW_LNCT_path.0.into());
+        unsigned(bytes, Kind::LineString.form().0.into());
+        unsigned(bytes, wide(directories.len()));
+        for directory in directories {
+            self.path(out, unit, *directory)?;
+        }
+
+        let files = header.file_names();
+        let has_md5 = header.file_has_md5();
+        let bytes = &mut out.lines.bytes;
+        bytes.push(if has_md5 { 3 } else { 2 });
+        unsigned(bytes, dw::DW_LNCT_path.0.into());
+        unsigned(bytes, Kind::LineString.form().0.into());
+        unsigned(bytes, dw::DW_LNCT_directory_index.0.into());
+        unsigned(bytes, dw::DW_FORM_udata.0.into());
+        if has_md5 {
+            unsigned(bytes, dw::DW_LNCT_MD5.0.into());
+            unsigned(bytes, dw::DW_FORM_data16.0.into());
+        }
+        unsigned(bytes, wide(files.len()));
+        for file in files {
+            self.path(out, unit, file.path_name())?;
+            unsigned(&mut out.lines.bytes, file.directory_index());
+            if has_md5 {
+                out.lines.bytes.extend_from_slice(file.md5());
+            }
         }
         Ok(())
     }
 
-    /// Writes the rows of one sequence if its code is there. Empties `sequence`.
-    fn sequence(&mut self, sequence: &mut Vec<Row>, end: u64, map: &AddressMap<'_>, report: &mut Report) {
-        let rows = std::mem::take(sequence);
-        let Some(start) = rows.first().map(|first| first.address) else { return };
-        if map.range(start, end).is_none() {
-            report.drop(Drop::Sequence, "no such code");
-            return;
-        }
-        let order = |pair: &[Row]| matches!(pair, [a, b] if a.address > b.address);
-        if rows.windows(2).any(order) || rows.last().is_some_and(|last| last.address > end) {
-            report.drop(Drop::Sequence, "addresses that go backwards");
-            return;
-        }
-        self.program.begin_sequence(Some(Address::Constant(map.text().wrapping_add(start))));
-        for Row { address, row } in rows {
-            *self.program.row() = LineRow { address_offset: address - start, ..row };
-            self.program.generate_row();
-        }
-        self.program.end_sequence(end - start);
+    /// A path, as `DW_FORM_line_strp`: gdb loses files whose paths have another form.
+    fn path(
+        &self,
+        out: &mut Tables<'_>,
+        unit: UnitRef<'_, Reader<'a>>,
+        value: AttributeValue<Reader<'a>>,
+    ) -> Result<(), Unusable> {
+        let place = match value {
+            // Every section of strings ends in a zero.
+            AttributeValue::DebugLineStrRef(offset) => {
+                self.strings.place(Kind::LineString, unit.dwarf, offset.0).unwrap_or_default()
+            }
+            value => {
+                let text = unit.dwarf.attr_line_string(value)?;
+                if !self.budget.spend(text.len()) {
+                    return Err(Unusable::TooLong);
+                }
+                let place = out.strings.bytes.len();
+                out.strings.bytes.extend_from_slice(text.slice());
+                out.strings.bytes.push(0);
+                let at = out.lines.bytes.len();
+                out.lines.is_offset(at, SectionId::DebugLineStr);
+                small(place)
+            }
+        };
+        out.lines.bytes.extend_from_slice(&place.to_le_bytes());
+        Ok(())
     }
 }
 
-fn line_row(from: &read::LineRow, file: FileId) -> LineRow {
-    // Larger numbers are no lines and columns of any source, and would overflow in the writer.
-    let small = |value: u64| if value > u64::from(u32::MAX) { 0 } else { value };
-    LineRow {
-        address_offset: 0,
-        op_index: 0,
-        file,
-        line: from.line().map_or(0, |line| small(line.get())),
-        column: match from.column() {
-            read::ColumnType::LeftEdge => 0,
-            read::ColumnType::Column(column) => small(column.get()),
-        },
-        discriminator: small(from.discriminator()),
-        is_statement: from.is_stmt(),
-        basic_block: from.basic_block(),
-        prologue_end: from.prologue_end(),
-        epilogue_begin: from.epilogue_begin(),
-        isa: small(from.isa()),
+/// Where tables go.
+pub(crate) struct Tables<'t> {
+    /// `.debug_line`.
+    pub(crate) lines: &'t mut Piece,
+    /// `.debug_line_str`, behind that of the module.
+    pub(crate) strings: &'t mut Piece,
+}
+
+/// A path as it is read.
+fn inline<'a>(
+    out: &mut Vec<u8>,
+    unit: UnitRef<'_, Reader<'a>>,
+    value: AttributeValue<Reader<'a>>,
+) -> Result<(), Unusable> {
+    let text = unit.dwarf.attr_line_string(value)?;
+    out.extend_from_slice(text.slice());
+    out.push(0);
+    Ok(())
+}
+
+/// Directories and files before DWARF 5: the directory of the compilation is not among them.
+fn old_tables<'a>(
+    out: &mut Vec<u8>,
+    unit: UnitRef<'_, Reader<'a>>,
+    header: &Header<'a>,
+) -> Result<(), Unusable> {
+    for directory in header.include_directories() {
+        inline(out, unit, *directory)?;
+    }
+    out.push(0);
+    for file in header.file_names() {
+        inline(out, unit, file.path_name())?;
+        for number in [file.directory_index(), file.timestamp(), file.size()] {
+            unsigned(out, number);
+        }
+    }
+    out.push(0);
+    Ok(())
+}
+
+fn wide(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
+/// A program being copied.
+struct Rows<'r, 'a, 'm> {
+    out: &'r mut Piece,
+    header: &'r Header<'a>,
+    map: &'r AddressMap<'m>,
+    address_size: u8,
+    report: &'r mut Report,
+    /// How many files the program defines as it goes.
+    defined_files: u64,
+    /// The address of the next row, as the unit counts.
+    address: u64,
+    operation: u64,
+    sequence: Sequence,
+    /// Instructions that are about the next row only.
+    flags: Vec<u8>,
+    discriminator: Vec<u8>,
+    /// The body of the last row's function: there is nothing to look up but at its start.
+    behind_start: std::ops::Range<u64>,
+}
+
+/// What is known of the current sequence.
+#[derive(Clone, Copy, Default)]
+struct Sequence {
+    /// Where its instructions begin in the image.
+    start: usize,
+    /// The address of the first row, and of the last one.
+    rows: Option<(u64, u64)>,
+    goes_backwards: bool,
+    /// Whether the program has said where it is.
+    is_placed: bool,
+    /// Whether what it said last stands for removed code: rows are left out until it says something else.
+    is_removed: bool,
+}
+
+impl<'r, 'a, 'm> Rows<'r, 'a, 'm> {
+    fn new(
+        out: &'r mut Piece,
+        header: &'r Header<'a>,
+        map: &'r AddressMap<'m>,
+        address_size: u8,
+        report: &'r mut Report,
+    ) -> Self {
+        let sequence = Sequence { start: out.bytes.len(), ..Sequence::default() };
+        Self {
+            out,
+            header,
+            map,
+            address_size,
+            report,
+            defined_files: 0,
+            address: 0,
+            operation: 0,
+            sequence,
+            flags: Vec::new(),
+            discriminator: Vec::new(),
+            behind_start: 0..0,
+        }
+    }
+
+    /// Copies all sequences that are there. What follows a malformed instruction is left out.
+    fn program(&mut self) -> Result<(), Unusable> {
+        let mut input = self.header.raw_program_buf();
+        let mut done = Ok(());
+        while !input.is_empty() {
+            if let Err(error) = self.instruction(&mut input) {
+                done = Err(error.into());
+                break;
+            }
+        }
+        if self.sequence.rows.is_some() {
+            self.report.drop(Drop::Sequence, "a sequence without an end");
+        }
+        self.out.bytes.truncate(self.sequence.start);
+        done
+    }
+
+    fn instruction(&mut self, input: &mut Reader<'a>) -> gimli::Result<()> {
+        let before = *input;
+        let opcode = input.read_u8()?;
+        if opcode >= self.header.opcode_base() {
+            self.special(opcode);
+            return Ok(());
+        }
+        match gimli::DwLns(opcode) {
+            gimli::DwLns(0) => return self.extended(input),
+            dw::DW_LNS_copy => {
+                if self.sequence.is_removed {
+                    self.forget_flags();
+                } else {
+                    self.row(0);
+                    self.out.bytes.push(opcode);
+                }
+                return Ok(());
+            }
+            dw::DW_LNS_advance_pc => {
+                let advance = input.read_uleb128()?;
+                self.advance(advance);
+            }
+            dw::DW_LNS_const_add_pc => {
+                let (advance, _) = self.split(255);
+                self.advance(advance);
+            }
+            dw::DW_LNS_fixed_advance_pc => {
+                let advance = u64::from(input.read_u16()?);
+                if !self.sequence.is_removed {
+                    (self.address, self.operation) = (self.address.wrapping_add(advance), 0);
+                }
+            }
+            dw::DW_LNS_set_basic_block | dw::DW_LNS_set_prologue_end | dw::DW_LNS_set_epilogue_begin => {
+                self.flags.push(opcode);
+                return Ok(());
+            }
+            _ => {
+                let lengths = self.header.standard_opcode_lengths().slice();
+                let index = usize::from(opcode).wrapping_sub(1);
+                for _ in 0..lengths.get(index).copied().unwrap_or_default() {
+                    input.read_uleb128()?;
+                }
+            }
+        }
+        let moves = [dw::DW_LNS_advance_pc, dw::DW_LNS_const_add_pc, dw::DW_LNS_fixed_advance_pc];
+        if self.sequence.is_removed && moves.contains(&gimli::DwLns(opcode)) {
+            return Ok(());
+        }
+        let length = before.len().saturating_sub(input.len());
+        self.out.bytes.extend_from_slice(before.slice().get(..length).unwrap_or_default());
+        Ok(())
+    }
+
+    fn extended(&mut self, input: &mut Reader<'a>) -> gimli::Result<()> {
+        let length = usize::try_from(input.read_uleb128()?).map_err(|_| gimli::Error::UnsupportedOffset)?;
+        let mut instruction = input.split(length)?;
+        let whole = instruction;
+        match gimli::DwLne(instruction.read_u8()?) {
+            dw::DW_LNE_end_sequence => self.end_sequence(),
+            dw::DW_LNE_set_address => {
+                let size = u8::try_from(instruction.len())
+                    .map_err(|_| gimli::Error::UnsupportedAddressSize(u8::MAX))?;
+                let address = instruction.read_address(size)?;
+                self.sequence.is_removed = address < self.address || is_data_tombstone(address, size);
+                if !self.sequence.is_removed {
+                    (self.address, self.operation) = (address, 0);
+                    self.sequence.is_placed = true;
+                    self.set_address(address);
+                }
+            }
+            dw::DW_LNE_set_discriminator => {
+                self.discriminator.clear();
+                self.discriminator.push(0);
+                unsigned(&mut self.discriminator, wide(whole.len()));
+                self.discriminator.extend_from_slice(whole.slice());
+            }
+            kind => {
+                if kind == dw::DW_LNE_define_file {
+                    self.defined_files += 1;
+                }
+                self.out.bytes.push(0);
+                unsigned(&mut self.out.bytes, wide(whole.len()));
+                self.out.bytes.extend_from_slice(whole.slice());
+            }
+        }
+        Ok(())
+    }
+
+    /// What an opcode adds to the address, in operations, and to the line.
+    fn split(&self, opcode: u8) -> (u64, i64) {
+        let adjusted = opcode.saturating_sub(self.header.opcode_base());
+        let range = self.header.line_range().max(1);
+        (u64::from(adjusted / range), i64::from(self.header.line_base()) + i64::from(adjusted % range))
+    }
+
+    fn advance(&mut self, operations: u64) {
+        if self.sequence.is_removed {
+            return;
+        }
+        let in_one = u64::from(self.header.maximum_operations_per_instruction()).max(1);
+        let step = u64::from(self.header.minimum_instruction_length());
+        let all = self.operation.wrapping_add(operations);
+        self.address = self.address.wrapping_add(step.wrapping_mul(all / in_one));
+        self.operation = all % in_one;
+    }
+
+    fn special(&mut self, opcode: u8) {
+        let (advance, lines) = self.split(opcode);
+        if self.sequence.is_removed {
+            self.forget_flags();
+            self.out.bytes.push(dw::DW_LNS_advance_line.0);
+            return signed(&mut self.out.bytes, lines);
+        }
+        self.advance(advance);
+        if self.row(lines) {
+            // The program has said address and line already.
+            self.out.bytes.push(dw::DW_LNS_copy.0);
+        } else {
+            self.out.bytes.push(opcode);
+        }
+    }
+
+    /// Before the instruction that makes a row, which adds `lines` to the line. True if the program has been told the address
+    /// and the line of the row, so that nothing is to be added.
+    fn row(&mut self, lines: i64) -> bool {
+        let address = self.address;
+        let last = self.sequence.rows.map(|(_, last)| last);
+        let mut start = None;
+        if !self.behind_start.contains(&address) {
+            self.behind_start = self.map.behind_first_operator(address);
+            let begin = self.map.function_start(address);
+            start = begin.filter(|start| last.is_none_or(|last| last < *start));
+        }
+        // A program that has not said where it is counts from 0.
+        let is_told = start.is_some() || !self.sequence.is_placed;
+        if is_told && lines != 0 {
+            self.out.bytes.push(dw::DW_LNS_advance_line.0);
+            signed(&mut self.out.bytes, lines);
+        }
+        if let Some(start) = start {
+            self.set_address(start);
+            let flags = self.flags.iter().filter(|flag| **flag != dw::DW_LNS_set_prologue_end.0);
+            self.out.bytes.extend(flags.chain(&self.discriminator));
+            self.out.bytes.push(dw::DW_LNS_copy.0);
+        }
+        if is_told {
+            self.set_address(address);
+            self.sequence.is_placed = true;
+        }
+        self.out.bytes.append(&mut self.flags);
+        self.out.bytes.append(&mut self.discriminator);
+        self.sequence.goes_backwards |= last.is_some_and(|last| last > address);
+        let first = self.sequence.rows.map(|(first, _)| first);
+        self.sequence.rows = Some((first.or(start).unwrap_or(address), address));
+        is_told
+    }
+
+    fn forget_flags(&mut self) {
+        self.flags.clear();
+        self.discriminator.clear();
+    }
+
+    fn set_address(&mut self, address: u64) {
+        self.out.bytes.push(0);
+        self.out.bytes.push(self.address_size.saturating_add(1));
+        self.out.bytes.push(dw::DW_LNE_set_address.0);
+        fixed(&mut self.out.bytes, self.map.text().wrapping_add(address), self.address_size);
+    }
+
+    /// Keeps the sequence if its code is there.
+    fn end_sequence(&mut self) {
+        let Sequence { start, rows, goes_backwards, .. } = self.sequence;
+        let is_there = match rows {
+            None => false,
+            Some((first, _)) if self.map.range(first, self.address).is_none() => {
+                self.report.drop(Drop::Sequence, "no such code");
+                false
+            }
+            Some((_, last)) if goes_backwards || last > self.address => {
+                self.report.drop(Drop::Sequence, "addresses that go backwards");
+                false
+            }
+            Some(_) => true,
+        };
+        if is_there {
+            self.out.bytes.extend_from_slice(&[0, 1, dw::DW_LNE_end_sequence.0]);
+        } else {
+            self.out.bytes.truncate(start);
+        }
+        self.forget_flags();
+        (self.address, self.operation) = (0, 0);
+        self.sequence = Sequence { start: self.out.bytes.len(), ..Sequence::default() };
     }
 }

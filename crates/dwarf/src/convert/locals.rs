@@ -12,10 +12,10 @@ use gimli::{
 };
 
 use super::address::AddressMap;
+use super::counting::{counted_by, start_address};
 use super::limits::Budget;
 use super::list::{ENTRY, code_ranges};
 use super::sources::{Source, skeleton_id, sources};
-use super::survey::{counted_by, start_address};
 use crate::report::Report;
 use crate::sections::{DebugSections, Reader};
 use crate::{Error, Module};

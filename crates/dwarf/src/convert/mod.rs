@@ -1,35 +1,38 @@
 //! The module's DWARF to DWARF that describes what a persona shows.
 //!
 //! ```text
-//!   units ─┬─> part: survey, convert, write ─┬─> join ──> sections in pieces
+//!   units ─┬─> part: read, convert, write ───┬─> link, join ──> sections in pieces
 //!          ├─> part: ...                     ─┤
 //!          └─> ...                           ─┘
 //! ```
 //!
-//! A *part* is some units that stand together; parts are converted on all processors. An entry is in memory only until its
-//! part is written, so a large module needs little more memory than its image. In a part, the *survey* walks all units,
-//! decides which entries go into the image, and reserves a place for each, so that references can be converted in any
-//! direction. The *conversion* then takes one unit at a time: its line table, and the attributes of its entries. A unit
-//! needs nothing of another one but the places. If a unit refers to one of another part (link-time optimisation makes such,
-//! and type units), all is done again with all units in one part.
+//! A *part* is some units that stand together; parts are converted on all processors. Entries are copied one after the other,
+//! attribute by attribute, and never are in memory as anything but bytes: a large module needs little more memory than its
+//! image. What an entry refers to is put right at the end of its unit, or, if it is in another unit (link-time optimisation makes
+//! such references, and type units), when all parts are there.
 //!
-//! Why not gimli's own `Dwarf::convert`? It gives up on the first unit that it cannot read, it copies tombstones,
-//! and some malformed line tables make it panic.
+//! Why not gimli's own conversion? It makes trees of entries in memory, which takes several times as long, gives up on the first
+//! unit that it cannot read, copies tombstones, and some malformed line tables make it panic.
 
+mod abbreviation;
 mod address;
 mod attribute;
+mod bytes;
+mod counting;
+mod entry;
 mod expression;
 mod library;
 mod limits;
 mod line;
 mod list;
 mod locals;
+mod output;
 mod part;
 mod piece;
 mod pointer;
+mod reference;
 mod sources;
 mod strings;
-mod survey;
 mod unit;
 mod variable;
 
@@ -42,7 +45,8 @@ pub use self::locals::{NamedLocals, named_locals};
 pub(crate) use self::piece::{Piece, Pieces, Written};
 pub(crate) use self::variable::StaticVariable;
 
-use self::part::{Part, Plan};
+use self::output::Output;
+use self::part::Plan;
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
 use crate::{FunctionReturn, Layout, Module};
@@ -72,19 +76,13 @@ pub(crate) fn convert<'a>(
 ) -> Converted {
     let text = layout.code_address(ModulePc(module.code.start));
     let plan = Plan::new(debug, module, layout, text, source_exists, report);
-    let parts = plan.in_parts().unwrap_or_else(|| plan.as_one());
+    let parts = plan.convert(report);
     let mut converted = Converted::default();
     let mut written = Vec::new();
     let mut counts = Report::default();
     let mut described = HashSet::new();
-    for Part { written: part, returns, variables, described: in_part, report } in parts {
-        match part {
-            Ok(part) => written.push(part),
-            Err(error) => {
-                counts.drop(Drop::Unit, error);
-                continue;
-            }
-        }
+    for Output { sections, returns, variables, described: in_part, report, .. } in parts {
+        written.push(Written { sections });
         converted.returns.extend(returns);
         converted.variables.extend(variables);
         described.extend(in_part);
@@ -94,7 +92,7 @@ pub(crate) fn convert<'a>(
     if written.is_empty() {
         return Converted::default();
     }
-    match piece::join(written, plan.strings.contents().collect::<Vec<_>>().concat()) {
+    match piece::join(written, plan.strings.contents()) {
         Ok(sections) => converted.sections = sections,
         Err(error) => {
             report.drop(Drop::DebugInfo, error);

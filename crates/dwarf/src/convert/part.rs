@@ -1,29 +1,31 @@
 //! Parts: which units are converted together, and on which processors.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use gimli::write::{self, Dwarf, Sections};
+use gimli::{DebugInfoOffset, DebugTypeSignature};
 
 use super::address::AddressMap;
 use super::library::{self, SourceExists};
 use super::limits::Budget;
-use super::line::LineStrings;
-use super::piece::{Piece, Written};
+use super::line::Lines;
+use super::output::Output;
+use super::reference::{EntryPlace, Places};
 use super::sources::{Source, sources};
-use super::strings::{StringSections, Strings};
-use super::survey::Survey;
-use super::unit::{self, Shared, Tables};
-use super::variable::StaticVariable;
+use super::strings::StringSections;
+use super::unit;
 use crate::report::Report;
 use crate::sections::DebugSections;
-use crate::{FunctionReturn, Layout, Module};
+use crate::{Layout, Module};
 
 /// Bytes of `.debug_info` in a part, about: enough to be worth a turn, and few enough for a processor's cache.
 const PART: usize = 64 << 10;
+
+/// How often all is converted at most: without the places of entries, with them, without what refers to missing ones.
+const TURNS: usize = 3;
 
 /// A unit, and what of it is to be converted.
 pub(crate) struct PlannedUnit<'a> {
@@ -40,6 +42,8 @@ pub(crate) struct Plan<'p, 'a> {
     pub(crate) strings: StringSections<'a>,
     /// Whether the program itself has debug info, not only libraries in it.
     pub(crate) is_program_described: bool,
+    /// The type that a type unit is for.
+    signatures: HashMap<DebugTypeSignature, EntryPlace>,
     module: &'p Module<'p>,
     layout: &'p Layout,
     /// Synthetic address of the code section's contents.
@@ -49,14 +53,45 @@ pub(crate) struct Plan<'p, 'a> {
     info_bytes: usize,
 }
 
-/// What became of a part.
-pub(crate) struct Part {
-    pub(crate) written: write::Result<Written>,
-    pub(crate) returns: BTreeMap<u32, FunctionReturn>,
-    pub(crate) variables: Vec<StaticVariable>,
-    /// Functions of which there are entries, by index.
-    pub(crate) described: Vec<u32>,
-    pub(crate) report: Report,
+/// What the conversions of all units share.
+pub(crate) struct Shared<'c, 'a> {
+    pub(crate) units: &'c [PlannedUnit<'a>],
+    pub(crate) strings: &'c StringSections<'a>,
+    signatures: &'c HashMap<DebugTypeSignature, EntryPlace>,
+    pub(crate) module: &'c Module<'c>,
+    pub(crate) layout: &'c Layout,
+    /// The map of units that do not count from elsewhere.
+    pub(crate) map: AddressMap<'c>,
+    /// For reading names of variables.
+    pub(crate) names: &'c Budget,
+    pub(crate) lines: Lines<'c, 'a>,
+    /// Whether units are to say where their entries were written, because others refer to them.
+    pub(crate) keeps_places: bool,
+    /// Entries that others refer to and that are not in the image.
+    missing: &'c BTreeSet<EntryPlace>,
+}
+
+impl Shared<'_, '_> {
+    /// The place of what is at an offset in the section of unit `number`.
+    pub(crate) fn entry_at(&self, number: usize, offset: DebugInfoOffset) -> Option<EntryPlace> {
+        let origin = self.units.get(number)?.source.origin;
+        let start = |unit: &PlannedUnit<'_>| unit.source.unit.header.offset().0;
+        // Units of one origin stand together, in the order of their offsets.
+        let end = self.units.partition_point(|unit| (unit.source.origin, start(unit)) <= (origin, offset.0));
+        let found = end.checked_sub(1)?;
+        let unit = &self.units.get(found)?.source;
+        let inside = offset.to_unit_offset(&unit.unit.header)?;
+        self.known(EntryPlace { unit: found, offset: inside.0 }).filter(|_| unit.origin == origin)
+    }
+
+    /// The place of the type with a signature.
+    pub(crate) fn signature(&self, signature: DebugTypeSignature) -> Option<EntryPlace> {
+        self.known(*self.signatures.get(&signature)?)
+    }
+
+    fn known(&self, place: EntryPlace) -> Option<EntryPlace> {
+        (!self.missing.contains(&place)).then_some(place)
+    }
 }
 
 /// What all parts may read together.
@@ -90,8 +125,14 @@ impl<'p, 'a> Plan<'p, 'a> {
             let with_rows = can_have && table.is_some_and(|offset| tables.insert(offset));
             PlannedUnit { source, without_lines, with_rows }
         });
+        let sources: Vec<PlannedUnit<'a>> = sources.collect();
+        let signatures = sources.iter().enumerate().filter_map(|(unit, planned)| {
+            let (signature, offset) = unit::signature(planned.source.unit.header.type_())?;
+            Some((signature, EntryPlace { unit, offset: offset.0 }))
+        });
         Self {
-            sources: sources.collect(),
+            signatures: signatures.collect(),
+            sources,
             strings,
             is_program_described,
             module,
@@ -103,20 +144,61 @@ impl<'p, 'a> Plan<'p, 'a> {
         }
     }
 
-    /// Converts all units, some at a time. None if that is impossible, because units refer to each other.
-    pub(crate) fn in_parts(&self) -> Option<Vec<Part>> {
+    /// Converts all units. Empty if the references between them do not settle, which is reported.
+    pub(crate) fn convert(&self, report: &mut Report) -> Vec<Output> {
+        let mut missing = BTreeSet::new();
+        let mut keeps_places = false;
+        for _ in 0..TURNS {
+            let Some(mut parts) = self.in_parts(keeps_places, &missing) else {
+                keeps_places = true;
+                continue;
+            };
+            let lost = link(&mut parts);
+            if lost.is_empty() {
+                return parts;
+            }
+            missing.extend(lost);
+        }
+        report.drop(crate::Drop::DebugInfo, "references between units that do not settle");
+        Vec::new()
+    }
+
+    /// Converts all units, some at a time. None if units refer to each other and do not keep the places of their entries.
+    fn in_parts(&self, keeps_places: bool, missing: &BTreeSet<EntryPlace>) -> Option<Vec<Output>> {
         let ranges = self.ranges();
         let workers = thread::available_parallelism().map_or(1, NonZero::get).min(ranges.len());
         let (budgets, next, is_impossible) = (self.budgets(), AtomicUsize::new(0), AtomicBool::new(false));
+        let shared = Shared {
+            units: &self.sources,
+            strings: &self.strings,
+            signatures: &self.signatures,
+            module: self.module,
+            layout: self.layout,
+            map: AddressMap::new(self.module, self.text, &budgets.lists),
+            names: &budgets.names,
+            lines: Lines {
+                strings: &self.strings,
+                budget: &budgets.strings,
+                address_size: self.layout.machine.address_size(),
+            },
+            keeps_places,
+            missing,
+        };
         let work = || {
             let mut done = Vec::new();
+            let mut places = Places::default();
             while !is_impossible.load(Ordering::Relaxed) {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(range) = ranges.get(number) else { break };
-                match self.part(range.clone(), &budgets) {
-                    Some(part) => done.push((number, part)),
-                    None => is_impossible.store(true, Ordering::Relaxed),
+                let mut output = Output::new();
+                for unit in range.clone() {
+                    unit::convert(&shared, unit, &mut places, &mut output);
                 }
+                output.finish();
+                if !keeps_places && !output.crosses.is_empty() {
+                    is_impossible.store(true, Ordering::Relaxed);
+                }
+                done.push((number, output));
             }
             done
         };
@@ -134,11 +216,6 @@ impl<'p, 'a> Plan<'p, 'a> {
         parts.sort_by_key(|(number, _)| *number);
         let is_impossible = is_impossible.into_inner();
         (!is_impossible).then(|| parts.into_iter().map(|(_, part)| part).collect())
-    }
-
-    /// Converts all units together.
-    pub(crate) fn as_one(&self) -> Vec<Part> {
-        self.part(0..self.sources.len(), &self.budgets()).into_iter().collect()
     }
 
     fn budgets(&self) -> Budgets {
@@ -162,39 +239,39 @@ impl<'p, 'a> Plan<'p, 'a> {
         }
         ranges
     }
+}
 
-    /// Converts some units. None if they refer to others.
-    fn part(&self, range: Range<usize>, budgets: &Budgets) -> Option<Part> {
-        let units = self.sources.get(range)?;
-        let is_whole = units.len() == self.sources.len();
-        let mut dwarf = Dwarf::new();
-        let mut report = Report::default();
-        let map = AddressMap::new(self.module, self.text, &budgets.lists);
-        let survey = Survey::new(units, is_whole, map, self.layout.machine, &mut dwarf, &mut report);
-        let shared = Shared { module: self.module, layout: self.layout, names: &budgets.names };
-        let mut tables = Tables {
-            units: &mut dwarf.units,
-            strings: Strings::new(&mut dwarf.strings, &self.strings),
-            line_strings: LineStrings { table: &mut dwarf.line_strings, budget: &budgets.strings },
-            returns: BTreeMap::new(),
-            variables: Vec::new(),
-            described: Vec::new(),
-        };
-        for number in 0..survey.units.len() {
-            unit::convert(&shared, &survey, number, &mut tables, &mut report);
-            if survey.lacks_others() {
-                return None;
+/// Puts the references between units right. Returns the entries that are missing.
+fn link(parts: &mut [Output]) -> HashSet<EntryPlace> {
+    if parts.iter().all(|part| part.crosses.is_empty()) {
+        return HashSet::new();
+    }
+    // By unit: where its part begins, and the places in it.
+    let mut units = HashMap::new();
+    let mut start = 0_u32;
+    for part in &mut *parts {
+        for (unit, places) in std::mem::take(&mut part.places) {
+            units.insert(unit, (start, places));
+        }
+        let length = part.sections.debug_info.bytes.len();
+        start = start.saturating_add(super::bytes::small(length));
+    }
+    let find = |target: EntryPlace| {
+        let (start, places) = units.get(&target.unit)?;
+        let offset = super::bytes::small(target.offset);
+        let found = places.binary_search_by_key(&offset, |(read, _)| *read).ok()?;
+        start.checked_add(places.get(found)?.1)
+    };
+    let mut missing = HashSet::new();
+    for part in parts {
+        for cross in std::mem::take(&mut part.crosses) {
+            match (find(cross.target), part.sections.get_mut(cross.section)) {
+                (Some(place), Some(piece)) => piece.put(cross.at, &place.to_le_bytes()),
+                _ => {
+                    missing.insert(cross.target);
+                }
             }
         }
-        let Tables { returns, variables, described, strings, .. } = tables;
-        let places = strings.places;
-        // Not `Dwarf::write`, which writes the table of strings as well.
-        let mut sections = Sections::new(Piece::default());
-        let Dwarf { mut units, mut strings, mut line_strings, .. } = dwarf;
-        let written = units
-            .write(&mut sections, &mut line_strings, &mut strings)
-            .and_then(|()| line_strings.write(&mut sections.debug_line_str))
-            .map(|()| Written { sections, strings: places });
-        Some(Part { written, returns, variables, described, report })
     }
+    missing
 }

@@ -6,17 +6,46 @@
 use gimli::write::{Error, Result, Sections, Writer};
 use gimli::{LittleEndian, SectionId};
 
-use super::strings::ENTRY;
-
 /// Bytes of an offset between sections. The image is 32-bit DWARF.
 const OFFSET: usize = 4;
 
 /// A section of a part.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Piece {
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Where offsets are, and of which section.
     offsets: Vec<(usize, SectionId)>,
+}
+
+/// How long a piece was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mark {
+    bytes: usize,
+    offsets: usize,
+}
+
+impl Piece {
+    /// Writes over what is there.
+    pub(crate) fn put(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(place) = self.bytes.get_mut(at..).and_then(|rest| rest.get_mut(..bytes.len())) {
+            place.copy_from_slice(bytes);
+        }
+    }
+
+    /// What is at `at` is an offset in a section of this part.
+    pub(crate) fn is_offset(&mut self, at: usize, section: SectionId) {
+        self.offsets.push((at, section));
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { bytes: self.bytes.len(), offsets: self.offsets.len() }
+    }
+
+    /// Takes back what was written since.
+    pub(crate) fn reset(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.bytes);
+        self.offsets.truncate(mark.offsets);
+    }
 }
 
 impl Writer for Piece {
@@ -58,35 +87,37 @@ fn wide(value: usize) -> u64 {
 
 /// All that a part wrote.
 pub(crate) struct Written {
+    /// Offsets in `.debug_str` count from the beginning of the image's, unless the piece says that they are to be put right.
     pub(crate) sections: Sections<Piece>,
-    /// Where in the image the strings of the part are, in the order of its table.
-    pub(crate) strings: Vec<u32>,
 }
 
 /// A section in pieces, one behind the other.
 pub(crate) type Pieces = Vec<Vec<u8>>;
 
-/// Joins what the parts wrote. `strings` is `.debug_str`, to which no part has written.
+/// Joins what the parts wrote. `first` are the first pieces of some sections, which stand at their beginning.
 ///
 /// # Errors
 /// When a section is longer than 32-bit DWARF can say.
-pub(crate) fn join(parts: Vec<Written>, strings: Vec<u8>) -> Result<Vec<(&'static str, Pieces)>> {
-    let mut joined = vec![(SectionId::DebugStr, vec![strings])];
+pub(crate) fn join(
+    parts: Vec<Written>,
+    first: Vec<(SectionId, Vec<u8>)>,
+) -> Result<Vec<(&'static str, Pieces)>> {
     // Where the next piece of each section starts.
     let mut starts: Vec<(SectionId, u32)> = Vec::new();
-    for Written { mut sections, strings } in parts {
+    let mut joined: Vec<(SectionId, Pieces)> = Vec::new();
+    for (id, bytes) in first {
+        starts.push((id, u32::try_from(bytes.len()).map_err(|_| Error::ValueTooLarge)?));
+        joined.push((id, vec![bytes]));
+    }
+    for Written { mut sections } in parts {
         let start = |id| starts.iter().find(|(known, _)| *known == id).map_or(0, |(_, start)| *start);
-        let right = |value: u32, id| match id {
-            SectionId::DebugStr => strings.get(usize::try_from(value).ok()? / ENTRY).copied(),
-            _ => value.checked_add(start(id)),
-        };
         let mut lengths = Vec::new();
         sections.for_each_mut(|id, piece| {
             for &(at, target) in &piece.offsets {
                 let bytes = piece.bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<OFFSET>());
                 let bytes = bytes.ok_or(Error::OffsetOutOfBounds)?;
-                let value = right(u32::from_le_bytes(*bytes), target).ok_or(Error::ValueTooLarge)?;
-                *bytes = value.to_le_bytes();
+                let value = u32::from_le_bytes(*bytes).checked_add(start(target));
+                *bytes = value.ok_or(Error::ValueTooLarge)?.to_le_bytes();
             }
             let bytes = std::mem::take(&mut piece.bytes);
             lengths.push((id, u32::try_from(bytes.len()).map_err(|_| Error::ValueTooLarge)?));

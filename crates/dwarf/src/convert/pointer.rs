@@ -16,122 +16,171 @@
 
 use std::collections::HashSet;
 
-use gimli::write::{AttributeValue as Value, Unit, UnitEntryId};
-use gimli::{DwLang, DwTag, constants as dw};
+use gimli::{AttributeValue, DwLang, DwTag, UnitOffset, UnitRef, constants as dw};
 
-use super::strings::Strings;
+use super::entry::{Attributes, Current};
+use super::output::Output;
+use super::reference::Places;
+use crate::sections::Reader;
 
-/// Adds to a unit the pointers that it lacks, of `size` bytes each. `in_locals` are entries of variables that live
-/// in Wasm locals.
-pub(crate) fn add_pointers(unit: &mut Unit, strings: &Strings<'_, '_>, in_locals: &[UnitEntryId], size: u8) {
-    let root = unit.root();
-    let language = match unit.get(root).get(dw::DW_AT_language) {
-        Some(Value::Language(language)) => Some(*language),
-        _ => None,
-    };
-    let Found { mut targets, mut pointers, pointed, char_type } = Found::new(unit, strings);
-    let local_types: HashSet<UnitEntryId> =
-        in_locals.iter().filter_map(|&variable| variable_type(unit, variable)).collect();
-    let has_pointer_in_local = pointers.iter().any(|pointer| local_types.contains(pointer));
-    targets.retain(|target| !pointed.contains(target) && !local_types.contains(target));
-    pointers.extend(targets.into_iter().map(|target| add_pointer(unit, size, Some(target))));
-    if language.is_some_and(is_c) {
-        // gdb takes this for its own type of functions that return nothing.
-        let void = unit.add(root, dw::DW_TAG_unspecified_type);
-        unit.get_mut(void).set(dw::DW_AT_name, Value::String(b"void".to_vec()));
-        let char_type = char_type.unwrap_or_else(|| add_char(unit));
-        for target in [None, Some(char_type)] {
-            // The usual casts. An entry that is there twice does no harm.
-            let constant = unit.add(root, dw::DW_TAG_const_type);
-            if let Some(target) = target {
-                unit.get_mut(constant).set(dw::DW_AT_type, Value::UnitRef(target));
-            }
-            let pointer = add_pointer(unit, size, target);
-            let to_constant = add_pointer(unit, size, Some(constant));
-            pointers.extend([pointer, to_constant]);
-            if !has_pointer_in_local {
-                pointers.extend([pointer, to_constant].map(|pointer| add_pointer(unit, size, Some(pointer))));
-            }
-        }
-    }
-    if pointers.is_empty() {
-        return;
-    }
-    let union = unit.add(root, dw::DW_TAG_union_type);
-    unit.get_mut(union).set(dw::DW_AT_byte_size, Value::Udata(u64::from(size)));
-    for pointer in pointers {
-        let member = unit.add(union, dw::DW_TAG_member);
-        unit.get_mut(member).set(dw::DW_AT_type, Value::UnitRef(pointer));
-    }
-}
-
-/// What there is in a unit.
+/// What types there are in a unit. All by where they are read from.
 #[derive(Default)]
-struct Found {
+pub(crate) struct Types {
     /// The types that are not declared in another type or in a function.
-    targets: Vec<UnitEntryId>,
+    targets: Vec<UnitOffset>,
     /// The pointers.
-    pointers: Vec<UnitEntryId>,
+    pointers: Vec<UnitOffset>,
     /// Which types have a pointer.
-    pointed: HashSet<UnitEntryId>,
-    char_type: Option<UnitEntryId>,
+    pointed: HashSet<UnitOffset>,
+    char_type: Option<UnitOffset>,
+    /// Variables that live in Wasm locals.
+    in_locals: Vec<UnitOffset>,
 }
 
-impl Found {
-    fn new(unit: &Unit, strings: &Strings<'_, '_>) -> Self {
-        let mut found = Self::default();
-        // Entries to visit, and whether they are at the level of namespaces.
-        let mut rest: Vec<(UnitEntryId, bool)> =
-            unit.get(unit.root()).children().rev().map(|&id| (id, true)).collect();
-        while let Some((id, is_outer)) = rest.pop() {
-            let entry = unit.get(id);
-            if entry.tag() == dw::DW_TAG_pointer_type {
-                found.pointers.push(id);
-                if let Some(Value::UnitRef(target)) = entry.get(dw::DW_AT_type) {
-                    found.pointed.insert(*target);
-                }
+/// A type for a new entry to refer to.
+#[derive(Clone, Copy)]
+enum Target {
+    Void,
+    /// Where it is in the unit that is written.
+    Written(u32),
+}
+
+impl Types {
+    /// Notes an entry. `is_outer` says whether it is declared in no type and no function.
+    pub(crate) fn note<'a>(
+        &mut self,
+        unit: UnitRef<'_, Reader<'a>>,
+        current: &Current<'_, 'a>,
+        is_outer: bool,
+    ) {
+        let Current { offset, tag, .. } = *current;
+        if tag == dw::DW_TAG_pointer_type {
+            self.pointers.push(offset);
+            if let Some(AttributeValue::UnitRef(target)) = current.value(dw::DW_AT_type) {
+                self.pointed.insert(target);
             }
-            if is_outer && has_values(entry.tag()) && entry.get(dw::DW_AT_declaration).is_none() {
-                found.targets.push(id);
-                let name = entry.get(dw::DW_AT_name).and_then(|name| strings.get(name));
-                if entry.tag() == dw::DW_TAG_base_type && name == Some(b"char") {
-                    found.char_type = Some(id);
-                }
-            }
-            let is_outer = is_outer && entry.tag() == dw::DW_TAG_namespace;
-            rest.extend(entry.children().rev().map(|&child| (child, is_outer)));
         }
-        found
+        // What is written of a long double is a typedef.
+        if is_outer && has_values(tag) && current.find(dw::DW_AT_declaration).is_none() {
+            self.targets.push(offset);
+            let name = current.value(dw::DW_AT_name).and_then(|name| unit.attr_string(name).ok());
+            if tag == dw::DW_TAG_base_type && name.is_some_and(|name| name.slice() == b"char") {
+                self.char_type = Some(offset);
+            }
+        }
+        if current.value(dw::DW_AT_location).is_some_and(|location| may_be_local(&location)) {
+            self.in_locals.push(offset);
+        }
+    }
+
+    /// Adds the pointers that the unit lacks, of `size` bytes each, behind its last entry.
+    pub(crate) fn add_pointers(
+        self,
+        unit: UnitRef<'_, Reader<'_>>,
+        places: &Places,
+        start: usize,
+        language: Option<DwLang>,
+        size: u8,
+        output: &mut Output,
+    ) {
+        let Self { mut targets, pointers, pointed, char_type, in_locals } = self;
+        let local_types: HashSet<UnitOffset> =
+            in_locals.iter().filter_map(|&variable| variable_type(unit, variable)).collect();
+        let has_pointer_in_local = pointers.iter().any(|pointer| local_types.contains(pointer));
+        targets.retain(|target| !pointed.contains(target) && !local_types.contains(target));
+        let mut adding = Adding { start, size, output, attributes: Attributes::default() };
+        let mut all: Vec<u32> = pointers.iter().filter_map(|pointer| places.get(pointer.0)).collect();
+        for target in targets {
+            let Some(place) = places.get(target.0) else { continue };
+            all.push(adding.pointer(Target::Written(place)));
+        }
+        if language.is_some_and(is_c) {
+            // gdb takes this for its own type of functions that return nothing.
+            adding.attributes.string(dw::DW_AT_name, b"void");
+            adding.entry(dw::DW_TAG_unspecified_type, false);
+            let char_type = char_type.and_then(|offset| places.get(offset.0));
+            let char_type = char_type.unwrap_or_else(|| adding.char_type());
+            for target in [Target::Void, Target::Written(char_type)] {
+                // The usual casts. An entry that is there twice does no harm.
+                adding.refer(target);
+                let constant = adding.entry(dw::DW_TAG_const_type, false);
+                let pointer = adding.pointer(target);
+                let to_constant = adding.pointer(Target::Written(constant));
+                all.extend([pointer, to_constant]);
+                if !has_pointer_in_local {
+                    let both = [pointer, to_constant].map(|to| adding.pointer(Target::Written(to)));
+                    all.extend(both);
+                }
+            }
+        }
+        if all.is_empty() {
+            return;
+        }
+        adding.attributes.number(dw::DW_AT_byte_size, size.into());
+        adding.entry(dw::DW_TAG_union_type, true);
+        for pointer in all {
+            adding.attributes.written_reference(dw::DW_AT_type, pointer);
+            adding.entry(dw::DW_TAG_member, false);
+        }
+        adding.output.sections.debug_info.bytes.push(0);
+    }
+}
+
+/// Entries being added to a unit that begins at `start` in its part.
+struct Adding<'o> {
+    start: usize,
+    size: u8,
+    output: &'o mut Output,
+    attributes: Attributes,
+}
+
+impl Adding<'_> {
+    /// Writes an entry with the attributes that were given. Returns where in the unit it is.
+    fn entry(&mut self, tag: DwTag, has_children: bool) -> u32 {
+        // Its references are right: all that is referred to has been written.
+        let (place, _) = self.output.entry(tag, has_children, &mut self.attributes, &mut Vec::new());
+        super::bytes::small(place.saturating_sub(self.start))
+    }
+
+    fn refer(&mut self, target: Target) {
+        if let Target::Written(place) = target {
+            self.attributes.written_reference(dw::DW_AT_type, place);
+        }
+    }
+
+    fn pointer(&mut self, target: Target) -> u32 {
+        self.attributes.begin(dw::DW_AT_byte_size, dw::DW_FORM_data1).push(self.size);
+        self.refer(target);
+        self.entry(dw::DW_TAG_pointer_type, false)
+    }
+
+    fn char_type(&mut self) -> u32 {
+        self.attributes.string(dw::DW_AT_name, b"char");
+        self.attributes.number(dw::DW_AT_encoding, dw::DW_ATE_signed_char.0.into());
+        self.attributes.number(dw::DW_AT_byte_size, 1);
+        self.entry(dw::DW_TAG_base_type, false)
+    }
+}
+
+/// Whether a variable lives in a Wasm local, at least for some time.
+fn may_be_local(location: &AttributeValue<Reader<'_>>) -> bool {
+    match location {
+        AttributeValue::Exprloc(expression) => {
+            expression.0.slice().first() == Some(&dw::DW_OP_WASM_location.0)
+        }
+        AttributeValue::LocationListsRef(_) | AttributeValue::DebugLocListsIndex(_) => true,
+        _ => false,
     }
 }
 
 /// The type of a variable, which an instance of an inlined function has at its origin.
-fn variable_type(unit: &Unit, variable: UnitEntryId) -> Option<UnitEntryId> {
-    let follow = |id, name| match unit.get(id).get(name) {
-        Some(Value::UnitRef(target)) => Some(*target),
+fn variable_type(unit: UnitRef<'_, Reader<'_>>, variable: UnitOffset) -> Option<UnitOffset> {
+    let follow = |offset, name| match unit.entry(offset).ok()?.attr_value(name) {
+        Some(AttributeValue::UnitRef(target)) => Some(target),
         _ => None,
     };
     let own = follow(variable, dw::DW_AT_type);
     own.or_else(|| follow(follow(variable, dw::DW_AT_abstract_origin)?, dw::DW_AT_type))
-}
-
-fn add_pointer(unit: &mut Unit, size: u8, target: Option<UnitEntryId>) -> UnitEntryId {
-    let pointer = unit.add(unit.root(), dw::DW_TAG_pointer_type);
-    let entry = unit.get_mut(pointer);
-    entry.set(dw::DW_AT_byte_size, Value::Data1(size));
-    if let Some(target) = target {
-        entry.set(dw::DW_AT_type, Value::UnitRef(target));
-    }
-    pointer
-}
-
-fn add_char(unit: &mut Unit) -> UnitEntryId {
-    let id = unit.add(unit.root(), dw::DW_TAG_base_type);
-    let entry = unit.get_mut(id);
-    entry.set(dw::DW_AT_name, Value::String(b"char".to_vec()));
-    entry.set(dw::DW_AT_encoding, Value::Encoding(dw::DW_ATE_signed_char));
-    entry.set(dw::DW_AT_byte_size, Value::Data1(1));
-    id
 }
 
 /// Whether variables can have a type.

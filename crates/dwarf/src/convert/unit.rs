@@ -1,232 +1,454 @@
 //! One unit: its line table, then its entries in order, then what a debugger needs to see in them.
+//!
+//! Left out are the functions that the linker removed, except for the types that are declared in them: those move
+//! up to where the function was, because live code may use them. An unreadable entry ends its unit.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
-use gimli::write::{Address, AttributeValue as Value, Unit, UnitEntryId, UnitTable};
-use gimli::{AttributeValue, DebuggingInformationEntry, DwAt, DwTag, UnitOffset, UnitRef, constants as dw};
+use gimli::{
+    Abbreviation, AttributeValue, DwAt, DwTag, SectionId, UnitOffset, UnitRef, UnitType, constants as dw,
+};
 
 use super::address::AddressMap;
 use super::attribute::{AttributeConverter, Resolver};
-use super::expression::Context;
-use super::limits::Budget;
-use super::line::{self, Files, LineStrings};
-use super::list::code_ranges;
-use super::pointer;
-use super::strings::Strings;
-use super::survey::{Place, Survey, is_long_double, start_address};
-use super::variable::{StaticVariable, static_variable};
+use super::bytes::small;
+use super::counting::{counted_by, start_address};
+use super::entry::{Attributes, Current, Fixup};
+use super::expression::{Context, image_version};
+use super::line::{Files, Tables};
+use super::list::{Form, code_ranges};
+use super::output::Output;
+use super::part::{PlannedUnit, Shared};
+use super::pointer::Types;
+use super::reference::Places;
+use super::variable::static_variable;
 use crate::module::is_main;
 use crate::report::{Drop, Report};
 use crate::returns::{function_return, return_type};
 use crate::sections::Reader;
-use crate::{Function, FunctionReturn, Layout, Module};
+use crate::{Function, FunctionReturn};
 
-type Entry<'a> = DebuggingInformationEntry<Reader<'a>>;
+/// Entries nested deeper are left out. Debuggers recurse, and no compiler nests like this.
+const MAX_DEPTH: isize = 400;
 
-/// What all conversions of units share.
-pub(crate) struct Shared<'c> {
-    pub(crate) module: &'c Module<'c>,
-    pub(crate) layout: &'c Layout,
-    /// For reading names of variables.
-    pub(crate) names: &'c Budget,
+/// Entries with more attributes end their unit. A tiny entry of a malformed file can claim any number.
+const MAX_ATTRIBUTES: usize = 200;
+
+/// Longer names of producers are replaced.
+const MAX_NAME: usize = 4096;
+
+/// Why the rest of a unit was dropped.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error("{0}")]
+    Read(#[from] gimli::Error),
+    #[error("an entry with too many attributes")]
+    Attributes,
 }
 
 /// An entry around the current one.
 struct Scope<'c> {
     depth: isize,
-    id: UnitEntryId,
+    /// Whether its children are declared in no type and no function.
+    is_outer: bool,
+    /// Where the place of what is behind it is to be written.
+    sibling: Option<usize>,
     /// The Wasm function that its code is in.
     function: Option<&'c Function>,
     /// Where the entry of the function around it is.
     subprogram: Option<UnitOffset>,
 }
 
-/// What all units of a part add to.
-pub(crate) struct Tables<'t, 'a> {
-    pub(crate) units: &'t mut UnitTable,
-    pub(crate) strings: Strings<'t, 'a>,
-    pub(crate) line_strings: LineStrings<'t>,
-    /// How functions return structures, by function index.
-    pub(crate) returns: BTreeMap<u32, FunctionReturn>,
-    /// Variables at one address each.
-    pub(crate) variables: Vec<StaticVariable>,
-    /// Functions of which there are entries, by index.
-    pub(crate) described: Vec<u32>,
-}
-
-/// Converts unit `number` of the survey into its place.
-pub(crate) fn convert<'a>(
-    shared: &Shared<'_>,
-    survey: &Survey<'_, 'a>,
-    number: usize,
-    tables: &mut Tables<'_, 'a>,
-    report: &mut Report,
-) {
-    let Some(surveyed) = survey.units.get(number) else { return };
-    let source = &surveyed.source;
-    let out = tables.units.get_mut(surveyed.id);
-    let with_table = source.with_table();
-    let is_code_unit = source.is_code_unit();
-    let with_rows = surveyed.with_rows && !surveyed.without_lines;
-    let table = line::convert(
-        with_table,
-        source.unit.name,
-        out.encoding(),
-        with_rows,
-        &surveyed.map,
-        &mut tables.line_strings,
-        report,
-    );
-    let mut files = Files::default();
-    if let Some((program, converted)) = table {
-        out.line_program = program;
-        files = converted;
-    }
-
-    let strings = &mut tables.strings;
-    let attributes = AttributeConverter { survey, number, map: &surveyed.map, files, strings, report };
-    let mut converter = UnitConverter {
-        shared,
-        map: &surveyed.map,
-        survey,
-        number,
-        unit: source.unit_ref(),
-        without_lines: surveyed.without_lines,
-        out,
-        attributes,
-        returns: &mut tables.returns,
-        variables: &mut tables.variables,
-        described: &mut tables.described,
-        scopes: Vec::new(),
-        in_locals: Vec::new(),
+/// Converts a unit of the plan.
+pub(crate) fn convert(shared: &Shared<'_, '_>, number: usize, places: &mut Places, output: &mut Output) {
+    let Some(planned) = shared.units.get(number) else { return };
+    let PlannedUnit { source, without_lines, with_rows } = planned;
+    let map = counted_by(source, shared.map);
+    let table = {
+        let Output { sections, report, .. } = output;
+        let with_rows = *with_rows && !without_lines;
+        let mut tables = Tables { lines: &mut sections.debug_line, strings: &mut sections.debug_line_str };
+        shared.lines.convert(&mut tables, source.with_table(), with_rows, &map, report)
     };
-    let done = converter.entries(&surveyed.places);
-    converter.fill(surveyed.places.get(done..).unwrap_or_default());
-    converter.finish_root();
-    let size = source.unit.encoding().address_size;
-    if is_code_unit && size < shared.layout.machine.address_size() {
-        pointer::add_pointers(converter.out, converter.attributes.strings, &converter.in_locals, size);
+    let start = output.start();
+    let mut missing = HashSet::new();
+    // The second time without what refers to entries that turned out to be missing.
+    for _ in 0..2 {
+        places.clear(source.unit.header.length_including_self());
+        let mut converter =
+            UnitConverter::new(shared, planned, number, &map, table, places, &missing, output);
+        let converted = converter.unit();
+        let (report, returns) = (converter.attributes.report, converter.returns);
+        match converted {
+            Ok(lost) if lost.is_empty() => {
+                output.report.add(report);
+                output.returns.extend(returns);
+                return;
+            }
+            Ok(lost) => missing = lost,
+            Err(error) => {
+                output.reset(start);
+                return output.report.drop(Drop::Unit, error);
+            }
+        }
+        output.reset(start);
     }
-    report.units += 1;
-    report.units_without_lines += u64::from(surveyed.without_lines);
-    report.entries += u64::try_from(surveyed.places.len()).unwrap_or(u64::MAX);
+    output.report.drop(Drop::Unit, "references that do not settle");
 }
 
-struct UnitConverter<'c, 's, 'a> {
-    shared: &'c Shared<'c>,
+struct UnitConverter<'c, 'a> {
+    shared: &'c Shared<'c, 'a>,
     map: &'c AddressMap<'c>,
-    survey: &'c Survey<'c, 'a>,
+    planned: &'c PlannedUnit<'a>,
     number: usize,
     unit: UnitRef<'c, Reader<'a>>,
-    without_lines: bool,
-    out: &'c mut Unit,
-    attributes: AttributeConverter<'c, 's, 'a>,
-    returns: &'c mut BTreeMap<u32, FunctionReturn>,
-    variables: &'c mut Vec<StaticVariable>,
-    described: &'c mut Vec<u32>,
+    /// Where the line table is.
+    table: Option<usize>,
+    attributes: AttributeConverter<'c, 'a>,
+    places: &'c mut Places,
+    output: &'c mut Output,
+    /// Where the unit begins in the part.
+    start: usize,
+    returns: Vec<(u32, FunctionReturn)>,
+    /// How types are returned by functions with and without results.
+    known_returns: HashMap<(UnitOffset, bool), Option<FunctionReturn>>,
     /// From the root to the parent of the current entry.
     scopes: Vec<Scope<'c>>,
-    /// Variables that live in Wasm locals.
-    in_locals: Vec<UnitEntryId>,
+    /// The types of the unit, if it needs pointers of its own.
+    types: Option<Types>,
+    has_long_double: bool,
+    /// Depth of the removed function around the current entry.
+    dead_function: Option<isize>,
+    /// Depth of the type around the current entry that is declared in a removed function.
+    type_in_dead_function: Option<isize>,
 }
 
-impl<'c, 'a> UnitConverter<'c, '_, 'a> {
-    /// Converts the entries at `places`. Returns how many there were before an unreadable one.
-    fn entries(&mut self, places: &[Place]) -> usize {
-        let mut entries = match self.unit.entries_raw(None) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.attributes.report.drop(Drop::Unit, error);
-                return 0;
-            }
+impl<'c, 'a> UnitConverter<'c, 'a> {
+    #[expect(clippy::too_many_arguments, reason = "everything that a unit is converted with")]
+    fn new(
+        shared: &'c Shared<'c, 'a>,
+        planned: &'c PlannedUnit<'a>,
+        number: usize,
+        map: &'c AddressMap<'c>,
+        table: Option<(usize, Files)>,
+        places: &'c mut Places,
+        missing: &'c HashSet<usize>,
+        output: &'c mut Output,
+    ) -> Self {
+        let source = &planned.source;
+        let unit = source.unit_ref();
+        let address_size = shared.layout.machine.address_size();
+        let form = Form { version: image_version(source.unit.header.version()), address_size };
+        let needs_pointers = source.is_code_unit() && unit.encoding().address_size < address_size;
+        let attributes = AttributeConverter {
+            resolver: Resolver { shared, number, unit, entry: unit.header.root_offset(), missing },
+            map,
+            form,
+            files: table.map(|(_, files)| files).unwrap_or_default(),
+            base: None,
+            out: Attributes::default(),
+            waiting: Vec::new(),
+            report: Report::default(),
         };
-        let mut entry = Entry::null();
-        for (done, place) in places.iter().enumerate() {
-            // Skip what the survey left out.
-            loop {
-                match entries.read_entry(&mut entry) {
-                    Ok(true) if entry.offset() == place.offset => break,
-                    Ok(_) => {}
-                    Err(error) => {
-                        self.attributes.report.drop(Drop::Unit, error);
-                        return done;
-                    }
-                }
-            }
-            self.entry(place.id, &entry);
+        Self {
+            shared,
+            map,
+            planned,
+            number,
+            unit,
+            table: table.map(|(place, _)| place),
+            attributes,
+            places,
+            start: output.sections.debug_info.bytes.len(),
+            output,
+            returns: Vec::new(),
+            known_returns: HashMap::new(),
+            scopes: Vec::new(),
+            types: needs_pointers.then(Types::default),
+            has_long_double: false,
+            dead_function: None,
+            type_in_dead_function: None,
         }
-        places.len()
     }
 
-    fn entry(&mut self, id: UnitEntryId, entry: &Entry<'a>) {
-        let depth = entry.depth();
-        let is_root = id == self.out.root();
-        while self.scopes.len() > 1 && self.scopes.last().is_some_and(|scope| scope.depth >= depth) {
-            self.scopes.pop();
+    /// Converts the unit. Returns the entries that are referred to and not in the image.
+    fn unit(&mut self) -> Result<HashSet<usize>, Unreadable> {
+        let mut entries = self.unit.entries_raw(None)?;
+        self.header();
+        let mut read = Vec::new();
+        while !entries.is_empty() {
+            let (offset, depth) = (entries.next_offset(), entries.next_depth());
+            let is_root = self.scopes.is_empty();
+            let one = (|| {
+                let Some(abbreviation) = entries.read_abbreviation()? else { return Ok(None) };
+                check(abbreviation)?;
+                // Not `skip_attributes` for what is left out: it overflows on lengths that no file has.
+                entries.read_attributes(abbreviation.attributes(), &mut read)?;
+                Ok(Some((abbreviation.tag(), abbreviation.has_children())))
+            })();
+            match one {
+                Ok(Some((tag, has_children))) => {
+                    let current = Current { offset, depth, tag, has_children, attributes: &read };
+                    if is_root { self.root(&current) } else { self.entry(&current) }
+                }
+                Ok(None) if is_root => return Err(gimli::Error::MissingUnitDie.into()),
+                Ok(None) => {}
+                Err(error) if is_root => return Err(error),
+                Err(error) => {
+                    self.attributes.report.drop(Drop::Unit, error);
+                    break;
+                }
+            }
         }
+        if self.scopes.is_empty() {
+            return Err(gimli::Error::MissingUnitDie.into());
+        }
+        Ok(self.finish())
+    }
+
+    /// The unit's header. Its length is known at the end.
+    fn header(&mut self) {
+        let Form { version, address_size } = self.attributes.form;
+        let info = &mut self.output.sections.debug_info;
+        info.bytes.extend_from_slice(&[0; 4]);
+        info.bytes.extend_from_slice(&version.to_le_bytes());
+        if version >= 5 {
+            info.bytes.extend_from_slice(&[dw::DW_UT_compile.0, address_size]);
+        }
+        let at = info.bytes.len();
+        info.is_offset(at, SectionId::DebugAbbrev);
+        info.bytes.extend_from_slice(&[0; 4]);
+        if version < 5 {
+            info.bytes.push(address_size);
+        }
+    }
+
+    fn root(&mut self, current: &Current<'_, 'a>) {
+        // What stayed in the module of a split unit's root: its addresses and directory.
+        let mut entry = gimli::DebuggingInformationEntry::null();
+        let planned = self.planned;
+        if let Some(skeleton) = &planned.source.skeleton {
+            let entries = skeleton.unit.entries_raw(None);
+            match entries.and_then(|mut entries| entries.read_entry(&mut entry)) {
+                Ok(_) => self.convert(skeleton.unit_ref(), entry.offset(), entry.attrs(), None, true),
+                Err(error) => self.attributes.report.drop(Drop::Unit, error),
+            }
+        }
+        self.convert(self.unit, current.offset, current.attributes, None, true);
+        let form = self.attributes.form;
+        let out = &mut self.attributes.out;
+        if out.has(dw::DW_AT_ranges) {
+            // Our lists say themselves what they count from, but gdb complains about a unit that does not.
+            out.remove(dw::DW_AT_low_pc);
+            out.address(dw::DW_AT_low_pc, self.map.text(), form.address_size);
+            self.attributes.base = Some(self.map.text());
+        }
+        let out = &mut self.attributes.out;
+        if let Some(table) = self.table {
+            let fixup = Fixup::Section(SectionId::DebugLine);
+            out.fixup(dw::DW_AT_stmt_list, dw::DW_FORM_sec_offset, small(table), fixup);
+        }
+        self.producer(current, entry.attrs());
+        self.adjust(current);
+        self.write(
+            current,
+            dw::DW_TAG_compile_unit,
+            true,
+            Scope { depth: current.depth, is_outer: true, sibling: None, function: None, subprogram: None },
+        );
+    }
+
+    /// gdb trusts line tables to find the end of a prologue only if they are made by clang. Otherwise it decodes
+    /// the code, which is filler here. Not so that the producer's version is taken for clang's: of versions before 11 gdb thinks
+    /// that they number files of line tables in another way.
+    fn producer(&mut self, current: &Current<'_, 'a>, skeleton: &[gimli::Attribute<Reader<'a>>]) {
+        const PREFIX: &[u8] = b"clang ";
+        let in_skeleton = skeleton.iter().find(|attribute| attribute.name() == dw::DW_AT_producer);
+        let skeleton_unit = self.planned.source.skeleton.as_ref().map(super::sources::Skeleton::unit_ref);
+        let text = match (in_skeleton, skeleton_unit) {
+            (Some(attribute), Some(unit)) => unit.attr_string(attribute.value()).ok(),
+            _ => current.value(dw::DW_AT_producer).and_then(|value| self.unit.attr_string(value).ok()),
+        };
+        let text = text.map(|text| text.slice()).filter(|text| text.len() < MAX_NAME).unwrap_or_default();
+        if !text.starts_with(PREFIX) {
+            let out = &mut self.attributes.out;
+            out.remove(dw::DW_AT_producer);
+            out.string(dw::DW_AT_producer, &[PREFIX, b"- ", text].concat());
+        }
+    }
+
+    fn entry(&mut self, current: &Current<'_, 'a>) {
+        if !self.is_kept(current) {
+            return;
+        }
+        let Current { offset, depth, tag, .. } = *current;
+        self.close(depth);
         let parent = self.scopes.last();
-        let own = self.function(entry);
-        if entry.tag() == dw::DW_TAG_subprogram {
-            self.described.extend(own.map(|function| function.index));
+        let is_outer = parent.is_some_and(|scope| scope.is_outer);
+        let own = self.function(current);
+        if tag == dw::DW_TAG_subprogram {
+            self.output.described.extend(own.map(|function| function.index));
         }
         let function = own.or(parent.and_then(|scope| scope.function));
-        let subprogram = match entry.tag() {
-            dw::DW_TAG_subprogram => Some(entry.offset()),
+        let subprogram = match tag {
+            dw::DW_TAG_subprogram => Some(offset),
             _ => parent.and_then(|scope| scope.subprogram),
         };
-        let is_long_double = !is_root && is_long_double(entry.tag(), entry.attrs());
-        if !is_root {
-            let parent = parent.map_or(self.out.root(), |scope| scope.id);
-            self.out.add_reserved(id, parent, if is_long_double { dw::DW_TAG_typedef } else { entry.tag() });
-        }
-        self.attributes(id, entry, self.unit, function);
+        self.convert(self.unit, offset, current.attributes, function, false);
+        let is_long_double = current.is_long_double();
         if is_long_double {
-            self.name_long_double(id);
+            self.name_long_double();
         }
-        if entry.tag() == dw::DW_TAG_subprogram
+        if tag == dw::DW_TAG_subprogram
             && let Some(function) = function
-            && let Some(ty) = return_type(self.unit, entry)
-            && let Some(found) = function_return(self.unit, ty, !function.results.is_empty())
         {
-            self.returns.insert(function.index, found);
+            self.returns(current, function);
         }
-        if entry.tag() == dw::DW_TAG_variable {
-            let Shared { module, names, .. } = self.shared;
-            self.variables.extend(static_variable(self.unit, entry, subprogram, module, names));
+        if tag == dw::DW_TAG_variable
+            && may_be_static(current)
+            && let Ok(entry) = self.unit.entry(offset)
+        {
+            let (module, names) = (self.shared.module, self.shared.names);
+            self.output.variables.extend(static_variable(self.unit, &entry, subprogram, module, names));
         }
-        if entry.attr_value(dw::DW_AT_location).is_some_and(|location| may_be_local(&location)) {
-            self.in_locals.push(id);
+        if let Some(types) = &mut self.types {
+            types.note(self.unit, current, is_outer);
         }
-        if is_root {
-            self.skeleton_attributes(id);
+        self.adjust(current);
+        let written = if is_long_double { dw::DW_TAG_typedef } else { tag };
+        let is_outer = is_outer && tag == dw::DW_TAG_namespace;
+        let scope = Scope { depth, is_outer, sibling: None, function, subprogram };
+        self.write(current, written, current.has_children, scope);
+    }
+
+    /// Whether an entry goes into the image.
+    fn is_kept(&mut self, current: &Current<'_, 'a>) -> bool {
+        let Current { depth, tag, .. } = *current;
+        for around in [&mut self.dead_function, &mut self.type_in_dead_function] {
+            *around = around.filter(|&outer| depth > outer);
         }
-        self.adjust(id, entry.tag());
-        let sibling = entry.has_attr(dw::DW_AT_sibling);
-        self.out.get_mut(id).set_sibling(sibling);
-        if entry.has_children() || is_root {
-            self.scopes.push(Scope { depth, id, function, subprogram });
+        if tag == dw::DW_TAG_subprogram && self.dead_function.is_none() && self.is_dead(current) {
+            self.dead_function = Some(depth);
+            self.attributes.report.dead_functions += 1;
         }
+        if self.dead_function.is_some() && self.type_in_dead_function.is_none() {
+            if !is_type(tag) {
+                return false;
+            }
+            self.type_in_dead_function = Some(depth);
+        }
+        if depth > MAX_DEPTH {
+            self.attributes.report.drop(Drop::Entry, "nested too deep");
+        }
+        depth <= MAX_DEPTH
+    }
+
+    /// Whether a function says where its code is, and no code is there.
+    fn is_dead(&self, current: &Current<'_, 'a>) -> bool {
+        if let Some(low) = current.find(dw::DW_AT_low_pc) {
+            return start_address(self.unit, low).and_then(|address| self.map.code(address)).is_none();
+        }
+        current
+            .value(dw::DW_AT_ranges)
+            .is_some_and(|ranges| code_ranges(self.unit, self.map, ranges, false).is_empty())
+    }
+
+    /// Writes the entry with the attributes that were converted.
+    fn write(&mut self, current: &Current<'_, 'a>, tag: DwTag, has_children: bool, scope: Scope<'c>) {
+        let has_sibling = has_children && current.find(dw::DW_AT_sibling).is_some();
+        let AttributeConverter { out, waiting, report, .. } = &mut self.attributes;
+        if has_sibling {
+            out.fixup(dw::DW_AT_sibling, dw::DW_FORM_ref4, 0, Fixup::Sibling);
+        }
+        report.entries += 1;
+        let (place, sibling) = self.output.entry(tag, has_children, out, waiting);
+        self.places.set(current.offset.0, place.saturating_sub(self.start));
+        if has_children {
+            self.scopes.push(Scope { sibling, ..scope });
+        }
+    }
+
+    /// Ends the children of those entries around the current one that it is not in. The root stays.
+    fn close(&mut self, depth: isize) {
+        while self.scopes.len() > 1 && self.scopes.last().is_some_and(|scope| scope.depth >= depth) {
+            self.close_one();
+        }
+    }
+
+    fn close_one(&mut self) {
+        let sibling = self.scopes.pop().and_then(|scope| scope.sibling);
+        let info = &mut self.output.sections.debug_info;
+        info.bytes.push(0);
+        if let Some(at) = sibling {
+            let place = small(info.bytes.len().saturating_sub(self.start));
+            info.put(at, &place.to_le_bytes());
+        }
+    }
+
+    /// What comes behind the last entry. Returns the entries that are missing.
+    fn finish(&mut self) -> HashSet<usize> {
+        self.close(0);
+        if self.has_long_double {
+            let out = &mut self.attributes.out;
+            out.string(dw::DW_AT_name, b"_Float128");
+            out.number(dw::DW_AT_encoding, dw::DW_ATE_float.0.into());
+            out.number(dw::DW_AT_byte_size, 16);
+            let (place, _) =
+                self.output.entry(dw::DW_TAG_base_type, false, out, &mut self.attributes.waiting);
+            self.places.set(self.end(), place.saturating_sub(self.start));
+        }
+        if let Some(types) = self.types.take() {
+            let size = self.unit.encoding().address_size;
+            let language = self.unit.entries_raw(None).and_then(|mut entries| {
+                let mut root = gimli::DebuggingInformationEntry::null();
+                entries.read_entry(&mut root)?;
+                Ok(root.attr_value(dw::DW_AT_language))
+            });
+            let language = match language {
+                Ok(Some(AttributeValue::Language(language))) => Some(language),
+                _ => None,
+            };
+            types.add_pointers(self.unit, self.places, self.start, language, size, self.output);
+        }
+        self.close_one();
+        let info = &mut self.output.sections.debug_info;
+        let length = small(info.bytes.len().saturating_sub(self.start).saturating_sub(4));
+        info.put(self.start, &length.to_le_bytes());
+        let sections = &mut self.output.sections;
+        let missing = self.places.settle(&self.attributes.waiting, |id, change| {
+            if let Some(piece) = sections.get_mut(id) {
+                change(piece);
+            }
+        });
+        if missing.is_empty() && self.shared.keeps_places {
+            self.output.places.push((self.number, self.places.list(self.start)));
+        }
+        let report = &mut self.attributes.report;
+        report.units += 1;
+        report.units_without_lines += u64::from(self.planned.without_lines);
+        missing
     }
 
     /// The function that the code of an entry is in, if it has code.
-    fn function(&self, entry: &Entry<'a>) -> Option<&'c Function> {
-        if let Some(low) = entry.attr(dw::DW_AT_low_pc) {
+    fn function(&self, current: &Current<'_, 'a>) -> Option<&'c Function> {
+        if let Some(low) = current.find(dw::DW_AT_low_pc) {
             return self.map.function(start_address(self.unit, low)?);
         }
-        let ranges = entry.attr_value(dw::DW_AT_ranges)?;
+        let ranges = current.value(dw::DW_AT_ranges)?;
         let (begin, _) = *code_ranges(self.unit, self.map, ranges, false).first()?;
         self.map.function(begin)
     }
 
-    fn attributes(
+    /// Converts attributes of an entry, but for those that it has already.
+    fn convert(
         &mut self,
-        id: UnitEntryId,
-        entry: &Entry<'a>,
         unit: UnitRef<'_, Reader<'a>>,
+        entry: UnitOffset,
+        attributes: &[gimli::Attribute<Reader<'a>>],
         function: Option<&Function>,
+        is_root: bool,
     ) {
-        let is_root = id == self.out.root();
-        let resolver = Resolver { survey: self.survey, number: self.number, unit, entry };
+        let resolver = Resolver { unit, entry, ..self.attributes.resolver };
         let context = Context {
             layout: self.shared.layout,
             module: self.shared.module,
@@ -234,56 +456,63 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
             encoding: unit.encoding(),
             resolve: &resolver,
         };
-        for attribute in entry.attrs() {
-            if self.without_lines && is_call_position(attribute.name()) {
+        for attribute in attributes {
+            let name = attribute.name();
+            if self.planned.without_lines && is_call_position(name)
+                || is_root && self.attributes.out.has(name)
+            {
                 continue;
             }
-            let value = self.attributes.convert(self.out, unit, attribute, &context, is_root);
-            if let Some(value) = value {
-                self.out.get_mut(id).set(attribute.name(), value);
+            self.attributes.convert(self.output, unit, attribute, &context, is_root);
+            if is_root && name == dw::DW_AT_low_pc && self.attributes.out.has(name) {
+                let low = start_address(unit, attribute);
+                self.attributes.base = low.map(|low| self.map.text().wrapping_add(low));
             }
         }
     }
 
-    /// What stayed in the module of a split unit's root: its addresses and directory.
-    fn skeleton_attributes(&mut self, id: UnitEntryId) {
-        let Some(surveyed) = self.survey.units.get(self.number) else { return };
-        let Some(skeleton) = &surveyed.source.skeleton else { return };
-        let mut root = Entry::null();
-        let entries = skeleton.unit.entries_raw(None);
-        match entries.and_then(|mut entries| entries.read_entry(&mut root)) {
-            Ok(_) => self.attributes(id, &root, skeleton.unit_ref(), None),
-            Err(error) => self.attributes.report.drop(Drop::Unit, error),
+    fn returns(&mut self, current: &Current<'_, 'a>, function: &Function) {
+        let has_type = |name| current.find(name).is_some();
+        let names = [dw::DW_AT_type, dw::DW_AT_abstract_origin, dw::DW_AT_specification];
+        if !names.into_iter().any(has_type) {
+            return;
         }
+        let unit = self.unit;
+        let Some(ty) = unit.entry(current.offset).ok().and_then(|entry| return_type(unit, &entry)) else {
+            return;
+        };
+        let has_results = !function.results.is_empty();
+        let known = self.known_returns.entry((ty, has_results));
+        if let Some(found) = known.or_insert_with(|| function_return(unit, ty, has_results)) {
+            self.returns.push((function.index, found.clone()));
+        }
+    }
+
+    /// Where the unit ends, which stands for the one entry that is ours.
+    fn end(&self) -> usize {
+        self.planned.source.unit.header.length_including_self()
     }
 
     /// Makes a name for the type that gdb knows as an IEEE number of 16 bytes.
-    fn name_long_double(&mut self, id: UnitEntryId) {
-        let base = self.out.add(self.out.root(), dw::DW_TAG_base_type);
-        let entry = self.out.get_mut(base);
-        entry.set(dw::DW_AT_name, Value::String(b"_Float128".to_vec()));
-        entry.set(dw::DW_AT_encoding, Value::Encoding(dw::DW_ATE_float));
-        entry.set(dw::DW_AT_byte_size, Value::Data1(16));
-        let name = self.out.get_mut(id);
-        name.delete(dw::DW_AT_encoding);
-        name.delete(dw::DW_AT_byte_size);
-        name.set(dw::DW_AT_type, Value::UnitRef(base));
+    fn name_long_double(&mut self) {
+        self.has_long_double = true;
+        let end = self.end();
+        let out = &mut self.attributes.out;
+        for name in [dw::DW_AT_encoding, dw::DW_AT_byte_size, dw::DW_AT_type] {
+            out.remove(name);
+        }
+        out.reference(dw::DW_AT_type, end);
     }
 
     /// Changes what the larger address size or a lost attribute makes wrong.
-    fn adjust(&mut self, id: UnitEntryId, tag: DwTag) {
+    fn adjust(&mut self, current: &Current<'_, 'a>) {
         let read_size = self.unit.encoding().address_size;
-        let is_root = id == self.out.root();
-        let entry = self.out.get_mut(id);
-        if is_root && entry.get(dw::DW_AT_ranges).is_some() {
-            // Our lists say themselves what they count from, but gdb complains about a unit that does not.
-            entry.set(dw::DW_AT_low_pc, Value::Address(Address::Constant(self.map.text())));
-        }
-        if entry.get(dw::DW_AT_low_pc).is_none() {
-            entry.delete(dw::DW_AT_high_pc);
+        let out = &mut self.attributes.out;
+        if current.find(dw::DW_AT_high_pc).is_some() && !out.has(dw::DW_AT_low_pc) {
+            out.remove(dw::DW_AT_high_pc);
         }
         let is_pointer = matches!(
-            tag,
+            current.tag,
             dw::DW_TAG_pointer_type
                 | dw::DW_TAG_reference_type
                 | dw::DW_TAG_rvalue_reference_type
@@ -291,47 +520,34 @@ impl<'c, 'a> UnitConverter<'c, '_, 'a> {
         );
         if is_pointer
             && read_size != self.shared.layout.machine.address_size()
-            && entry.get(dw::DW_AT_byte_size).is_none()
+            && !out.has(dw::DW_AT_byte_size)
         {
-            entry.set(dw::DW_AT_byte_size, Value::Udata(u64::from(read_size)));
+            out.number(dw::DW_AT_byte_size, read_size.into());
         }
-        let linkage_name = entry.get(dw::DW_AT_linkage_name);
-        if linkage_name.and_then(|name| self.attributes.strings.get(name)).is_some_and(is_main) {
+        if let Some(name) = current.value(dw::DW_AT_linkage_name)
+            && self.unit.attr_string(name).is_ok_and(|name| is_main(name.slice()))
+        {
             // In C, debuggers show the linkage name when there is one.
-            entry.delete(dw::DW_AT_linkage_name);
-        }
-    }
-
-    /// gdb trusts line tables to find the end of a prologue only if they are made by clang. Otherwise it decodes
-    /// the code, which is filler here.
-    fn finish_root(&mut self) {
-        const PREFIX: &[u8] = b"clang ";
-        let strings = &*self.attributes.strings;
-        let root = self.out.get_mut(self.out.root());
-        let producer = root.get(dw::DW_AT_producer).and_then(|value| strings.get(value)).unwrap_or_default();
-        if !producer.starts_with(PREFIX) {
-            let producer = [PREFIX, producer].concat();
-            root.set(dw::DW_AT_producer, Value::String(producer));
-        }
-    }
-
-    /// Puts something in the place of entries that the survey could read and the conversion could not, so that
-    /// references to them do not dangle.
-    fn fill(&mut self, places: &[Place]) {
-        let root = self.out.root();
-        for place in places.iter().filter(|place| place.id != root) {
-            self.out.add_reserved(place.id, root, dw::DW_TAG_unspecified_type);
+            out.remove(dw::DW_AT_linkage_name);
         }
     }
 }
 
-/// Whether a variable lives in a Wasm local, at least for some time.
-fn may_be_local(location: &AttributeValue<Reader<'_>>) -> bool {
-    match location {
-        AttributeValue::Exprloc(expression) => {
-            expression.0.slice().first() == Some(&dw::DW_OP_WASM_location.0)
-        }
-        AttributeValue::LocationListsRef(_) | AttributeValue::DebugLocListsIndex(_) => true,
+/// Whether an abbreviation is one that a compiler makes.
+fn check(abbreviation: &Abbreviation) -> Result<(), Unreadable> {
+    if abbreviation.attributes().len() > MAX_ATTRIBUTES {
+        return Err(Unreadable::Attributes);
+    }
+    Ok(())
+}
+
+/// Whether a variable may be at one address: it is not in a frame or a local.
+fn may_be_static(current: &Current<'_, '_>) -> bool {
+    match current.value(dw::DW_AT_location) {
+        Some(AttributeValue::Exprloc(location)) => !matches!(
+            location.0.slice().first().map(|opcode| gimli::DwOp(*opcode)),
+            None | Some(dw::DW_OP_fbreg | dw::DW_OP_WASM_location)
+        ),
         _ => false,
     }
 }
@@ -340,4 +556,35 @@ fn may_be_local(location: &AttributeValue<Reader<'_>>) -> bool {
 /// the caller.
 fn is_call_position(name: DwAt) -> bool {
     matches!(name, dw::DW_AT_call_file | dw::DW_AT_call_line | dw::DW_AT_call_column)
+}
+
+fn is_type(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        dw::DW_TAG_array_type
+            | dw::DW_TAG_base_type
+            | dw::DW_TAG_class_type
+            | dw::DW_TAG_const_type
+            | dw::DW_TAG_enumeration_type
+            | dw::DW_TAG_pointer_type
+            | dw::DW_TAG_ptr_to_member_type
+            | dw::DW_TAG_reference_type
+            | dw::DW_TAG_restrict_type
+            | dw::DW_TAG_rvalue_reference_type
+            | dw::DW_TAG_structure_type
+            | dw::DW_TAG_subroutine_type
+            | dw::DW_TAG_typedef
+            | dw::DW_TAG_union_type
+            | dw::DW_TAG_unspecified_type
+            | dw::DW_TAG_volatile_type
+    )
+}
+
+/// The type that a type unit is for.
+pub(crate) fn signature(ty: UnitType<usize>) -> Option<(gimli::DebugTypeSignature, UnitOffset)> {
+    match ty {
+        UnitType::Type { type_signature, type_offset }
+        | UnitType::SplitType { type_signature, type_offset } => Some((type_signature, type_offset)),
+        _ => None,
+    }
 }

@@ -75,7 +75,7 @@ impl Making<'_, '_> {
         let mut sections = Sections::new(Piece::default());
         let mut no_strings = StringTable::default();
         table.write(&mut sections, &mut strings, &mut no_strings)?;
-        let written = Written { sections, strings: Vec::new() };
+        let written = Written { sections };
         Ok(MadeUnit { written, locals: made.locals, left_out: made.left_out })
     }
 

@@ -1,9 +1,8 @@
 //! One operator after the other: what each becomes in the image. The table is in the parent module.
 
-use gimli::write::{Address, Expression, UnitEntryId};
 use gimli::{DwOp, UnitOffset, constants as dw};
 
-use super::{Context, Operation, Role, Unsupported};
+use super::{Context, Expression, Operation, Role, Unsupported};
 use crate::ValueType;
 use crate::convert::address::is_data_tombstone;
 
@@ -43,7 +42,7 @@ impl Converter<'_> {
             Operation::WasmGlobal { index } => {
                 let ty = usize::try_from(index).ok().and_then(|index| self.context.module.globals.get(index));
                 let ty = *ty.ok_or(Unsupported::Place)?;
-                self.out.op_addr(Address::Constant(self.context.layout.global_address(index)));
+                self.out.op_addr(self.context.layout.global_address(index));
                 return Ok(size(ty));
             }
             _ => return Err(Unsupported::Place),
@@ -88,8 +87,7 @@ impl Converter<'_> {
             }
             Operation::Deref { space: true, .. } => return Err(Unsupported::Operation("an address space")),
             Operation::Deref { base_type, size, .. } if base_type.0 != 0 => {
-                let base = resolve.base_type(base_type).ok_or(Unsupported::Reference)?;
-                self.out.op_deref_type(size, base);
+                self.out.op_deref_type(size, self.base_type(base_type)?);
             }
             Operation::Deref { size, .. } => self.deref(size)?,
             Operation::Address { address } => self.data_address(address)?,
@@ -102,8 +100,7 @@ impl Converter<'_> {
             Operation::UnsignedConstant { value } => self.out.op_constu(value),
             Operation::SignedConstant { value } => self.out.op_consts(value),
             Operation::TypedLiteral { base_type, value } => {
-                let base = resolve.base_type(base_type).ok_or(Unsupported::Reference)?;
-                self.out.op_const_type(base, value.slice().into());
+                self.out.op_const_type(self.base_type(base_type)?, value.slice())?;
             }
             Operation::Convert { base_type } => self.out.op_convert(self.optional_type(base_type)?),
             Operation::Reinterpret { base_type } => self.out.op_reinterpret(self.optional_type(base_type)?),
@@ -117,7 +114,7 @@ impl Converter<'_> {
             Operation::FrameOffset { offset } => self.out.op_fbreg(offset),
             Operation::PlusConstant { value } => self.out.op_plus_uconst(value),
             Operation::Pick { index } => self.out.op_pick(index),
-            Operation::ImplicitValue { data } => self.out.op_implicit_value(data.slice().into()),
+            Operation::ImplicitValue { data } => self.out.op_implicit_value(data.slice()),
             Operation::ImplicitPointer { value, byte_offset } => {
                 let entry = resolve.entry(value).ok_or(Unsupported::Reference)?;
                 self.out.op_implicit_pointer(entry, byte_offset);
@@ -184,15 +181,16 @@ impl Converter<'_> {
         if is_data_tombstone(address, self.context.encoding.address_size) {
             return Err(Unsupported::Removed);
         }
-        self.out.op_addr(Address::Constant(address));
+        self.out.op_addr(address);
         Ok(())
     }
 
-    fn optional_type(&self, offset: UnitOffset) -> Result<Option<UnitEntryId>, Unsupported> {
-        if offset.0 == 0 {
-            return Ok(None);
-        }
-        self.context.resolve.base_type(offset).map(Some).ok_or(Unsupported::Reference)
+    fn base_type(&self, offset: UnitOffset) -> Result<UnitOffset, Unsupported> {
+        self.context.resolve.is_base_type(offset).then_some(offset).ok_or(Unsupported::Reference)
+    }
+
+    fn optional_type(&self, offset: UnitOffset) -> Result<Option<UnitOffset>, Unsupported> {
+        if offset.0 == 0 { Ok(None) } else { self.base_type(offset).map(Some) }
     }
 
     /// Clears what a 32-bit stack would not hold.

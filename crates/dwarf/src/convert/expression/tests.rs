@@ -1,7 +1,6 @@
 //! Each rule of the table in the parent module, from bytes to bytes.
 
-use gimli::write::{AttributeValue, DwarfUnit, EndianVec, Sections};
-use gimli::{DwAt, EndianSlice, Format, LittleEndian, SectionId, constants as dw};
+use gimli::{EndianSlice, Format, LittleEndian};
 
 use super::*;
 use crate::{Machine, Symbol};
@@ -19,11 +18,11 @@ impl Resolve for Nothing {
         [0x1000, 0xffff_ffff].get(index.0).copied()
     }
 
-    fn base_type(&self, _: UnitOffset) -> Option<UnitEntryId> {
-        None
+    fn is_base_type(&self, offset: UnitOffset) -> bool {
+        offset.0 == 0x33
     }
 
-    fn entry(&self, _: DebugInfoOffset) -> Option<DebugInfoRef> {
+    fn entry(&self, _: DebugInfoOffset) -> Option<EntryPlace> {
         None
     }
 
@@ -67,28 +66,7 @@ fn convert_for(
     let function = module.functions.first();
     let context = Context { layout: &layout, module: &module, function, encoding, resolve: &Nothing(size) };
     let converted = convert(&context, role, read::Expression(EndianSlice::new(bytes, LittleEndian)))?;
-    Ok(written(converted, machine.address_size()))
-}
-
-/// The bytes of an expression as they are written.
-fn written(expression: Expression, address_size: u8) -> Vec<u8> {
-    let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size };
-    let mut dwarf = DwarfUnit::new(encoding);
-    let root = dwarf.unit.root();
-    dwarf.unit.get_mut(root).set(dw::DW_AT_location, AttributeValue::Exprloc(expression));
-    let mut sections = Sections::new(EndianVec::new(LittleEndian));
-    dwarf.write(&mut sections).unwrap();
-    let load = |id: SectionId| {
-        let bytes = sections.get(id).map_or(&[][..], EndianVec::slice);
-        Ok::<_, gimli::Error>(EndianSlice::new(bytes, LittleEndian))
-    };
-    let read = gimli::Dwarf::load(load).unwrap();
-    let unit = read.unit(read.units().next().unwrap().unwrap()).unwrap();
-    let mut entries = unit.entries();
-    entries.next_dfs().unwrap();
-    let location: DwAt = dw::DW_AT_location;
-    let value = entries.current().unwrap().attr_value(location).unwrap();
-    value.exprloc_value().unwrap().0.slice().to_vec()
+    Ok(converted.bytes)
 }
 
 fn location(bytes: &[u8]) -> Vec<u8> {
@@ -285,4 +263,14 @@ fn what_depends_on_the_size_of_an_operand_is_unavailable() {
     let compare = [WASM, OP_STACK, 0, CONSTU, 5, dw::DW_OP_lt.0, STACK_VALUE];
     let found = convert_for(Machine::X32, Some(4), Role::Location, &compare, false);
     assert_eq!(found, Err(Unsupported::OperandSize));
+}
+
+#[test]
+fn types_are_named_where_they_will_be() {
+    // local 0; GNU_convert of a type; stack_value
+    let bytes = [WASM, OP_LOCAL, 0, 0xf7, 0x33, 0x9f];
+    let converted = location(&bytes);
+    assert_eq!(converted, [slot(0), vec![0x94, 4, 0xf7, 0, 0, 0, 0, 0, 0x9f]].concat());
+    let unknown = convert_bytes(Role::Location, &[WASM, OP_LOCAL, 0, 0xf7, 0x34, 0x9f], false);
+    assert_eq!(unknown, Err(Unsupported::Reference));
 }

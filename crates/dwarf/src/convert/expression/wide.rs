@@ -12,7 +12,6 @@
 //! by a constant is made of its two halves. What an operand's size matters to otherwise is unavailable, since it is not known.
 
 use gimli::constants as dw;
-use gimli::write::Address;
 
 use super::operator::{Converter, is_place};
 use super::{Operation, Unsupported};
@@ -70,7 +69,7 @@ impl Converter<'_> {
     fn constant(&mut self, value: i128, size: u64) {
         let length = usize::try_from(size).unwrap_or_default();
         let bytes: Vec<u8> = value.to_le_bytes().into_iter().take(length).collect();
-        self.out.op_implicit_value(bytes.into());
+        self.out.op_implicit_value(&bytes);
     }
 
     /// A value of 8 bytes whose upper half is zero.
@@ -126,7 +125,7 @@ impl Converter<'_> {
     fn half(&mut self, place: &Operation<'_>, behind: u64) -> Result<(), Unsupported> {
         if let Operation::WasmGlobal { index } = *place {
             let address = self.context.layout.global_address(index).wrapping_add(behind);
-            self.out.op_addr(Address::Constant(address));
+            self.out.op_addr(address);
         } else {
             self.place(place)?;
             if behind > 0 {
