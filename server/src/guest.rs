@@ -18,6 +18,9 @@ use crate::preload::Preloads;
 /// The first bytes of a module in the binary format.
 const MAGIC: &[u8] = b"\0asm";
 
+/// Validating the functions of a smaller module takes a few hundredths of a second at most, and is done before anything else. Bytes.
+const WORTH_TIME: usize = 1 << 20;
+
 /// A module from a file.
 #[derive(Clone)]
 pub(crate) struct ModuleFile {
@@ -60,13 +63,22 @@ impl ModuleFile {
         Ok(Self { debug_file, ..Self::load_in(&engine, path)? })
     }
 
-    /// Loads a module that is to run with others of an engine.
+    /// Loads a module that is to run with others of an engine. Of a large one it may be known later whether its functions are
+    /// valid.
     ///
     /// # Errors
     /// When the file cannot be read or the module is not valid.
     pub(crate) fn load_in(engine: &Engine, path: &Path) -> Result<Self> {
         let module = load_module(engine, path)?;
         Ok(Self { path: path.to_owned(), engine: engine.clone(), module, debug_file: None })
+    }
+
+    /// Waits until it is known that the functions are valid.
+    ///
+    /// # Errors
+    /// When one is not.
+    pub(crate) fn wait_until_valid(&self) -> Result<()> {
+        self.module.wait_until_valid().map_err(|error| invalid(&self.path, error))
     }
 
     /// The module.
@@ -179,6 +191,15 @@ impl Program {
     #[must_use]
     pub(crate) fn file(&self) -> &ModuleFile {
         &self.file
+    }
+
+    /// Waits until it is known that all functions of all modules are valid. Until then the program cannot run.
+    ///
+    /// # Errors
+    /// When one is not.
+    pub(crate) fn wait_until_valid(&self) -> Result<()> {
+        self.preloads.wait_until_valid()?;
+        self.file.wait_until_valid()
     }
 
     /// What clients are told of the program's own module.
@@ -312,14 +333,22 @@ fn load_module(engine: &Engine, path: &Path) -> Result<Module> {
     }
     let name = shown.to_string();
     let module = if bytes.starts_with(MAGIC) {
-        Module::from_binary(engine, bytes, &name)
+        let is_small = bytes.len() < WORTH_TIME;
+        let module = Module::from_binary_early(engine, bytes, &name);
+        module
+            .and_then(|module| if is_small { module.wait_until_valid().map(|()| module) } else { Ok(module) })
     } else {
         Module::new(engine, &bytes, &name)
     };
-    module.map_err(|error| match error {
-        runtime::Error::Text(text) => anyhow!("{shown}{}", on_one_line(&text)),
-        other => anyhow!("{shown}: {other}"),
-    })
+    module.map_err(|error| invalid(path, error))
+}
+
+/// What the user is told of a module that cannot be loaded.
+fn invalid(path: &Path, error: runtime::Error) -> anyhow::Error {
+    match error {
+        runtime::Error::Text(text) => anyhow!("{}{}", path.display(), on_one_line(&text)),
+        other => anyhow!("{}: {other}", path.display()),
+    }
 }
 
 /// A module in the text format, whatever the file is called.

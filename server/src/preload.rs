@@ -51,6 +51,14 @@ impl Preloads {
         Ok(preloads)
     }
 
+    /// Waits until it is known that the functions of all of them are valid.
+    ///
+    /// # Errors
+    /// When one is not.
+    pub(crate) fn wait_until_valid(&self) -> Result<()> {
+        self.files.iter().try_for_each(ModuleFile::wait_until_valid)
+    }
+
     /// Has the guest keep of their locals what it keeps of the program's.
     pub(crate) fn keep_what_is_named(&mut self) {
         self.files.iter_mut().for_each(ModuleFile::keep_what_is_named);

@@ -14,6 +14,7 @@ use crate::relay::announce;
 /// # Errors
 /// When it cannot be started.
 pub(crate) fn run(program: &Program) -> Result<u8> {
+    program.wait_until_valid()?;
     let (session, mut events) = program.launch(true)?;
     let mut has_said_why = false;
     while let Some(event) = events.blocking_recv() {

@@ -19,6 +19,7 @@ use debugger::{Event, Exit, Resume, Session};
 use gdb::{Debuggee, Launcher, Outcome};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::args::{ListenAddress, LogOptions, ServeOptions};
@@ -58,7 +59,9 @@ pub(crate) fn serve(
     logs: &LogOptions,
 ) -> Result<u8> {
     let runtime = runtime()?;
+    let checked = program.clone();
     let served = runtime.block_on(async {
+        let validity = tokio::task::spawn_blocking(move || checked.wait_until_valid());
         let (relay, watcher) = Relay::new();
         let (session, first, events) = match start(&program).await? {
             Started::Stopped(session, first, events) => (session, first, events),
@@ -86,11 +89,23 @@ pub(crate) fn serve(
             debuggee.note(first);
         }
         let host = Host::new(listener, options, Interrupts::AreForUs, watcher, file)?;
-        host.run(debuggee).await
+        tokio::select! {
+            served = host.run(debuggee) => served,
+            error = invalid(validity) => Err(error),
+        }
     });
     // A thread may still wait for the guest, which may wait for its input.
     runtime.shutdown_background();
     served
+}
+
+/// Waits for the end of a validation, and for ever if all is valid.
+async fn invalid(validity: JoinHandle<Result<()>>) -> anyhow::Error {
+    match validity.await {
+        Ok(Ok(())) => std::future::pending().await,
+        Ok(Err(error)) => error,
+        Err(error) => error.into(),
+    }
 }
 
 /// What the sockets and timers run on.

@@ -1,89 +1,179 @@
-//! Validating the bodies of functions: by far the most of a module, so all processors help.
+//! Validating the bodies of functions: by far the most of a module, so all processors help, and nobody waits before the first
+//! of them is to be compiled.
 
 use std::num::NonZero;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use wasmparser::{
-    BinaryReaderError, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources,
-};
+use wasmparser::{BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources};
+
+use crate::error::Error;
 
 /// Bytes of bodies that a thread takes at a time, about. A thread is not worth less.
 const SHARE: usize = 64 << 10;
 
+/// A body in the module's file, and what it takes to validate it.
+type Body = (FuncToValidate<ValidatorResources>, Range<usize>);
+
 /// The bodies of a module in their order, until they are validated.
 #[derive(Default)]
-pub(super) struct Bodies<'a> {
-    all: Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
+pub(super) struct Bodies {
+    all: Vec<Body>,
     /// Indices into `all` at which shares begin.
     shares: Vec<usize>,
     /// Of the last share.
     bytes: usize,
 }
 
-/// The first body that is not valid: its index and why.
-type Invalid = Option<(usize, BinaryReaderError)>;
+/// Whether all bodies are valid: known now, or when the threads that are at it are done.
+#[derive(Clone)]
+pub(super) struct Validity(Arc<Work>);
 
-impl<'a> Bodies<'a> {
-    pub(super) fn add(&mut self, function: FuncToValidate<ValidatorResources>, body: FunctionBody<'a>) {
+impl Default for Validity {
+    /// That of a module without bodies.
+    fn default() -> Self {
+        Self(Arc::new(Work { done: OnceLock::from(Ok(())), ..Work::default() }))
+    }
+}
+
+/// What is wrong with a module.
+#[derive(Clone, Debug)]
+struct Invalid {
+    offset: usize,
+    reason: String,
+}
+
+/// What the threads share.
+#[derive(Default)]
+struct Work {
+    bytes: Arc<[u8]>,
+    /// Each with the index of its first body.
+    parts: Vec<Mutex<(usize, Vec<Body>)>>,
+    next: AtomicUsize,
+    /// How many parts are not done.
+    left: AtomicUsize,
+    /// The first body that is not valid: its index and why.
+    found: Mutex<Option<(usize, Invalid)>>,
+    done: OnceLock<Result<(), Invalid>>,
+}
+
+impl Bodies {
+    pub(super) fn add(&mut self, function: FuncToValidate<ValidatorResources>, body: Range<usize>) {
         if self.shares.is_empty() || self.bytes >= SHARE {
             self.shares.push(self.all.len());
             self.bytes = 0;
         }
-        self.bytes += body.as_bytes().len();
+        self.bytes += body.len();
         self.all.push((function, body));
     }
 
-    /// Validates all bodies.
-    ///
-    /// # Errors
-    /// What is wrong with the first one that is not valid.
-    pub(super) fn validate(self) -> Result<(), BinaryReaderError> {
+    /// Starts to validate all bodies of the module in `bytes`, on other threads. Whoever waits for the end helps.
+    pub(super) fn validate(self, bytes: &Arc<[u8]>) -> Validity {
         let Self { all, shares, .. } = self;
-        let workers = thread::available_parallelism().map_or(1, NonZero::get).min(shares.len());
         let mut rest = all;
         // From the last to the first, so that each is taken off the end.
         let mut parts: Vec<_> =
             shares.iter().rev().map(|&start| Mutex::new((start, rest.split_off(start)))).collect();
         parts.reverse();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut invalid: Invalid = None;
-            let mut allocations = FuncValidatorAllocations::default();
-            // A part behind one with a mistake does not matter any more; parts are taken in their order.
-            while invalid.is_none()
-                && let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed))
-            {
-                let (start, bodies) =
-                    std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner));
-                for (index, (function, body)) in (start..).zip(bodies) {
-                    let mut checker = function.into_validator(allocations);
-                    let checked = checker.validate(&body);
-                    allocations = checker.into_allocations();
-                    if let Err(error) = checked {
-                        invalid = Some((index, error));
-                        break;
-                    }
-                }
-            }
-            invalid
-        };
-        let found = thread::scope(|scope| {
-            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-            let mut found: Vec<_> = work().into_iter().collect();
-            for other in others {
-                match other.join() {
-                    Ok(invalid) => found.extend(invalid),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            found
+        let work = Arc::new(Work {
+            bytes: Arc::clone(bytes),
+            left: AtomicUsize::new(parts.len()),
+            parts,
+            ..Work::default()
         });
-        match found.into_iter().min_by_key(|(index, _)| *index) {
-            Some((_, error)) => Err(error),
-            None => Ok(()),
+        if work.parts.is_empty() {
+            work.finish();
+        }
+        let workers = thread::available_parallelism().map_or(1, NonZero::get).min(shares.len());
+        // One part is not worth a thread.
+        for _ in 0..if shares.len() > 1 { workers } else { 0 } {
+            let work = Arc::clone(&work);
+            let spawned = thread::Builder::new().name("validation".to_owned()).spawn(move || work.run());
+            if let Err(error) = spawned {
+                tracing::debug!(%error, "fewer threads validate the module");
+            }
+        }
+        Validity(work)
+    }
+}
+
+impl Validity {
+    /// Waits until it is known.
+    ///
+    /// # Errors
+    /// What is wrong with the first body that is not valid.
+    pub(super) fn wait(&self) -> Result<(), Error> {
+        let Self(work) = self;
+        if work.done.get().is_none() {
+            work.run();
+        }
+        work.done.wait().clone().map_err(|Invalid { offset, reason }| Error::Invalid { offset, reason })
+    }
+}
+
+impl Work {
+    /// Validates parts until none is left to take.
+    fn run(&self) {
+        let mut allocations = FuncValidatorAllocations::default();
+        while let Some(part) = self.parts.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            let (start, bodies) = std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner));
+            let mut ending = Ending { work: self, part: start, is_done: false };
+            for (index, (function, body)) in (start..).zip(bodies) {
+                // What is behind a mistake does not matter any more.
+                if self.has_found_before(index) {
+                    break;
+                }
+                let code = self.bytes.get(body.clone()).unwrap_or_default();
+                let body = FunctionBody::new(BinaryReader::new(code, body.start as u64));
+                let mut checker = function.into_validator(allocations);
+                let checked = checker.validate(&body);
+                allocations = checker.into_allocations();
+                if let Err(error) = checked {
+                    let offset = usize::try_from(error.offset()).unwrap_or(usize::MAX);
+                    self.found(index, Invalid { offset, reason: error.message().to_owned() });
+                    break;
+                }
+            }
+            ending.is_done = true;
+        }
+    }
+
+    fn found(&self, index: usize, invalid: Invalid) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.as_ref().is_none_or(|(first, _)| index < *first) {
+            *found = Some((index, invalid));
+        }
+    }
+
+    fn has_found_before(&self, index: usize) -> bool {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.as_ref().is_some_and(|(first, _)| *first < index)
+    }
+
+    /// All parts are done.
+    fn finish(&self) {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _first = self.done.set(found.map_or(Ok(()), |(_, invalid)| Err(invalid)));
+    }
+}
+
+/// Counts a part that comes to its end, whatever that is.
+struct Ending<'w> {
+    work: &'w Work,
+    part: usize,
+    is_done: bool,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let reason = "the validator has failed".to_owned();
+            self.work.found(self.part, Invalid { offset: 0, reason });
+        }
+        if self.work.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.work.finish();
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::translate::Version;
 use crate::types::TypeDef;
 use crate::value::{FuncType, ValueType};
+use bodies::Validity;
 pub(crate) use const_expr::{ConstExpr, ConstOp};
 use frame_table::{HeapType, ModulePc, RefType};
 use hints::BranchHints;
@@ -76,6 +77,8 @@ pub(crate) struct ModuleInfo {
     custom_problems: Vec<String>,
     /// What a debugger can ask for; not set, everything.
     observable: OnceLock<Awaited>,
+    /// Whether the bodies are valid.
+    validity: Validity,
 }
 
 /// How many entities of each kind are imported.
@@ -249,7 +252,26 @@ impl Module {
     /// # Errors
     /// As [`Module::new`].
     pub fn from_binary(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Self, Error> {
+        let module = Self::from_binary_early(engine, bytes, name)?;
+        module.wait_until_valid()?;
+        Ok(module)
+    }
+
+    /// As [`Module::from_binary`], but threads of its own may still be validating the bodies of functions when it returns.
+    /// No function is compiled before all are valid.
+    ///
+    /// # Errors
+    /// As [`Module::new`], for what is not in a body.
+    pub fn from_binary_early(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Self, Error> {
         Ok(Self { info: Arc::new(parse::parse(engine, bytes, name)?) })
+    }
+
+    /// Waits until all bodies are validated.
+    ///
+    /// # Errors
+    /// What is wrong with the first one that is not valid.
+    pub fn wait_until_valid(&self) -> Result<(), Error> {
+        self.info.wait_until_valid()
     }
 
     /// Says which locals a debugger can ask for, so that the run tier need not keep the others. Without this, it keeps
@@ -440,6 +462,11 @@ impl ModuleInfo {
     pub(crate) fn function_def(&self, function: u32) -> Option<&Arc<TypeDef>> {
         let ty = *self.functions.get(usize::try_from(function).ok()?)?;
         self.types.get(usize::try_from(ty).ok()?)
+    }
+
+    /// Waits until it is known that all bodies are valid. Nobody may trust a body before that.
+    pub(crate) fn wait_until_valid(&self) -> Result<(), Error> {
+        self.validity.wait()
     }
 
     /// What of the locals of a defined function, counted without imports, a debugger can ask for; none means all.

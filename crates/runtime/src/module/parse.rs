@@ -1,4 +1,4 @@
-//! Sections into [`ModuleInfo`]. wasmparser validates everything in the same pass; function bodies follow, in [`Bodies`].
+//! Sections into [`ModuleInfo`]. wasmparser validates everything in the same pass; function bodies are left to [`Bodies`].
 
 use super::bodies::Bodies;
 use super::hints;
@@ -47,6 +47,7 @@ fn range<T: TryInto<usize>>(range: Range<T>) -> Range<usize> {
     position(range.start)..position(range.end)
 }
 
+/// Reads a module. Whether its bodies are valid may be known later: [`ModuleInfo::validity`].
 pub(super) fn parse(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<ModuleInfo, Error> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Error::Limit(format!("a module of {} bytes is too large", bytes.len())));
@@ -54,8 +55,11 @@ pub(super) fn parse(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Mod
     let mut info = ModuleInfo { name: name.to_owned(), bytes: Arc::clone(&bytes), ..ModuleInfo::default() };
     let mut bodies = Bodies::default();
     let read = read_sections(engine, &mut info, &bytes, &mut bodies);
-    // What is wrong in a body comes before what is wrong behind it.
-    bodies.validate()?;
+    info.validity = bodies.validate(&bytes);
+    if read.is_err() {
+        // What is wrong in a body comes before what is wrong behind it.
+        info.validity.wait()?;
+    }
     read?;
     read_hints(&mut info);
     info.has_v128 = info.globals.iter().any(|global| global.content == ValueType::V128)
@@ -64,17 +68,17 @@ pub(super) fn parse(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Mod
 }
 
 /// Reads all sections, and validates them but for the functions' bodies.
-fn read_sections<'a>(
+fn read_sections(
     engine: &Engine,
     info: &mut ModuleInfo,
-    bytes: &'a [u8],
-    bodies: &mut Bodies<'a>,
+    bytes: &[u8],
+    bodies: &mut Bodies,
 ) -> Result<(), Error> {
     let mut validator = Validator::new_with_features(FEATURES);
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
-            bodies.add(function, body);
+            bodies.add(function, range(body.range()));
         }
         read_payload(engine, info, payload)?;
     }
