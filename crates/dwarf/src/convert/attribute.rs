@@ -67,6 +67,8 @@ pub(crate) struct AttributeConverter<'c, 'a> {
     pub(crate) map: &'c AddressMap<'c>,
     pub(crate) form: Form,
     pub(crate) files: Files,
+    /// Whether an entry names a file.
+    pub(crate) names_file: bool,
     /// The unit's base address in the image, from when it is known.
     pub(crate) base: Option<u64>,
     /// Those of the current entry.
@@ -229,6 +231,10 @@ impl<'a> AttributeConverter<'_, 'a> {
             AttributeValue::FileIndex(0) if unit.header.version() <= 4 => return Ok(()),
             AttributeValue::FileIndex(index) if !self.files.contains(index) => {
                 return Err("a file that is not in the line table".to_owned());
+            }
+            AttributeValue::FileIndex(_) => {
+                self.names_file = true;
+                self.number(name, attribute);
             }
             AttributeValue::Block(block) => self.block(name, dw::DW_FORM_block, block.slice()),
             AttributeValue::Data16(value) => {

@@ -19,6 +19,8 @@ type Header<'a> = read::LineProgramHeader<Reader<'a>>;
 pub(crate) struct Files {
     first: u64,
     end: u64,
+    /// Whether the table has rows.
+    pub(crate) has_rows: bool,
 }
 
 impl Files {
@@ -67,11 +69,12 @@ impl<'a> Lines<'_, 'a> {
         let out = &mut *out.lines;
         let first = if header.version() >= 5 { 0 } else { 1 };
         let count = u64::try_from(header.file_names().len()).unwrap_or(u64::MAX);
-        let mut files = Files { first, end: first.saturating_add(count) };
+        let mut files = Files { first, end: first.saturating_add(count), has_rows: false };
         if with_rows {
             let mut rows = Rows::new(out, header, map, self.address_size, report);
             let done = rows.program();
             files.end = files.end.saturating_add(rows.defined_files);
+            files.has_rows = rows.has_sequences;
             if let Err(error) = done {
                 report.drop(Drop::LineTable, error);
             }
@@ -242,6 +245,8 @@ struct Rows<'r, 'a, 'm> {
     report: &'r mut Report,
     /// How many files the program defines as it goes.
     defined_files: u64,
+    /// Whether there is a sequence in the image.
+    has_sequences: bool,
     /// The address of the next row, as the unit counts.
     address: u64,
     operation: u64,
@@ -283,6 +288,7 @@ impl<'r, 'a, 'm> Rows<'r, 'a, 'm> {
             address_size,
             report,
             defined_files: 0,
+            has_sequences: false,
             address: 0,
             operation: 0,
             sequence,
@@ -494,6 +500,7 @@ impl<'r, 'a, 'm> Rows<'r, 'a, 'm> {
             Some(_) => true,
         };
         if is_there {
+            self.has_sequences = true;
             self.out.bytes.extend_from_slice(&[0, 1, dw::DW_LNE_end_sequence.0]);
         } else {
             self.out.bytes.truncate(start);

@@ -34,6 +34,9 @@ const MAX_DEPTH: isize = 400;
 /// Entries with more attributes end their unit. A tiny entry of a malformed file can claim any number.
 const MAX_ATTRIBUTES: usize = 200;
 
+/// How often a unit is converted at most.
+const ATTEMPTS: u32 = 3;
+
 /// Longer names of producers are replaced.
 const MAX_NAME: usize = 4096;
 
@@ -64,7 +67,8 @@ pub(crate) fn convert(shared: &Shared<'_, '_>, number: usize, places: &mut Place
     let Some(planned) = shared.units.get(number) else { return };
     let PlannedUnit { source, without_lines, with_rows } = planned;
     let map = counted_by(source, shared.map);
-    let table = {
+    let lines = [output.sections.debug_line.mark(), output.sections.debug_line_str.mark()];
+    let mut table = {
         let Output { sections, report, .. } = output;
         let with_rows = *with_rows && !without_lines;
         let mut tables = Tables { lines: &mut sections.debug_line, strings: &mut sections.debug_line_str };
@@ -72,26 +76,34 @@ pub(crate) fn convert(shared: &Shared<'_, '_>, number: usize, places: &mut Place
     };
     let start = output.start();
     let mut missing = HashSet::new();
-    // The second time without what refers to entries that turned out to be missing.
-    for _ in 0..2 {
+    // Again without what refers to entries that turned out to be missing, and without a table that nobody needs.
+    for _ in 0..ATTEMPTS {
         places.clear(source.unit.header.length_including_self());
         let mut converter =
             UnitConverter::new(shared, planned, number, &map, table, places, &missing, output);
         let converted = converter.unit();
+        let names_file = converter.attributes.names_file;
         let (report, returns) = (converter.attributes.report, converter.returns);
+        let is_idle = table.is_some_and(|(_, files)| !files.has_rows && !names_file);
         match converted {
-            Ok(lost) if lost.is_empty() => {
+            Ok(lost) if lost.is_empty() && !is_idle => {
                 output.report.add(report);
                 output.returns.extend(returns);
                 return;
             }
-            Ok(lost) => missing = lost,
+            Ok(lost) => missing.extend(lost),
             Err(error) => {
                 output.reset(start);
                 return output.report.drop(Drop::Unit, error);
             }
         }
         output.reset(start);
+        if is_idle {
+            table = None;
+            let [line, strings] = lines;
+            output.sections.debug_line.reset(line);
+            output.sections.debug_line_str.reset(strings);
+        }
     }
     output.report.drop(Drop::Unit, "references that do not settle");
 }
@@ -145,6 +157,7 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
             map,
             form,
             files: table.map(|(_, files)| files).unwrap_or_default(),
+            names_file: false,
             base: None,
             out: Attributes::default(),
             waiting: Vec::new(),
@@ -259,8 +272,7 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
     }
 
     /// gdb trusts line tables to find the end of a prologue only if they are made by clang. Otherwise it decodes
-    /// the code, which is filler here. Not so that the producer's version is taken for clang's: of versions before 11 gdb thinks
-    /// that they number files of line tables in another way.
+    /// the code, which is filler here.
     fn producer(&mut self, current: &Current<'_, 'a>, skeleton: &[gimli::Attribute<Reader<'a>>]) {
         const PREFIX: &[u8] = b"clang ";
         let in_skeleton = skeleton.iter().find(|attribute| attribute.name() == dw::DW_AT_producer);
@@ -273,7 +285,7 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         if !text.starts_with(PREFIX) {
             let out = &mut self.attributes.out;
             out.remove(dw::DW_AT_producer);
-            out.string(dw::DW_AT_producer, &[PREFIX, b"- ", text].concat());
+            out.string(dw::DW_AT_producer, &[PREFIX, text].concat());
         }
     }
 
@@ -355,7 +367,12 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
 
     /// Writes the entry with the attributes that were converted.
     fn write(&mut self, current: &Current<'_, 'a>, tag: DwTag, has_children: bool, scope: Scope<'c>) {
-        let has_sibling = has_children && current.find(dw::DW_AT_sibling).is_some();
+        // Readers skip these, we as well: `index`.
+        let is_skipped = matches!(
+            tag,
+            dw::DW_TAG_subprogram | dw::DW_TAG_structure_type | dw::DW_TAG_class_type | dw::DW_TAG_union_type
+        );
+        let has_sibling = has_children && (is_skipped || current.find(dw::DW_AT_sibling).is_some());
         let AttributeConverter { out, waiting, report, .. } = &mut self.attributes;
         if has_sibling {
             out.fixup(dw::DW_AT_sibling, dw::DW_FORM_ref4, 0, Fixup::Sibling);
