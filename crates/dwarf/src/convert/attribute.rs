@@ -59,6 +59,22 @@ impl Resolve for Resolver<'_, '_> {
             _ => None,
         }
     }
+
+    fn integer_size(&self, offset: UnitOffset) -> Option<u8> {
+        let ty = self.unit.entry(offset).ok()?;
+        let is_integer = matches!(
+            ty.attr_value(dw::DW_AT_encoding),
+            Some(AttributeValue::Encoding(
+                dw::DW_ATE_boolean
+                    | dw::DW_ATE_signed
+                    | dw::DW_ATE_signed_char
+                    | dw::DW_ATE_unsigned
+                    | dw::DW_ATE_unsigned_char
+            ))
+        );
+        let size = ty.attr(dw::DW_AT_byte_size)?.udata_value()?;
+        u8::try_from(size).ok().filter(|size| is_integer && *size <= 8)
+    }
 }
 
 /// What it takes to convert the attributes of one unit.

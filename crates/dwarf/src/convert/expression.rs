@@ -80,6 +80,8 @@ pub(crate) trait Resolve {
     fn entry(&self, offset: DebugInfoOffset) -> Option<EntryPlace>;
     /// Bytes of the type of the variable that the expression describes.
     fn value_size(&self) -> Option<u64>;
+    /// Bytes of a base type, if it is one of integers.
+    fn integer_size(&self, offset: UnitOffset) -> Option<u8>;
 }
 
 /// Where and for what an expression stands.
@@ -150,8 +152,9 @@ pub(crate) fn convert(
                 continue;
             }
         }
-        if !has_branches && converter.high_bits(rest)? {
-            rest = rest.get(3..).unwrap_or_default();
+        let taken = if has_branches { 0 } else { converter.part(rest)? };
+        if taken > 0 {
+            rest = rest.get(taken..).unwrap_or_default();
             at_start = false;
             continue;
         }
@@ -210,6 +213,7 @@ fn branch_target(offsets: &[usize], operations: &[Operation<'_>], from: usize) -
 fn is_narrow(context: &Context<'_>, operations: &[Operation<'_>]) -> bool {
     context.encoding.address_size == 4
         && context.layout.machine.address_size() == 8
+        && !is_long_value(context, operations)
         && !operations.iter().any(|operation| match *operation {
             Operation::WasmLocal { index } => {
                 let ty = context.function.and_then(|function| function.local(index));
@@ -239,6 +243,17 @@ fn is_narrow(context: &Context<'_>, operations: &[Operation<'_>]) -> bool {
             }
             _ => false,
         })
+}
+
+/// Whether the expression computes a value of 8 bytes: compilers compute with as many bits as a variable has.
+fn is_long_value(context: &Context<'_>, operations: &[Operation<'_>]) -> bool {
+    match operations {
+        [.., Operation::StackValue] => context.resolve.value_size() == Some(8),
+        [.., Operation::Piece { .. }] => {
+            operations.iter().any(|operation| matches!(operation, Operation::Piece { size_in_bits: 64, .. }))
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -385,15 +385,16 @@ impl<'u, 'a> Walk<'u, 'a> {
             return self.size_of(&origin, depth + 1);
         }
         let mut ty = follow(dw::DW_AT_type)?;
+        let mut times = 1;
         for _ in 0..20 {
             if let Some(size) = ty.attr(dw::DW_AT_byte_size).and_then(gimli::Attribute::udata_value) {
-                return Some(size);
+                return Some(size * times);
             }
             match ty.tag() {
                 dw::DW_TAG_pointer_type | dw::DW_TAG_reference_type | dw::DW_TAG_rvalue_reference_type => {
-                    return Some(4);
+                    return Some(4 * times);
                 }
-                dw::DW_TAG_array_type => return Some(16),
+                dw::DW_TAG_array_type => times *= self.elements(&ty),
                 _ => {}
             }
             ty = match ty.attr_value(dw::DW_AT_type)? {
@@ -402,6 +403,20 @@ impl<'u, 'a> Walk<'u, 'a> {
             };
         }
         None
+    }
+
+    /// Number of elements of an array; some, if it is not known.
+    fn elements(&self, array: &Die<'a>) -> u64 {
+        let mut count = 1;
+        let mut tree = self.unit.entries_tree(Some(array.offset())).expect("the array is there");
+        let root = tree.root().expect("the array can be read");
+        let mut children = root.children();
+        while let Ok(Some(child)) = children.next() {
+            let number = |name| child.entry().attr(name).and_then(gimli::Attribute::udata_value);
+            let upper = number(dw::DW_AT_upper_bound).map(|upper| upper + 1);
+            count *= number(dw::DW_AT_count).or(upper).unwrap_or(1);
+        }
+        count
     }
 
     fn file(&self, index: u64) -> Option<String> {

@@ -173,6 +173,9 @@ impl<'s> Stopped<'s> {
                     usize::try_from(index).ok().and_then(|index| self.module.globals.get(index)).copied(),
                 ),
                 Operation::WasmStack { .. } => at.wide_operands,
+                // Compilers compute with as many bits as the variable has.
+                Operation::StackValue => at.size == 8,
+                Operation::Piece { size_in_bits, .. } => size_in_bits == 64,
                 Operation::UnsignedConstant { value } => {
                     value > u64::from(u32::MAX) && value < i64::from(i32::MIN).cast_unsigned()
                 }
@@ -224,6 +227,7 @@ impl<'s> Stopped<'s> {
         for Piece { size_in_bits, bit_offset, location } in pieces {
             let length = size_in_bits.map_or(size, |bits| bits.div_ceil(8));
             let known = |known: Vec<u8>| known.into_iter().map(Some).collect::<Bytes>();
+            let is_address = matches!(location, Location::Address { .. });
             let mut piece = match location {
                 Location::Empty => Vec::new(),
                 Location::Address { address } => known(self.bytes(at, address, length)),
@@ -241,7 +245,9 @@ impl<'s> Stopped<'s> {
             }
             let length = usize::try_from(length.min(MAX_SIZE)).unwrap_or(0);
             if size_in_bits.is_some() {
-                piece.resize(length, None);
+                // A piece that is longer than its value is zero to gdb.
+                let rest = (piece.iter().any(Option::is_some) && !is_address).then_some(0);
+                piece.resize(length, rest);
             } else {
                 piece.truncate(length);
             }
@@ -260,7 +266,19 @@ impl<'s> Stopped<'s> {
         if self.side == Side::Module && encoding.address_size == 4 && self.is_wide(unit, expression, at) {
             encoding.address_size = 8;
         }
+        // gdb lets a typed value be longer than an address; gimli does not.
+        let mut operations = expression.operations(encoding);
+        while let Ok(Some(operation)) = operations.next() {
+            if matches!(operation, Operation::Deref { base_type, size: 5.., .. } if base_type.0 != 0) {
+                encoding.address_size = 8;
+            }
+        }
         let text = |error: gimli::Error| error.to_string();
+        let expression = if encoding == unit.encoding() {
+            expression
+        } else {
+            with_long_addresses(expression, unit.encoding())
+        };
         let mut evaluation = expression.evaluation(encoding);
         if let Some(object) = at.object {
             evaluation.set_initial_value(object);
@@ -324,6 +342,7 @@ impl<'s> Stopped<'s> {
     /// The address of data, which the linker may have removed.
     fn data(&self, unit: UnitRef<'_, Reader<'_>>, address: u64) -> Result<u64, String> {
         let highest = if unit.encoding().address_size == 4 { u64::from(u32::MAX) } else { u64::MAX };
+
         if self.side == Side::Module && address >= highest - 1 {
             return Err("the linker removed it".to_owned());
         }
@@ -342,6 +361,27 @@ impl<'s> Stopped<'s> {
         }
         Ok(Value::Generic(u64::from_le_bytes(all)))
     }
+}
+
+/// An expression with its addresses in 8 bytes. Has no branches.
+fn with_long_addresses(
+    expression: gimli::Expression<Reader<'_>>,
+    encoding: gimli::Encoding,
+) -> gimli::Expression<Reader<'_>> {
+    let mut bytes = Vec::new();
+    let mut operations = expression.operations(encoding);
+    let mut from = 0;
+    while let Ok(Some(operation)) = operations.next() {
+        let to = operations.offset_from(&expression);
+        if let Operation::Address { address } = operation {
+            bytes.push(gimli::DW_OP_addr.0);
+            bytes.extend(address.to_le_bytes());
+        } else {
+            bytes.extend(&expression.0.slice()[from..to]);
+        }
+        from = to;
+    }
+    gimli::Expression(EndianSlice::new(bytes.leak(), LittleEndian))
 }
 
 /// The low bits of a value, which may be a vector.

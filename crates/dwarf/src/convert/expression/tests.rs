@@ -29,6 +29,10 @@ impl Resolve for Nothing {
     fn value_size(&self) -> Option<u64> {
         self.0
     }
+
+    fn integer_size(&self, _: UnitOffset) -> Option<u8> {
+        None
+    }
 }
 
 /// Locals: 0 i32, 1 i64, 2 f64, 3 v128. Globals: 0 i32, 1 i64.
@@ -220,6 +224,8 @@ fn long_constants_have_all_their_bytes() {
     let implicit = |bytes: [u8; 8]| [&[dw::DW_OP_implicit_value.0, 8][..], &bytes].concat();
     assert_eq!(long_location(&[CONSTU, 5, STACK_VALUE]).unwrap(), implicit(5_u64.to_le_bytes()));
     assert_eq!(long_location(&[CONSTS, 0x7b, STACK_VALUE]).unwrap(), implicit((-5_i64).to_le_bytes()));
+    let computed = [CONSTU, 7, CONSTU, 12, dw::DW_OP_minus.0, STACK_VALUE];
+    assert_eq!(long_location(&computed).unwrap(), implicit((-5_i64).to_le_bytes()));
     // A short one stays as it is.
     let short = convert_for(Machine::X32, Some(4), Role::Location, &[CONSTU, 5, STACK_VALUE], false);
     assert_eq!(short.unwrap(), [dw::DW_OP_lit5.0, STACK_VALUE]);
