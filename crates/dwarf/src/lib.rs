@@ -19,6 +19,7 @@ mod elf;
 mod error;
 mod frame_info;
 mod image;
+mod index;
 mod layout;
 mod made_up;
 mod memory;

@@ -21,6 +21,7 @@ mod bytes;
 mod counting;
 mod entry;
 mod expression;
+mod kind;
 mod library;
 mod limits;
 mod line;
@@ -43,10 +44,12 @@ use frame_table::ModulePc;
 pub(crate) use self::library::SourceExists;
 pub use self::locals::{NamedLocals, named_locals};
 pub(crate) use self::piece::{Piece, Pieces, Written};
+pub(crate) use self::strings::Texts;
 pub(crate) use self::variable::StaticVariable;
 
 use self::output::Output;
 use self::part::Plan;
+use crate::index;
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
 use crate::{FunctionReturn, Layout, Module};
@@ -81,19 +84,27 @@ pub(crate) fn convert<'a>(
     let mut written = Vec::new();
     let mut counts = Report::default();
     let mut described = HashSet::new();
-    for Output { sections, returns, variables, described: in_part, report, .. } in parts {
+    let mut symbols = Some(Vec::new());
+    for Output { sections, returns, variables, described: in_part, symbols: in_index, report, .. } in parts {
         written.push(Written { sections });
+        symbols = symbols.zip(in_index).map(with);
         converted.returns.extend(returns);
         converted.variables.extend(variables);
         described.extend(in_part);
         counts.add(report);
     }
-    written.extend(make_up(&described, plan.is_program_described));
+    for made in make_up(&described, plan.is_program_described) {
+        symbols = symbols.zip(plan.symbols(&made.sections)).map(with);
+        written.push(made);
+    }
     if written.is_empty() {
         return Converted::default();
     }
-    match piece::join(written, plan.strings.contents()) {
-        Ok(sections) => converted.sections = sections,
+    match piece::join(written, plan.texts.into_sections()) {
+        Ok(sections) => {
+            converted.sections = sections;
+            converted.sections.extend(symbols.and_then(index::section));
+        }
         Err(error) => {
             report.drop(Drop::DebugInfo, error);
             return Converted::default();
@@ -101,4 +112,10 @@ pub(crate) fn convert<'a>(
     }
     report.add(counts);
     converted
+}
+
+/// All of a list and one more.
+fn with<T>((mut list, one): (Vec<T>, T)) -> Vec<T> {
+    list.push(one);
+    list
 }

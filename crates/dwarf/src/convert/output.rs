@@ -12,6 +12,7 @@ use super::piece::{Mark, Piece};
 use super::reference::{Cross, Waiting};
 use super::variable::StaticVariable;
 use crate::FunctionReturn;
+use crate::index::PartSymbols;
 use crate::report::Report;
 
 /// The sections that a unit writes to besides its line table, which is written once.
@@ -37,6 +38,8 @@ pub(crate) struct Output {
     pub(crate) variables: Vec<StaticVariable>,
     /// Functions of which there are entries, by index. Some may be there twice.
     pub(crate) described: Vec<u32>,
+    /// The names for the index. None if there is to be none, or if it takes other parts to find them.
+    pub(crate) symbols: Option<PartSymbols>,
     pub(crate) report: Report,
 }
 
@@ -58,6 +61,7 @@ impl Output {
             returns: BTreeMap::new(),
             variables: Vec::new(),
             described: Vec::new(),
+            symbols: None,
             report: Report::default(),
         }
     }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use gimli::write::Sections;
 use gimli::{DebugInfoOffset, DebugTypeSignature};
 
 use super::address::AddressMap;
@@ -13,10 +14,12 @@ use super::library::{self, SourceExists};
 use super::limits::Budget;
 use super::line::Lines;
 use super::output::Output;
+use super::piece::Piece;
 use super::reference::{EntryPlace, Places};
 use super::sources::{Source, sources};
-use super::strings::StringSections;
+use super::strings::{StringSections, Texts};
 use super::unit;
+use crate::index::{self, PartSymbols};
 use crate::report::Report;
 use crate::sections::DebugSections;
 use crate::{Layout, Module};
@@ -40,6 +43,10 @@ pub(crate) struct PlannedUnit<'a> {
 pub(crate) struct Plan<'p, 'a> {
     pub(crate) sources: Vec<PlannedUnit<'a>>,
     pub(crate) strings: StringSections<'a>,
+    /// The sections of the image that strings are in.
+    pub(crate) texts: Texts,
+    /// Whether the image is to have an index of names.
+    has_index: bool,
     /// Whether the program itself has debug info, not only libraries in it.
     pub(crate) is_program_described: bool,
     /// The type that a type unit is for.
@@ -112,6 +119,7 @@ impl<'p, 'a> Plan<'p, 'a> {
     ) -> Self {
         let sources = sources(debug, report);
         let strings = StringSections::new(&sources);
+        let texts = strings.contents();
         let is_program_described = library::is_program_described(&sources, module);
         let without_lines = source_exists
             .map(|exists| library::without_lines(&sources, is_program_described, exists))
@@ -127,13 +135,16 @@ impl<'p, 'a> Plan<'p, 'a> {
         });
         let sources: Vec<PlannedUnit<'a>> = sources.collect();
         let signatures = sources.iter().enumerate().filter_map(|(unit, planned)| {
-            let (signature, offset) = unit::signature(planned.source.unit.header.type_())?;
+            let (signature, offset) = super::kind::signature(planned.source.unit.header.type_())?;
             Some((signature, EntryPlace { unit, offset: offset.0 }))
         });
         Self {
             signatures: signatures.collect(),
             sources,
+            texts,
             strings,
+            // Only gdb reads it, and only gdb is told which sources are there when it is shown such a machine.
+            has_index: source_exists.is_some() && layout.machine != crate::Machine::I386,
             is_program_described,
             module,
             layout,
@@ -195,7 +206,9 @@ impl<'p, 'a> Plan<'p, 'a> {
                     unit::convert(&shared, unit, &mut places, &mut output);
                 }
                 output.finish();
-                if !keeps_places && !output.crosses.is_empty() {
+                if output.crosses.is_empty() {
+                    output.symbols = self.symbols(&output.sections);
+                } else if !keeps_places {
                     is_impossible.store(true, Ordering::Relaxed);
                 }
                 done.push((number, output));
@@ -216,6 +229,11 @@ impl<'p, 'a> Plan<'p, 'a> {
         parts.sort_by_key(|(number, _)| *number);
         let is_impossible = is_impossible.into_inner();
         (!is_impossible).then(|| parts.into_iter().map(|(_, part)| part).collect())
+    }
+
+    /// The names for the index, if there is to be one.
+    pub(crate) fn symbols(&self, sections: &Sections<Piece>) -> Option<PartSymbols> {
+        self.has_index.then(|| index::scan(sections, &self.texts))
     }
 
     fn budgets(&self) -> Budgets {

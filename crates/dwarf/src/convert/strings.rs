@@ -12,6 +12,22 @@ pub(crate) struct StringSections<'a> {
     line_strings: Joined<'a>,
 }
 
+/// Sections of the image with strings, before parts add theirs.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    /// `.debug_str`.
+    pub(crate) strings: Vec<u8>,
+    /// `.debug_line_str`.
+    pub(crate) line_strings: Vec<u8>,
+}
+
+impl Texts {
+    /// By their names.
+    pub(crate) fn into_sections(self) -> Vec<(SectionId, Vec<u8>)> {
+        vec![(SectionId::DebugStr, self.strings), (SectionId::DebugLineStr, self.line_strings)]
+    }
+}
+
 /// Sections that become one section of the image.
 #[derive(Default)]
 struct Joined<'a> {
@@ -65,9 +81,8 @@ impl<'a> StringSections<'a> {
     }
 
     /// The sections of the image.
-    pub(crate) fn contents(&self) -> Vec<(SectionId, Vec<u8>)> {
-        let both = [(SectionId::DebugStr, &self.strings), (SectionId::DebugLineStr, &self.line_strings)];
-        both.into_iter().map(|(id, joined)| (id, joined.contents())).collect()
+    pub(crate) fn contents(&self) -> Texts {
+        Texts { strings: self.strings.contents(), line_strings: self.line_strings.contents() }
     }
 
     /// Where in the image a string of a file is. None if it is not in its section.

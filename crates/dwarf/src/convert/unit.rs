@@ -5,9 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use gimli::{
-    Abbreviation, AttributeValue, DwAt, DwTag, SectionId, UnitOffset, UnitRef, UnitType, constants as dw,
-};
+use gimli::{Abbreviation, AttributeValue, DwTag, SectionId, UnitOffset, UnitRef, constants as dw};
 
 use super::address::AddressMap;
 use super::attribute::{AttributeConverter, Resolver};
@@ -15,6 +13,7 @@ use super::bytes::small;
 use super::counting::{counted_by, start_address};
 use super::entry::{Attributes, Current, Fixup};
 use super::expression::{Context, image_version};
+use super::kind::{is_call_position, is_type, may_be_static};
 use super::line::{Files, Tables};
 use super::list::{Form, code_ranges};
 use super::output::Output;
@@ -556,52 +555,4 @@ fn check(abbreviation: &Abbreviation) -> Result<(), Unreadable> {
         return Err(Unreadable::Attributes);
     }
     Ok(())
-}
-
-/// Whether a variable may be at one address: it is not in a frame or a local.
-fn may_be_static(current: &Current<'_, '_>) -> bool {
-    match current.value(dw::DW_AT_location) {
-        Some(AttributeValue::Exprloc(location)) => !matches!(
-            location.0.slice().first().map(|opcode| gimli::DwOp(*opcode)),
-            None | Some(dw::DW_OP_fbreg | dw::DW_OP_WASM_location)
-        ),
-        _ => false,
-    }
-}
-
-/// Whether an attribute says where in the source an inlined function was called. Debuggers show that as the position of
-/// the caller.
-fn is_call_position(name: DwAt) -> bool {
-    matches!(name, dw::DW_AT_call_file | dw::DW_AT_call_line | dw::DW_AT_call_column)
-}
-
-fn is_type(tag: DwTag) -> bool {
-    matches!(
-        tag,
-        dw::DW_TAG_array_type
-            | dw::DW_TAG_base_type
-            | dw::DW_TAG_class_type
-            | dw::DW_TAG_const_type
-            | dw::DW_TAG_enumeration_type
-            | dw::DW_TAG_pointer_type
-            | dw::DW_TAG_ptr_to_member_type
-            | dw::DW_TAG_reference_type
-            | dw::DW_TAG_restrict_type
-            | dw::DW_TAG_rvalue_reference_type
-            | dw::DW_TAG_structure_type
-            | dw::DW_TAG_subroutine_type
-            | dw::DW_TAG_typedef
-            | dw::DW_TAG_union_type
-            | dw::DW_TAG_unspecified_type
-            | dw::DW_TAG_volatile_type
-    )
-}
-
-/// The type that a type unit is for.
-pub(crate) fn signature(ty: UnitType<usize>) -> Option<(gimli::DebugTypeSignature, UnitOffset)> {
-    match ty {
-        UnitType::Type { type_signature, type_offset }
-        | UnitType::SplitType { type_signature, type_offset } => Some((type_signature, type_offset)),
-        _ => None,
-    }
 }

@@ -1,0 +1,131 @@
+//! The hash table of names, and the constants that it refers to.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::scan::PartSymbols;
+
+/// Names and the units that have them.
+pub(super) struct Table<'p> {
+    units: HashMap<Name<'p>, Vec<u32>, BuildHasherDefault<Known>>,
+}
+
+/// A name, with its hash as gdb counts it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Name<'p> {
+    hash: u32,
+    text: &'p [u8],
+}
+
+impl std::hash::Hash for Name<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u32(self.hash);
+    }
+}
+
+/// Takes a hash for its own. Names with the same one are the business of whoever makes them: the format has no other.
+#[derive(Clone, Copy, Default)]
+struct Known(u64);
+
+impl Hasher for Known {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(*byte);
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // The table looks at the highest bits too.
+        self.0 = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+/// gdb's hash of a name, which does not tell upper from lower case.
+pub(super) fn hash(text: &[u8]) -> u32 {
+    text.iter().fold(0, |hash: u32, byte| {
+        hash.wrapping_mul(67).wrapping_add(u32::from(byte.to_ascii_lowercase())).wrapping_sub(113)
+    })
+}
+
+impl<'p> Table<'p> {
+    pub(super) fn new(parts: &'p [PartSymbols]) -> Self {
+        let count = parts.iter().map(|part| part.names.len()).max().unwrap_or_default();
+        let mut units: HashMap<Name<'p>, Vec<u32>, BuildHasherDefault<Known>> =
+            HashMap::with_capacity_and_hasher(count, BuildHasherDefault::default());
+        let mut first = 0_u32;
+        for part in parts {
+            let mut text = part.text.as_slice();
+            for name in &part.names {
+                let (own, rest) = text.split_at_checked(name.length).unwrap_or_default();
+                text = rest;
+                let unit = first.saturating_add(name.unit);
+                units.entry(Name { hash: name.hash, text: own }).or_default().push(unit | name.flags);
+            }
+            first = first.saturating_add(u32::try_from(part.units.len()).unwrap_or(u32::MAX));
+        }
+        Self { units }
+    }
+
+    /// The table and the constants. None if they are too long.
+    pub(super) fn write(self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let mut names: Vec<(Name<'p>, Vec<u32>)> = self.units.into_iter().collect();
+        // Not in the order of the hash table, which is as it comes.
+        names.sort_unstable_by_key(|(name, _)| (name.hash, name.text));
+        let mut constants = Vec::new();
+        let mut lists: HashMap<Vec<u32>, u32> = HashMap::new();
+        let mut placed = Vec::with_capacity(names.len());
+        for (name, mut units) in names {
+            units.sort_unstable();
+            units.dedup();
+            let place = match lists.get(&units) {
+                Some(place) => *place,
+                None => {
+                    let place = u32::try_from(constants.len()).ok()?;
+                    constants.extend_from_slice(&u32::try_from(units.len()).ok()?.to_le_bytes());
+                    constants.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
+                    lists.insert(units, place);
+                    place
+                }
+            };
+            placed.push((name, place));
+        }
+        // At most three quarters are taken.
+        let size = (placed.len().checked_mul(4)? / 3).checked_add(1)?.checked_next_power_of_two()?;
+        let mask = u32::try_from(size.checked_sub(1)?).ok()?;
+        let mut slots: Vec<[u8; 8]> = vec![[0; 8]; size];
+        for (Name { hash, text }, units) in placed {
+            let mut index = hash & mask;
+            let step = (hash.wrapping_mul(17) & mask) | 1;
+            // An odd step comes to every place of a table of a power of two.
+            while slots.get(usize::try_from(index).ok()?)? != &[0; 8] {
+                index = index.wrapping_add(step) & mask;
+            }
+            // The names come behind all lists, so no place is zero.
+            let name = u32::try_from(constants.len()).ok()?;
+            constants.extend_from_slice(text);
+            constants.push(0);
+            let slot = slots.get_mut(usize::try_from(index).ok()?)?;
+            let (first, second) = slot.split_at_mut(4);
+            first.copy_from_slice(&name.to_le_bytes());
+            second.copy_from_slice(&units.to_le_bytes());
+        }
+        Some((slots.into_flattened(), constants))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_gdbs() {
+        // By hand: 'a' is 97, so -16; then -16 * 67 + 98 - 113.
+        assert_eq!(hash(b"a"), 16_u32.wrapping_neg());
+        assert_eq!(hash(b"ab"), (16 * 67 + 15_u32).wrapping_neg());
+        assert_eq!(hash(b"AB"), hash(b"ab"));
+    }
+}
