@@ -10,8 +10,10 @@
 //! ```
 //!
 //! The names are those that gdb itself would find: `scan.rs` goes by its rules, and a test compares with what its command
-//! `save gdb-index` writes.
+//! `save gdb-index` writes. That names one unit of those that have the same type or static variable; here are all, or
+//! `info types` would say less than without an index.
 
+mod canonical;
 mod names;
 mod scan;
 

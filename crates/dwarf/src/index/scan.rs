@@ -3,10 +3,10 @@
 
 use gimli::write::Sections;
 use gimli::{
-    AttributeValue, DebugInfoOffset, DwLang, DwTag, EndianSlice, LittleEndian, SectionId, UnitOffset,
-    UnitRef, constants as dw,
+    AttributeValue, DwLang, DwTag, EndianSlice, LittleEndian, SectionId, UnitOffset, UnitRef, constants as dw,
 };
 
+use super::canonical::canonical;
 use super::names::hash;
 use crate::convert::{Piece, Texts};
 
@@ -86,9 +86,18 @@ pub(crate) fn scan(sections: &Sections<Piece>, texts: &Texts) -> PartSymbols {
         let length = wide(header.length_including_self());
         found.units.push(Unit { offset: wide(offset), length, ranges: Vec::new() });
         if let Ok(unit) = dwarf.unit(header) {
-            let mut walk = Walk { unit: unit.unit_ref(&dwarf), number, found: &mut found, language: None };
+            let mut walk = Walk {
+                unit: unit.unit_ref(&dwarf),
+                number,
+                found: &mut found,
+                language: None,
+                scopes: vec![Vec::new()],
+                places: Vec::new(),
+                elsewhere: Vec::new(),
+            };
             // What comes behind an unreadable entry, gdb cannot read either.
             let _: gimli::Result<()> = walk.unit();
+            walk.finish();
         }
     }
     found
@@ -99,17 +108,31 @@ struct Walk<'w, 'a> {
     number: u32,
     found: &'w mut PartSymbols,
     language: Option<DwLang>,
+    /// Scopes by number: what comes before the names in them. The first is that of the unit.
+    scopes: Vec<Vec<u8>>,
+    /// Which entries are in which other scope, in the order of their offsets.
+    places: Vec<(UnitOffset, usize)>,
+    /// What is defined outside of the scope in which it is declared: when all scopes are known, its name is.
+    elsewhere: Vec<Elsewhere<'a>>,
 }
 
 /// What is known of an entry.
-#[derive(Default)]
 struct Known<'a> {
     name: Option<&'a [u8]>,
     linkage_name: Option<&'a [u8]>,
+    /// The name of a declaration, which may have members.
+    declared: Option<&'a [u8]>,
     is_external: bool,
     is_enum_class: bool,
-    /// The scope of what it completes.
-    scope: Option<Vec<u8>>,
+    /// The entries that it completes.
+    origins: Vec<UnitOffset>,
+}
+
+/// A name in the scope of one of the entries that it completes.
+struct Elsewhere<'a> {
+    name: &'a [u8],
+    flags: u32,
+    origins: Vec<UnitOffset>,
 }
 
 impl<'a> Walk<'_, 'a> {
@@ -131,7 +154,7 @@ impl<'a> Walk<'_, 'a> {
             _ => None,
         };
         if root.has_children() {
-            self.entries(entries.next_offset(), &[], 0, !has_ranges)?;
+            self.entries(entries.next_offset(), 0, 0, !has_ranges)?;
         }
         Ok(())
     }
@@ -142,12 +165,12 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    /// Looks through the siblings from `first` on, in a scope whose names are to come before theirs. `wants_ranges` says whether
+    /// Looks through the siblings from `first` on, which are in a scope. `wants_ranges` says whether
     /// functions say where the unit's code is. Returns where the entry behind them is.
     fn entries(
         &mut self,
         first: UnitOffset,
-        scope: &[u8],
+        scope: usize,
         depth: u32,
         wants_ranges: bool,
     ) -> gimli::Result<UnitOffset> {
@@ -159,9 +182,11 @@ impl<'a> Walk<'_, 'a> {
             }
             let tag = entry.tag();
             let mut inner = None;
-            if is_interesting(tag) {
+            if is_interesting(tag) && (tag != dw::DW_TAG_variable || may_be_found(&entry)) {
                 let known = self.known(&entry);
-                let scope = known.scope.as_deref().unwrap_or(scope);
+                if scope > 0 {
+                    self.places.push((entry.offset(), scope));
+                }
                 self.add(tag, &known, scope);
                 if wants_ranges && tag == dw::DW_TAG_subprogram {
                     self.ranges(&entry);
@@ -173,7 +198,7 @@ impl<'a> Walk<'_, 'a> {
             }
             let next = match (inner, entry.attr_value(dw::DW_AT_sibling)) {
                 (Some(inner), _) if depth < MAX_DEPTH => {
-                    self.entries(entries.next_offset(), &inner, depth + 1, wants_ranges)?
+                    self.entries(entries.next_offset(), inner, depth + 1, wants_ranges)?
                 }
                 (_, Some(AttributeValue::UnitRef(sibling))) if sibling > entry.offset() => sibling,
                 _ => {
@@ -199,25 +224,25 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// The scope of an entry's children, if they are looked at.
-    fn inner(&self, tag: DwTag, known: &Known<'a>, scope: &[u8]) -> Option<Vec<u8>> {
+    fn inner(&mut self, tag: DwTag, known: &Known<'a>, scope: usize) -> Option<usize> {
         let name = match tag {
+            dw::DW_TAG_enumeration_type if !known.is_enum_class => return Some(scope),
             dw::DW_TAG_namespace => known.name.or(Some(ANONYMOUS)),
-            _ => known.name,
-        };
-        let named = |name: &[u8]| match self.separator() {
-            Some(separator) => [scope, name, separator].concat(),
-            None => Vec::new(),
-        };
-        match tag {
-            dw::DW_TAG_namespace | dw::DW_TAG_module => name.map(named),
+            dw::DW_TAG_module | dw::DW_TAG_enumeration_type => known.name,
             dw::DW_TAG_class_type
             | dw::DW_TAG_interface_type
             | dw::DW_TAG_structure_type
-            | dw::DW_TAG_union_type => name.filter(|_| !self.is_c()).map(named),
-            dw::DW_TAG_enumeration_type if known.is_enum_class => name.map(named),
-            dw::DW_TAG_enumeration_type => Some(scope.to_vec()),
+            | dw::DW_TAG_union_type => known.name.or(known.declared).filter(|_| !self.is_c()),
             _ => None,
-        }
+        }?;
+        let Some(separator) = self.separator() else { return Some(0) };
+        let inner = [self.scope(scope), name, separator].concat();
+        self.scopes.push(inner);
+        self.scopes.len().checked_sub(1)
+    }
+
+    fn scope(&self, number: usize) -> &[u8] {
+        self.scopes.get(number).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What stands between the names of a scope and what is in it.
@@ -262,19 +287,22 @@ impl<'a> Walk<'_, 'a> {
         let mut known = Known {
             name: self.text(entry.attr_value(dw::DW_AT_name)),
             linkage_name: self.text(entry.attr_value(dw::DW_AT_linkage_name)),
+            declared: None,
             is_external: is_true(entry, dw::DW_AT_external),
             is_enum_class: is_true(entry, dw::DW_AT_enum_class),
-            scope: None,
+            origins: Vec::new(),
         };
         let is_declared_variable = entry.tag() == dw::DW_TAG_variable && known.is_external;
         if is_true(entry, dw::DW_AT_declaration) && !is_declared_variable {
-            (known.name, known.linkage_name) = (None, None);
+            known.declared = known.name.take();
+            known.linkage_name = None;
             return known;
         }
         let mut origin = origin(entry);
         for _ in 0..MAX_ORIGINS {
             let Some((unit, offset)) = origin.and_then(|value| self.follow(value)) else { break };
             let Ok(completed) = unit.entry(offset) else { break };
+            known.origins.push(offset);
             known.name = known.name.or_else(|| self.text(completed.attr_value(dw::DW_AT_name)));
             known.linkage_name =
                 known.linkage_name.or_else(|| self.text(completed.attr_value(dw::DW_AT_linkage_name)));
@@ -288,11 +316,12 @@ impl<'a> Walk<'_, 'a> {
     fn follow(&self, value: AttributeValue<Reader<'a>>) -> Option<(UnitRef<'_, Reader<'a>>, UnitOffset)> {
         match value {
             AttributeValue::UnitRef(offset) => Some((self.unit, offset)),
-            AttributeValue::DebugInfoRef(DebugInfoOffset(_)) | _ => None,
+            // Parts with references to other units are not looked through.
+            _ => None,
         }
     }
 
-    fn add(&mut self, tag: DwTag, known: &Known<'a>, scope: &[u8]) {
+    fn add(&mut self, tag: DwTag, known: &Known<'a>, scope: usize) {
         let kind = match tag {
             dw::DW_TAG_subprogram => FUNCTION,
             dw::DW_TAG_variable | dw::DW_TAG_constant | dw::DW_TAG_enumerator => VARIABLE,
@@ -316,22 +345,44 @@ impl<'a> Walk<'_, 'a> {
             dw::DW_TAG_namespace => known.name.or(Some(ANONYMOUS)),
             _ => known.name,
         };
-        if let Some(name) = name {
-            self.push(&[scope, name], flags);
+        match name {
+            Some(name) if scope == 0 && !known.origins.is_empty() && !self.is_c() => {
+                self.elsewhere.push(Elsewhere { name, flags, origins: known.origins.clone() });
+            }
+            Some(name) => self.push(scope, name, flags),
+            None => {}
         }
-        if let Some(name) = known.linkage_name {
-            self.push(&[name], flags);
+        // gdb finds those of C++ in the symbol table.
+        if let Some(name) = known.linkage_name.filter(|_| !self.is_cplus() || known.name.is_none()) {
+            self.push(0, name, flags);
         }
     }
 
-    fn push(&mut self, parts: &[&[u8]], flags: u32) {
-        let start = self.found.text.len();
-        for part in parts {
-            self.found.text.extend_from_slice(part);
+    /// Adds what is defined outside of its scope.
+    fn finish(&mut self) {
+        for Elsewhere { name, flags, origins } in std::mem::take(&mut self.elsewhere) {
+            let around = |origin: &UnitOffset| {
+                let found = self.places.binary_search_by_key(&origin.0, |(offset, _)| offset.0).ok()?;
+                self.places.get(found).map(|(_, scope)| *scope)
+            };
+            let scope = origins.iter().find_map(around).unwrap_or_default();
+            self.push(scope, name, flags);
         }
+    }
+
+    fn push(&mut self, scope: usize, name: &[u8], flags: u32) {
+        let start = self.found.text.len();
+        let scope = self.scopes.get(scope).map(Vec::as_slice).unwrap_or_default();
+        self.found.text.extend_from_slice(scope);
+        self.found.text.extend_from_slice(name);
         let text = self.found.text.get(start..).unwrap_or_default();
-        let name = Name { hash: hash(text), length: text.len(), unit: self.number, flags };
-        self.found.names.push(name);
+        let other = if self.is_cplus() { canonical(text) } else { None };
+        let name = |text: &[u8]| Name { hash: hash(text), length: text.len(), unit: self.number, flags };
+        self.found.names.push(name(text));
+        if let Some(other) = other {
+            self.found.names.push(name(&other));
+            self.found.text.extend_from_slice(&other);
+        }
     }
 }
 
@@ -342,6 +393,19 @@ const ANONYMOUS: &[u8] = b"(anonymous namespace)";
 fn origin<'a>(entry: &Entry<'a>) -> Option<AttributeValue<Reader<'a>>> {
     let names = [dw::DW_AT_specification, dw::DW_AT_abstract_origin, dw::DW_AT_extension];
     names.into_iter().find_map(|name| entry.attr_value(name))
+}
+
+/// Whether a variable is somewhere, as far as its own entry says.
+fn may_be_found(entry: &Entry<'_>) -> bool {
+    let signs = [
+        dw::DW_AT_location,
+        dw::DW_AT_const_value,
+        dw::DW_AT_external,
+        dw::DW_AT_specification,
+        dw::DW_AT_abstract_origin,
+        dw::DW_AT_extension,
+    ];
+    signs.into_iter().any(|name| entry.has_attr(name))
 }
 
 fn is_interesting(tag: DwTag) -> bool {
