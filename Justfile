@@ -70,6 +70,10 @@ bench-startup *args:
 semantic programs="100" seed="1":
     SEMANTIC_PROGRAMS={{programs}} SEMANTIC_SEED={{seed}} SKIP_LINT=1 sh scripts/test.sh --workspace --test semantic -- by_chance --nocapture
 
+# The same programs by chance natively and on our server, and all values at the same stops. Without `just`, the tests take one.
+values programs="20" seed="1" stops="300":
+    VALUES_PROGRAMS={{programs}} VALUES_SEED={{seed}} VALUES_STOPS={{stops}} SKIP_LINT=1 sh scripts/test.sh --workspace --test values
+
 # Modules by chance, run in all ways and by wasmi, for some seconds, from a seed on. The tests run the first ones.
 differential seconds="60" from="0":
     DIFFERENTIAL_SECONDS={{seconds}} DIFFERENTIAL_FROM={{from}} SKIP_LINT=1 sh scripts/test.sh -p tests --test differential -- --nocapture

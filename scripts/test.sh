@@ -14,6 +14,8 @@ need llvm-dwarfdump-19 llvm-19
 # Programs by chance.
 need csmith csmith
 need /usr/include/csmith/csmith.h libcsmith-dev
+# Fixtures in C++.
+need /usr/lib/wasm32-wasi/libc++.a 'libc++-19-dev-wasm32 libc++abi-19-dev-wasm32'
 # The fixtures' native twins are 32-bit, as Wasm is.
 need /usr/lib32/libc.a gcc-multilib
 install_missing

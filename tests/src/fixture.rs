@@ -235,7 +235,7 @@ fn run_compiler(
     let unfinished = program.with_extension(format!("{}.part", std::process::id()));
     let mut command = Command::new(compiler);
     command.current_dir(source.parent().context("a source lies in a folder")?);
-    if source.extension().is_some_and(|extension| extension == "cc") {
+    if source.extension().is_some_and(|extension| extension == "cc") && build.machine != Machine::Native {
         command.arg("-fwasm-exceptions");
     }
     command

@@ -12,7 +12,7 @@ use crate::elf::{self, AddressSection, CodeBytes, Contents};
 use crate::made_up::{self, Dialect, Made, Text, TextFolder};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
-use crate::{Error, FunctionReturn, Layout, Module, Symbol, convert, data, frame_info};
+use crate::{Error, FunctionReturn, Layout, Module, Symbol, convert, data, frame_info, vtable};
 
 /// Host functions further apart do not fit one section.
 const MAX_HOST_REGION: u64 = 1 << 24;
@@ -115,7 +115,8 @@ fn make(
     made.errors.iter().for_each(|error| report.drop(Drop::Unit, error));
     debug.extend(converted.sections);
     if layout.has_variables {
-        allocated.extend(data::sections(&module, converted.variables, layout));
+        let variables = converted.variables.into_iter().chain(vtable::symbols(&module)).collect();
+        allocated.extend(data::sections(&module, variables, layout));
     }
     // gdb takes the first and the last segment for the ends of a library.
     allocated.sort_by_key(|section| section.address);

@@ -27,6 +27,7 @@ mod module;
 mod report;
 mod returns;
 mod sections;
+mod vtable;
 
 pub use convert::{NamedLocals, named_locals};
 pub use elf::CodeBytes;

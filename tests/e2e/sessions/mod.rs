@@ -3,6 +3,7 @@
 mod breakpoints;
 mod exceptions;
 mod frames;
+mod languages;
 mod modules;
 mod monitor;
 mod optimised;
@@ -33,4 +34,5 @@ pub(crate) const ALL: &[&[Session]] = &[
     monitor::SESSIONS,
     watchpoints::SESSIONS,
     wide::SESSIONS,
+    languages::SESSIONS,
 ];

@@ -181,7 +181,10 @@ fn programs_by_chance_are_seen_alike() {
     let programs = (seed..seed + count).flat_map(|seed| {
         let source = directory.path().join("chance.c");
         let mut csmith = Command::new("csmith");
-        csmith.args(["--seed", &seed.to_string(), "--float", "-o"]).arg(&source);
+        csmith
+            .args(["--seed", &seed.to_string(), "--float", "-o"])
+            .arg(&source)
+            .current_dir(directory.path());
         common::run(&mut csmith, INSTALL);
         let version = if seed % 2 == 0 { "-gdwarf-4" } else { "-gdwarf-5" };
         let build = |level| build(directory.path(), &source, &[level, version, "-I/usr/include/csmith"]);

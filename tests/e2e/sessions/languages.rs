@@ -1,0 +1,153 @@
+//! What compilers of several languages make, and every kind of type.
+
+use tests::fixture::Build;
+use tests::gdb::Gdb;
+
+use crate::session::{End, Script, Session};
+use crate::{O0, O0_BOTH};
+
+pub(crate) const SESSIONS: &[Session] = &[
+    session("types", "types", O0_BOTH, true, types, End::Exit(0, "total ")),
+    session("cpp_library", "library", O0, false, library, End::Exit(0, "legs 42 ages 31")),
+];
+
+const fn session(
+    name: &'static str,
+    program: &'static str,
+    builds: &'static [Build],
+    native: bool,
+    script: fn(&mut Gdb),
+    end: End,
+) -> Session {
+    Session { name, program, args: &[], builds, native, script: Script::Gdb(script), end }
+}
+
+fn types(gdb: &mut Gdb) {
+    gdb.connect();
+    gdb.go("break {area}");
+    gdb.go("break {method}");
+    gdb.go("break {lambda}");
+    gdb.go("break {lengths}");
+    gdb.go("break {sum}");
+    gdb.go("break {values}");
+    gdb.go("continue").has("Counter::add (this=0x").at("method");
+    gdb.go("print *this").is("{static made = 3, value = 10}");
+    gdb.go("print value + n").is("11");
+    gdb.go("continue").has("shapes::Square::area (this=0x").at("area");
+    gdb.go("print this->side").is("1.5");
+    gdb.go("print this->id").is("7");
+    gdb.go("print label").has("\"a square\"");
+    gdb.go("up").has("in main ()");
+    gdb.go("print shape.id").is("7");
+    gdb.go("continue").has("Array<int, 3>::sum (this=0x").at("sum");
+    gdb.go("print *this").is("{items = {1, 2, 3}}");
+    gdb.go("print total").is("6");
+    gdb.go("continue").has("Array<double, 2>::sum (this=0x").at("sum");
+    gdb.go("print *this").is("{items = {0.5, 0.25}}");
+    gdb.go("print total").is("0.75");
+    gdb.go("continue").has("lengths (n=4, text=0x").at("lengths");
+    gdb.go("print numbers").is("{0, 1, 4, 9}");
+    gdb.go("print letters").is("{\"abcd\", \"dcba\"}");
+    gdb.go("print sizeof(numbers)").is("16");
+    gdb.go("ptype numbers").has("type = int [4]");
+    gdb.go("whatis letters").has("type = char [2][4]");
+    gdb.go("continue").has("operator() (this=0x").at("lambda");
+    gdb.go("print captured").is("100");
+    gdb.go("print counter.value").is("11");
+    gdb.go("info locals").has("result = 112");
+    gdb.go("continue").at("values");
+    several(gdb);
+    gdb.go("continue").has("exited normally]");
+}
+
+/// The values that `main` has in the end.
+fn several(gdb: &mut Gdb) {
+    for (expression, value) in [
+        ("color", "shapes::Color::Green"),
+        ("(int)shapes::Color::Blue", "200"),
+        ("bottom.left", "2"),
+        ("bottom.right", "3"),
+        // In a virtual base.
+        ("bottom.base", "1"),
+        ("base->base", "1"),
+        ("bits", "{a = 5, b = -9, c = 78187493530, d = true, e = shapes::Color::Blue}"),
+        ("either", "{number = 1065353216, real = 1, bytes = \"\\000\\000\\200?\"}"),
+        ("outer.x + outer.y", "3"),
+        ("outer.nested", "{s = {4, 5}}"),
+        ("ints", "{items = {1, 2, 3}}"),
+        ("doubles.items[1]", "0.25"),
+        ("vector", "{1, -2, 3, -4}"),
+        ("vector[1]", "-2"),
+        ("floats", "{0.5, 1.5, -2.5, 3.5}"),
+        ("complex", "1.5 + -2.5i"),
+        ("$_cimag(complex)", "-2.5"),
+        ("small", "0.5 + 0i"),
+        ("member", "&Counter::value"),
+        ("counter.*member", "11"),
+        ("temporary + 0", "15"),
+        ("yes", "true"),
+        ("letter", "120 'x'"),
+        ("wide", "233 u'\u{e9}'"),
+        ("wider", "128512 U'\u{1f600}'"),
+        ("widest", "119 L'w'"),
+        ("tiny", "-5 '\\373'"),
+        ("port", "65535"),
+        ("large", "-1234567890123456789"),
+        ("larger", "18446744073709551615"),
+        ("real", "1.10000002"),
+        ("fixed", "42"),
+        ("matrix", "{{1, 2, 3}, {4, 5, 6}}"),
+        ("matrix[1]", "{4, 5, 6}"),
+        ("lambda.captured", "100"),
+        ("Counter::made", "3"),
+        ("sizeof(Bottom)", "28"),
+        ("sizeof(method)", "8"),
+    ] {
+        gdb.go(&format!("print {expression}")).is(value);
+    }
+    gdb.go("print reference").has("(int &) @0x").has(": 11");
+    gdb.go("print function").has("(int (*)(int)) 0x").has(" <twice(int)>");
+    gdb.go("print method").has("<Counter::add(int)>");
+    gdb.go("ptype outer").has("int y;").has("} inner;").has("Outer::Nested nested;");
+    gdb.go("ptype ints").has("struct Array<int, 3> [with T = int] {").has("T sum(void) const;");
+    gdb.go("ptype /o Bits").has(": 3").has(": 5").has("c : 40;").has("total size");
+    gdb.go("ptype Bottom").has("struct Bottom : public Left, public Right {");
+    gdb.go("ptype lambda").has("int captured;").has("Counter &counter;");
+}
+
+fn library(gdb: &mut Gdb) {
+    gdb.connect();
+    gdb.go("set print object on");
+    gdb.go("break {dog}").has("(2 locations)");
+    gdb.go("break {loop}");
+    gdb.go("break {function}");
+    gdb.go("break {all}");
+    gdb.go("continue").has("count_legs (animals=...)").at("loop");
+    gdb.go("print legs").is("0");
+    gdb.go("print *animals.__begin_[1].__ptr_.__value_")
+        .has("(zoo::Dog<double>) {<zoo::Animal> = {")
+        .has("weight = 12.5}");
+    gdb.go("delete 2");
+    gdb.go("continue").has("zoo::Dog<int>::number (this=0x").at("dog");
+    gdb.go("print *this").has("<vtable for zoo::Dog<int>+8>").has("tag = 9").has("weight = 3}");
+    gdb.go("finish").has("Value returned is").has(" = 18");
+    gdb.go("continue").has("main::$_0::operator() (this=0x").has("n=1)").at("function");
+    gdb.go("print offset").has(": 10");
+    gdb.go("print numbers.__begin_[2]").is("4");
+    gdb.go("bt").has("std::__2::function<int (int)>::operator()(int) const").has("in main () at ");
+    gdb.go("continue").at("all");
+    gdb.go("print animal").has("(zoo::Dog<int> *) 0x");
+    gdb.go("print *tagged").has("(zoo::Dog<int>) {<zoo::Animal> = ");
+    gdb.go("print *shared.__ptr_").has("(zoo::Bird) {<zoo::Animal> = ");
+    gdb.go("info vtbl tagged")
+        .has("vtable for 'zoo::Tagged' @ 0x")
+        .has("<non-virtual thunk to zoo::Dog<int>::number() const>");
+    gdb.go("print *numbers.__begin_@5").is("{3, 1, 4, 1, 5}");
+    gdb.go("print sizeof(numbers)").is("12");
+    gdb.go("print text.__r_.__value_.__s.__data_").has("\"short\\000");
+    gdb.go("print longer.__r_.__value_.__l.__data_").has("'x' <repeats 40 times>");
+    gdb.go("print maybe.__val_").is("2.5");
+    gdb.go("print ages.__tree_.__pair3_.__value_").is("2");
+    gdb.go("ptype animal").has("/* real type = zoo::Dog<int> * */").has("virtual int legs(void) const;");
+    gdb.go("continue").has("exited normally]");
+}
