@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fuzzes one target of tests/fuzz for some seconds; needs cargo-fuzz (`cargo install cargo-fuzz`). Its nightly flags work
 # with the toolchain at hand this way. What it finds stays in tests/fuzz/artifacts, the corpus in tests/fuzz/corpus.
-# usage: sh scripts/fuzz.sh dwarf|packets|differential [SECONDS]
+# usage: sh scripts/fuzz.sh dwarf|coredump|packets|differential [SECONDS]
 set -eu
 cd "$(dirname "$0")/.."
 target=$1

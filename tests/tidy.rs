@@ -15,11 +15,12 @@ mod lexer;
 const ARROWS: &[(&str, &[&str])] = &[
     ("frame-table", &[]),
     ("runtime", &["frame-table"]),
-    ("debugger", &["frame-table", "runtime"]),
+    ("core-dump", &[]),
+    ("debugger", &["core-dump", "frame-table", "runtime"]),
     ("dwarf", &["frame-table"]),
     ("wasi", &["runtime"]),
     ("gdb", &["debugger", "dwarf", "frame-table"]),
-    ("wasm-gdbserver", &["debugger", "dwarf", "frame-table", "gdb", "runtime", "wasi"]),
+    ("wasm-gdbserver", &["core-dump", "debugger", "dwarf", "frame-table", "gdb", "runtime", "wasi"]),
 ];
 
 /// Crates from outside that one room keeps to itself. A name that ends in `*` is a prefix.

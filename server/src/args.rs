@@ -37,7 +37,12 @@ pub enum Action {
         guest: GuestOptions,
     },
     /// Run without a debugger.
-    Run(GuestOptions),
+    Run {
+        /// What is left of it.
+        options: RunOptions,
+        /// What is run.
+        guest: GuestOptions,
+    },
     /// Write the symbol image.
     Symbols {
         /// The module file.
@@ -48,6 +53,17 @@ pub enum Action {
         output: PathBuf,
         /// A file with the debug info.
         debug_file: Option<PathBuf>,
+    },
+    /// Serve a core dump to debuggers.
+    Core {
+        /// The core dump.
+        file: PathBuf,
+        /// The program's own module, if it is not where the core dump says.
+        module: Option<PathBuf>,
+        /// Where to listen.
+        address: ListenAddress,
+        /// What the server does when clients come and go.
+        options: CoreOptions,
     },
     /// Debug the program that ships with the server.
     Demo,
@@ -99,10 +115,52 @@ pub struct ServeOptions {
     /// Let the guest run at once; a debugger may come at any time
     #[arg(long)]
     pub no_wait: bool,
+    /// What a program does that traps while no debugger is expected (--no-wait, or after a detach): print a backtrace
+    /// and exit, or stop there and wait for one
+    #[arg(long, value_name = "exit|stop", value_enum, default_value_t = OnTrap::Exit, hide_default_value = true, hide_possible_values = true)]
+    pub on_trap: OnTrap,
     /// What debuggers are shown: the machine that gdb knows, Wasm as lldb's plugin for it knows it, the machine of symbol
     /// files for lldb, or what suits each debugger
     #[arg(long, value_name = "auto|gdb|wasm|elf", value_parser = parse_persona, default_value = "auto", hide_default_value = true)]
     pub persona: PersonaChoice,
+}
+
+/// How a core dump is served.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct CoreOptions {
+    /// A file with the debug info, if the module has it not itself
+    #[arg(long, value_name = "FILE")]
+    pub debug_file: Option<PathBuf>,
+    /// End when the first client leaves
+    #[arg(long)]
+    pub once: bool,
+    /// What debuggers are shown, as when a program is served
+    #[arg(long, value_name = "auto|gdb|wasm|elf", value_parser = parse_persona, default_value = "auto", hide_default_value = true)]
+    pub persona: PersonaChoice,
+}
+
+/// What `run` leaves of a program.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Write how it ended to FILE as JSON: exit status, trap, frames with their variables
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write how it ended to FILE as a JUnit report of one test case, which fails unless the exit status is 0
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write a core dump when it crashes, to FILE or to MODULE.core in the current directory; `wasm-gdbserver core` opens it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub coredump_on_trap: Option<Option<PathBuf>>,
+}
+
+/// What becomes of a program that traps while no debugger is expected.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnTrap {
+    /// It prints a backtrace and ends.
+    #[default]
+    Exit,
+    /// It prints a backtrace and waits for a debugger.
+    Stop,
 }
 
 /// How much to say, and where.
@@ -137,6 +195,7 @@ whoever reaches the port controls the guest.";
     override_usage = "wasm-gdbserver [OPTIONS] [HOST]:PORT MODULE [ARGS]...\n       \
                       wasm-gdbserver [OPTIONS] --port=N MODULE [ARGS]...\n       \
                       wasm-gdbserver run [OPTIONS] MODULE [ARGS]...\n       \
+                      wasm-gdbserver core [OPTIONS] FILE [MODULE] [HOST]:PORT\n       \
                       wasm-gdbserver symbols [--for lldb] MODULE -o OUT.elf\n       \
                       wasm-gdbserver demo",
     after_help = AFTER_HELP,
@@ -165,6 +224,8 @@ enum Command {
     #[command(override_usage = "wasm-gdbserver run [OPTIONS] MODULE [ARGS]...")]
     Run {
         #[command(flatten)]
+        options: RunOptions,
+        #[command(flatten)]
         guest: GuestFlags,
         /// Module and arguments, as above.
         #[arg(hide = true, trailing_var_arg = true)]
@@ -183,6 +244,15 @@ enum Command {
         /// A file with the debug info, if the module has it not itself
         #[arg(long, value_name = "FILE")]
         debug_file: Option<PathBuf>,
+    },
+    /// Show a core dump to debuggers, as it was: FILE, the module if it has moved, and where to listen
+    #[command(override_usage = "wasm-gdbserver core [OPTIONS] FILE [MODULE] [HOST]:PORT")]
+    Core {
+        #[command(flatten)]
+        options: CoreOptions,
+        /// The core dump, the module, the address. The usage line says it better.
+        #[arg(hide = true)]
+        words: Vec<OsString>,
     },
     /// Debug a small C program that ships with the server: at a terminal by hand, else a scripted session
     Demo,
@@ -290,14 +360,38 @@ impl CommandLine {
             return Err(usage_error(ErrorKind::ArgumentConflict, text));
         }
         let action = match command {
-            Command::Run { guest, words } => Action::Run(guest.with_words(words, "a module")?),
+            Command::Run { options, guest, words } => {
+                Action::Run { options, guest: guest.with_words(words, "a module")? }
+            }
             Command::Symbols { debugger, module, output, debug_file } => {
                 Action::Symbols { module, reader: debugger.into(), output, debug_file }
+            }
+            Command::Core { options, words } => {
+                let (file, module, address) = core_words(&words)?;
+                Action::Core { file, module, address, options }
             }
             Command::Demo => Action::Demo,
         };
         Ok(Arguments { action, log })
     }
+}
+
+/// `FILE [MODULE] [HOST]:PORT`.
+fn core_words(words: &[OsString]) -> Result<(PathBuf, Option<PathBuf>, ListenAddress), clap::Error> {
+    let (file, module, address) = match words {
+        [file, address] => (file, None, address),
+        [file, module, address] => (file, Some(module), address),
+        _ => {
+            let text =
+                "expected FILE [MODULE] [HOST]:PORT, for example `wasm-gdbserver core app.wasm.core :1234`";
+            return Err(usage_error(ErrorKind::MissingRequiredArgument, text));
+        }
+    };
+    let shown = address.display().to_string();
+    let address = parse_address(&shown).map_err(|reason| {
+        usage_error(ErrorKind::InvalidValue, format!("`{shown}` is not [HOST]:PORT: {reason}"))
+    })?;
+    Ok((PathBuf::from(file), module.map(PathBuf::from), address))
 }
 
 fn usage_error(kind: ErrorKind, text: impl std::fmt::Display) -> clap::Error {

@@ -1,23 +1,12 @@
-//! What is known of a guest that has trapped, as text: its frames, with variables as far as the debug info goes.
+//! Finds out what is to be reported of a guest that cannot go on: its frames, with variables as far as the debug info goes.
 //!
-//! ```text
-//!   wasm trap: integer divide by zero
-//!   #0 0x4d1 in divide (number=84, by=0) at traps.c:31
-//!          result = 42
-//!   #1 0x5a0 in main (argc=2, argv=0x11b8c) at traps.c:88
-//!   #2 0x2f3 in _start ()
-//!          wasm locals: 0: i32 = 1
-//! ```
-//!
-//! A frame without debug info shows its Wasm locals, which always are there.
+//! It runs on the guest's thread. What is done with it is `report`'s.
 
-use std::fmt::Write as _;
-
-use debugger::{Frame, ModuleId, Paused, Stop, Value, WasmFrame};
-use frame_table::ModulePc;
+use debugger::{Frame, ModuleId, Paused, Stop, ThreadId, Value, WasmFrame};
 use runtime::Module;
 
-use crate::debug_info::{self, DebugInfo, Position, SourceFunction};
+use crate::debug_info::{self, DebugInfo, SourceFunction};
+use crate::report::{Entry, Kind, Omitted, Report, WasmLocal};
 use crate::variables::{self, State, Variables};
 
 /// Longer backtraces are cut in the middle, after this many frames,
@@ -26,10 +15,9 @@ const INNER: usize = 40;
 /// and before this many.
 const OUTER: usize = 10;
 
-/// Describes why the guest stopped and all of its frames. `debug_file` is that of the first module.
+/// What is to be reported of a thread that stopped. `debug_file` is that of the first module.
 #[must_use]
-pub(crate) fn describe(paused: &Paused<'_>, debug_file: Option<&[u8]>) -> String {
-    let mut out = reason(paused.stop());
+pub(crate) fn report(paused: &Paused<'_>, thread: ThreadId, debug_file: Option<&[u8]>) -> Report {
     let modules = paused.modules();
     let images: Vec<Option<Vec<u8>>> = modules
         .iter()
@@ -43,28 +31,32 @@ pub(crate) fn describe(paused: &Paused<'_>, debug_file: Option<&[u8]>) -> String
             debug_info: image.as_deref().and_then(DebugInfo::read),
         })
         .collect();
-    let mut writer = Writer { paused, modules: &modules, number: 0, out: &mut out };
+    let (kind, reason) = reason(paused.stop());
+    let mut collector =
+        Collector { paused, modules: &modules, number: 0, entries: Vec::new(), omitted: None };
     let count = paused.frames().len();
     for index in 0..count {
         if count > INNER + OUTER && (INNER..count - OUTER).contains(&index) {
             if index == INNER {
-                writer.line(&format!("... {} more frames ...", count - INNER - OUTER));
+                let after = collector.entries.len();
+                collector.omitted = Some(Omitted { after, count: count - INNER - OUTER });
             }
-            writer.number += 1;
+            collector.number += 1;
             continue;
         }
-        writer.frame(index);
+        collector.frame(index);
     }
-    out
+    let Collector { entries: frames, omitted, .. } = collector;
+    Report { kind, reason, thread: thread.0, frames, omitted }
 }
 
-/// Why the guest stopped, in one line.
-fn reason(stop: &Stop) -> String {
+/// Why the guest stopped, on one line.
+fn reason(stop: &Stop) -> (Kind, String) {
     match stop {
-        Stop::Trap { message, .. } => format!("{message}\n"),
-        Stop::Exception { message, .. } => format!("uncaught exception: {message}\n"),
-        Stop::HostError { message } => format!("error of the host: {message}\n"),
-        other => format!("{other:?}\n"),
+        Stop::Trap { message, .. } => (Kind::Trap, message.clone()),
+        Stop::Exception { message, .. } => (Kind::Exception, format!("uncaught exception: {message}")),
+        Stop::HostError { message } => (Kind::HostError, format!("error of the host: {message}")),
+        other => (Kind::Other, format!("{other:?}")),
     }
 }
 
@@ -74,26 +66,24 @@ struct Symbols<'a> {
     debug_info: Option<DebugInfo<'a>>,
 }
 
-struct Writer<'a, 'p> {
+struct Collector<'a, 'p> {
     paused: &'a Paused<'p>,
     modules: &'a [Symbols<'a>],
     /// Number of the next frame. Inlined functions count.
     number: usize,
-    out: &'a mut String,
+    entries: Vec<Entry>,
+    omitted: Option<Omitted>,
 }
 
-impl Writer<'_, '_> {
-    fn line(&mut self, text: &str) {
-        // A String takes everything.
-        let _written = writeln!(self.out, "{text}");
+impl Collector<'_, '_> {
+    fn add(&mut self, entry: Entry) {
+        self.entries.push(Entry { number: self.number, ..entry });
+        self.number += 1;
     }
 
     fn frame(&mut self, index: usize) {
         match &self.paused.frames()[index] {
-            Frame::Host(host) => {
-                self.line(&format!("#{} {} ()", self.number, host.name));
-                self.number += 1;
-            }
+            Frame::Host(host) => self.add(Entry { function: host.name.clone(), ..Entry::default() }),
             Frame::Wasm(frame) => self.wasm_frame(index, frame),
         }
     }
@@ -107,47 +97,39 @@ impl Writer<'_, '_> {
         let functions = debug_info.map(|info| info.functions_at(pc)).unwrap_or_default();
         let mut variables =
             debug_info.map(|info| variables::at(info, pc, &state)).unwrap_or_default().into_iter();
+        let module = (self.modules.len() > 1).then(|| symbols.module.name().to_owned());
         if functions.is_empty() {
             let name = symbols.module.function_name(frame.function);
-            let name = name.unwrap_or_else(|| format!("func[{}]", frame.function));
-            self.line(&format!("#{} {pc} in {name} ()", self.number));
-            self.wasm_locals(symbols.module, &state);
-            self.number += 1;
+            let function = name.unwrap_or_else(|| format!("func[{}]", frame.function));
+            let wasm_locals = wasm_locals(symbols.module, &state);
+            self.add(Entry { function, pc: Some(pc), module, wasm_locals, ..Entry::default() });
+            return;
         }
         for function in functions {
-            self.source_function(pc, &function, variables.next().unwrap_or_default());
+            let SourceFunction { name, position } = function;
+            let Variables { parameters: arguments, locals } = variables.next().unwrap_or_default();
+            let (function, module) = (name.unwrap_or_else(|| "??".to_owned()), module.clone());
+            self.add(Entry {
+                function,
+                pc: Some(pc),
+                module,
+                position,
+                arguments,
+                locals,
+                ..Entry::default()
+            });
         }
     }
+}
 
-    fn source_function(&mut self, pc: ModulePc, function: &SourceFunction, variables: Variables) {
-        let name = function.name.as_deref().unwrap_or("??");
-        let list: Vec<String> =
-            variables.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let place = match &function.position {
-            Some(Position { file, line: 0 }) => format!(" at {file}"),
-            Some(Position { file, line }) => format!(" at {file}:{line}"),
-            None => String::new(),
-        };
-        self.line(&format!("#{} {pc} in {name} ({}){place}", self.number, list.join(", ")));
-        for (name, value) in &variables.locals {
-            self.line(&format!("       {name} = {value}"));
-        }
-        self.number += 1;
-    }
-
-    fn wasm_locals(&mut self, module: &Module, state: &FrameState<'_, '_>) {
-        let local = |(index, ty)| {
-            let name = module.local_name(state.frame.function, index);
-            let name = name.map(|name| format!(" ${name}")).unwrap_or_default();
-            let value = state.paused.local(state.index, index);
-            let value = value.map_or_else(|error| format!("<{error}>"), |value| value.to_string());
-            format!("{index}{name}: {ty} = {value}")
-        };
-        let locals: Vec<String> = (0..).zip(state.frame.locals.iter()).map(local).collect();
-        if !locals.is_empty() {
-            self.line(&format!("       wasm locals: {}", locals.join(", ")));
-        }
-    }
+fn wasm_locals(module: &Module, state: &FrameState<'_, '_>) -> Vec<WasmLocal> {
+    let local = |(index, ty): (u32, &debugger::ValueType)| {
+        let name = module.local_name(state.frame.function, index).map(str::to_owned);
+        let value = state.paused.local(state.index, index);
+        let value = value.map_or_else(|error| format!("<{error}>"), |value| value.to_string());
+        WasmLocal { index, name, ty: ty.to_string(), value }
+    };
+    (0..).zip(state.frame.locals.iter()).map(local).collect()
 }
 
 fn symbols<'a>(modules: &'a [Symbols<'a>], id: ModuleId) -> Option<&'a Symbols<'a>> {

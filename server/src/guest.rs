@@ -63,6 +63,15 @@ impl ModuleFile {
         Ok(Self { debug_file, ..Self::load_in(&engine, path)? })
     }
 
+    /// With the file that has the debug info.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no module.
+    pub(crate) fn with_debug_file(mut self, debug_file: &Path) -> Result<Self> {
+        self.debug_file = Some(load_debug_file(debug_file)?);
+        Ok(self)
+    }
+
     /// Loads a module that is to run with others of an engine. Of a large one it may be known later whether its functions are
     /// valid.
     ///
@@ -85,6 +94,18 @@ impl ModuleFile {
     #[must_use]
     pub(crate) fn module(&self) -> &Module {
         &self.module
+    }
+
+    /// Where it lies, as the user gave it.
+    #[must_use]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The engine that it is for.
+    #[must_use]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// What the module is called: its path as the user gave it.
@@ -200,6 +221,12 @@ impl Program {
     pub(crate) fn wait_until_valid(&self) -> Result<()> {
         self.preloads.wait_until_valid()?;
         self.file.wait_until_valid()
+    }
+
+    /// The words of the command line that the program is given.
+    #[must_use]
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        self.options.args.iter().map(|word| word.display().to_string()).collect()
     }
 
     /// What clients are told of the program's own module.

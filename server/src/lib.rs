@@ -6,6 +6,7 @@
 
 pub mod args;
 mod backtrace;
+mod core_command;
 mod debug_info;
 mod demo;
 mod exit;
@@ -18,8 +19,10 @@ mod peer;
 mod preload;
 mod refusal;
 mod relay;
+mod report;
 mod run_command;
 mod serve;
+mod sources;
 mod symbols;
 mod values;
 mod variables;
@@ -41,14 +44,17 @@ pub fn main(arguments: Arguments) -> ExitCode {
 
 fn act(action: Action, logs: &LogOptions) -> anyhow::Result<u8> {
     // The first line of a server is promised to be its address: it begins to log after that.
-    if !matches!(action, Action::Serve { .. }) {
+    if !matches!(action, Action::Serve { .. } | Action::Core { .. }) {
         log::start(logs)?;
     }
     match action {
         Action::Serve { address, options, guest } => {
             serve::serve(&address, options, Program::load(guest)?, logs)
         }
-        Action::Run(guest) => run_command::run(&Program::load(guest)?),
+        Action::Run { options, guest } => run_command::run(&Program::load(guest)?, &options),
+        Action::Core { file, module, address, options } => {
+            core_command::serve(&file, module.as_deref(), &address, &options, logs)
+        }
         Action::Symbols { module, reader, output, debug_file } => {
             symbols::write(&module, reader, &output, debug_file.as_deref())
         }

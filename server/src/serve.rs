@@ -7,7 +7,7 @@
 //! | a client kills the guest | ends; `--multi`: listens, a client may start it again |
 //! | the guest ends | ends with the guest's exit code; `--multi`: listens |
 //! | a second client comes | is told that there is one, and refused |
-//! | the guest traps and nobody is expected (`--no-wait`, or detached) | prints a backtrace, ends with 134 |
+//! | the guest traps and nobody is expected (`--no-wait`, or detached) | prints a backtrace, ends with 134; `--on-trap stop`: waits for a client |
 //! | Ctrl-C at the server's terminal | stops a running guest for its client; else, or the second time, ends |
 
 use std::io;
@@ -22,7 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::args::{ListenAddress, LogOptions, ServeOptions};
+use crate::args::{ListenAddress, LogOptions, OnTrap, ServeOptions};
 use crate::exit::{INTERRUPTED, KILLED, status};
 use crate::files::Files;
 use crate::guest::{ModuleFile, Program};
@@ -82,6 +82,7 @@ pub(crate) fn serve(
             Debuggee::new(session.clone(), events, symbols, launcher).with_preloaded(preloaded);
         debuggee.show(options.persona);
         debuggee.expect_gdb();
+        debuggee.write_core_dumps_to(std::env::current_dir().unwrap_or_default());
         debuggee.observe(move |session, event| relay.note(session, event));
         if options.no_wait {
             session.resume(Resume::Continue)?;
@@ -158,7 +159,7 @@ pub(crate) async fn bind(address: &ListenAddress) -> Result<TcpListener> {
     bound.with_context(|| format!("cannot listen on {shown}:{port}"))
 }
 
-fn warn_if_reachable(local: SocketAddr) {
+pub(crate) fn warn_if_reachable(local: SocketAddr) {
     if !local.ip().is_loopback() {
         say(
             "wasm-gdbserver: warning: the protocol has no authentication: whoever can reach this address controls the program",
@@ -260,7 +261,7 @@ impl Host {
     }
 
     /// Waits for a client, or for the end.
-    async fn next_client(&mut self, debuggee: &mut Debuggee, is_expected: bool) -> Next {
+    async fn next_client(&mut self, debuggee: &mut Debuggee, mut is_expected: bool) -> Next {
         if let Some(successor) = self.successor.take() {
             return Next::Client(successor);
         }
@@ -273,10 +274,27 @@ impl Host {
                         return Next::Ended(status(&exit));
                     }
                 }
-                session = crashed(&mut self.watcher), if !is_expected => end_crashed(&session, &self.file),
+                session = crashed(&mut self.watcher), if !is_expected => {
+                    is_expected = self.on_crash(&session);
+                }
                 () = interrupt(&mut self.interrupted, self.interrupts) => return Next::Ended(INTERRUPTED),
             }
         }
+    }
+
+    /// The guest stands where it cannot go on, and nobody is expected. True if it waits for somebody now.
+    fn on_crash(&self, session: &Session) -> bool {
+        run_command::print_backtrace(session, &self.file);
+        if self.options.on_trap == OnTrap::Stop
+            && let Some(Ok(local)) = self.listener.as_ref().map(TcpListener::local_addr)
+        {
+            say(&format!("The program waits for a debugger at {local}"));
+            return true;
+        }
+        if let Err(error) = session.resume(Resume::Continue) {
+            tracing::debug!(%error, "the guest has ended already");
+        }
+        false
     }
 
     /// Serves one client, and refuses others meanwhile. None if the user wants to end the server.
@@ -364,13 +382,5 @@ async fn crashed(watcher: &mut Watcher) -> Session {
         if watcher.changed().await.is_err() {
             return std::future::pending().await;
         }
-    }
-}
-
-/// Nobody will look at the guest any more: says what happened, and lets it end.
-fn end_crashed(session: &Session, file: &ModuleFile) {
-    run_command::print_backtrace(session, file);
-    if let Err(error) = session.resume(Resume::Continue) {
-        tracing::debug!(%error, "the guest has ended already");
     }
 }

@@ -58,6 +58,20 @@ pub enum Error {
         /// Behind the last byte.
         end: u64,
     },
+    /// It is a core dump, and nothing in it can run or change.
+    #[error("the program is a core dump: it can be looked at, and neither run nor changed")]
+    Record,
+    /// The core dump has not this value.
+    #[error("not recorded")]
+    NotRecorded,
+    /// A core dump is of another module than the one that it was put together with.
+    #[error("the core dump is not of {module}: {why}")]
+    OtherModule {
+        /// The module.
+        module: String,
+        /// Why it cannot be this one.
+        why: String,
+    },
     /// The runtime refused.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),

@@ -82,6 +82,11 @@ pub enum Stop {
         /// What the host says.
         message: String,
     },
+    /// It is a core dump, of a program that had only stopped, or for a reason that nobody knows.
+    Recorded {
+        /// What is known, in words.
+        message: String,
+    },
     /// Every thread that was allowed to run has ended, and the others were told to stay.
     NoneRuns,
 }

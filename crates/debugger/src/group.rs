@@ -104,6 +104,8 @@ struct State {
 pub(crate) struct Group {
     state: Mutex<State>,
     changed: Condvar,
+    /// Of a core dump: how many threads it has, and which of them was the reason for it.
+    record: Option<(usize, ThreadId)>,
     /// Breakpoints of all threads' stores.
     pub(crate) breakpoints: Arc<Mutex<Requests>>,
 }
@@ -120,8 +122,9 @@ pub(crate) enum Parking {
 }
 
 impl Group {
-    /// A group without threads.
-    pub(crate) fn new(events: mpsc::UnboundedSender<Event>) -> Self {
+    /// A group without threads, of a running guest or of a core dump: with how many threads it will have, and the one
+    /// that is said to have stopped it.
+    pub(crate) fn new(events: mpsc::UnboundedSender<Event>, record: Option<(usize, ThreadId)>) -> Self {
         let state = State {
             phase: Phase::Running,
             threads: BTreeMap::new(),
@@ -133,7 +136,7 @@ impl Group {
             exit: None,
             events,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new(), breakpoints: Arc::default() }
+        Self { state: Mutex::new(state), changed: Condvar::new(), record, breakpoints: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -239,6 +242,31 @@ impl Group {
         }
     }
 
+    /// A thread of a core dump stands where it did. When the last one does, the guest is said to have stopped.
+    pub(crate) fn stand(&self, id: ThreadId, stop: &Stop) -> Parking {
+        let mut state = self.lock();
+        if state.is_ending() || state.is_abandoned {
+            return Parking::End;
+        }
+        if let Some(thread) = state.threads.get_mut(&id) {
+            thread.place = Place::Parked { stop: stop.clone(), is_news: false };
+        }
+        let is_parked = |thread: &Thread| matches!(thread.place, Place::Parked { .. });
+        if let Some((count, crashed)) = self.record
+            && state.threads.len() == count
+            && state.threads.values().all(is_parked)
+        {
+            state.phase = Phase::Stopped;
+            state.report(crashed);
+        }
+        Parking::Stay
+    }
+
+    /// Whether this is a core dump.
+    pub(crate) fn is_record(&self) -> bool {
+        self.record.is_some()
+    }
+
     /// Stops all threads because of `id`, which is parked.
     fn stop_all(&self, mut state: MutexGuard<'_, State>, id: ThreadId) -> Parking {
         state.phase = Phase::Stopping;
@@ -308,6 +336,9 @@ impl Group {
     pub(crate) fn resume(&self, each: &[(ThreadId, Resume)], others: Others) -> Result<(), Error> {
         let mut state = self.lock();
         state.check_stopped()?;
+        if self.is_record() {
+            return Err(Error::Record);
+        }
         let current = state.current;
         // A call that the debugger made is nobody else's business.
         let is_alone = state.threads.get(&current).is_some_and(|thread| thread.inspections > 0);

@@ -5,6 +5,7 @@ use crate::ModuleId;
 use crate::breakpoint::{Breakpoints, Requests};
 use crate::event::{Resume, Stop};
 use crate::inspect::Paused;
+use crate::record::Standing;
 use crate::step::Plan;
 use crate::watch::Watchpoints;
 use frame_table::ModulePc;
@@ -53,6 +54,8 @@ pub(crate) struct State {
     /// The version of the requests that these agree with, and how many modules there were then.
     agrees_with: (u64, usize),
     plan: Plan,
+    /// What a core dump says of the thread.
+    standing: Option<Arc<Standing>>,
     /// Native address from which [`crate::WasmFrame::depth`] counts.
     stack_base: Option<usize>,
 }
@@ -79,6 +82,7 @@ impl Debugger {
             stops_at_modules: false,
             agrees_with: (0, 0),
             plan,
+            standing: None,
             stack_base: None,
         };
         let debugger = Self { state: Arc::new(Mutex::new(state)), requests, thread_ordinal };
@@ -102,6 +106,15 @@ impl Debugger {
     pub(crate) fn resume_step(&self, store: &mut Store, plan: Plan) {
         store.set_stepping(plan.steps());
         self.state().plan = plan;
+    }
+
+    /// For a thread of a core dump: what it stands like.
+    pub(crate) fn stand(&self, standing: Arc<Standing>) {
+        self.state().standing = Some(standing);
+    }
+
+    pub(crate) fn standing(&self) -> Option<Arc<Standing>> {
+        self.state().standing.clone()
     }
 
     pub(crate) fn thread_ordinal(&self) -> u32 {

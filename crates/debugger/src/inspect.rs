@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::event::Stop;
 use crate::frame::{Frame, Gap};
 use crate::handler::Debugger;
+use crate::record::Standing;
 use crate::stack::Stack;
 use frame_table::ModulePc;
 use runtime::{Callee, FuncHandle, GcRef, Instance, Module, Object, Store, Value};
@@ -42,6 +43,8 @@ pub struct Paused<'a> {
     store: &'a mut Store,
     debugger: Debugger,
     stop: Stop,
+    /// Of a core dump: what the store has not.
+    standing: Option<Arc<Standing>>,
     /// All frames, once somebody asked for them.
     stack: OnceCell<Stack>,
     /// The innermost frame, once somebody asked for it.
@@ -55,10 +58,12 @@ const NEAR: usize = 32;
 
 impl<'a> Paused<'a> {
     pub(crate) fn new(store: &'a mut Store, debugger: Debugger, stop: Stop) -> Self {
+        let standing = debugger.standing();
         Self {
             store,
             debugger,
             stop,
+            standing,
             stack: OnceCell::new(),
             innermost: OnceCell::new(),
             near: OnceCell::new(),
@@ -114,8 +119,16 @@ impl<'a> Paused<'a> {
     }
 
     fn find(&self, limit: usize) -> Stack {
+        if let Some(standing) = &self.standing {
+            return Stack::recorded(&standing.frames, limit);
+        }
         let base = self.debugger.stack_base(self.store);
         Stack::find(self.store, &self.stop, base, limit)
+    }
+
+    /// Nothing of a core dump can be changed, and nothing in it can run.
+    fn check_changes(&self) -> Result<(), Error> {
+        if self.standing.is_some() { Err(Error::Record) } else { Ok(()) }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -141,6 +154,7 @@ impl<'a> Paused<'a> {
     }
 
     pub(crate) fn frame(&self, frame: usize) -> Result<&runtime::WasmFrame, Error> {
+        self.check_changes()?;
         let found = [&self.innermost, &self.near].into_iter().filter_map(OnceCell::get);
         let has_frame = |stack: &&Stack| frame < stack.raw.len();
         let raw = &found.into_iter().find(has_frame).unwrap_or_else(|| self.stack()).raw;
@@ -153,6 +167,9 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When there is no such frame or local, or its value is not known.
     pub fn local(&self, frame: usize, index: u32) -> Result<Value, Error> {
+        if let Some(standing) = &self.standing {
+            return standing.local(frame, index);
+        }
         Ok(self.frame(frame)?.local(self.store, index)?)
     }
 
@@ -170,6 +187,9 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When there is no such frame or operand, or its value is not known.
     pub fn operand(&self, frame: usize, index: u32) -> Result<Value, Error> {
+        if let Some(standing) = &self.standing {
+            return standing.operand(frame, index);
+        }
         Ok(self.frame(frame)?.operand(self.store, index)?)
     }
 
@@ -216,6 +236,9 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When there is none.
     pub fn global(&self, instance: Instance, index: u32) -> Result<Value, Error> {
+        if self.standing.as_ref().is_some_and(|standing| !standing.knows_global(instance, index)) {
+            return Err(Error::NotRecorded);
+        }
         self.store.global(instance, index).ok_or(Error::NoEntity("global"))
     }
 
@@ -224,6 +247,7 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When there is none, it is immutable, or it has another type.
     pub fn set_global(&mut self, instance: Instance, index: u32, value: Value) -> Result<(), Error> {
+        self.check_changes()?;
         Ok(self.store.set_global(instance, index, value)?)
     }
 
@@ -260,6 +284,7 @@ impl<'a> Paused<'a> {
         address: u64,
         from: &[u8],
     ) -> Result<(), Error> {
+        self.check_changes()?;
         self.memory_size(instance, memory)?;
         let end = address.saturating_add(from.len() as u64);
         let written = self.store.write_memory(instance, memory, address, from);
@@ -303,6 +328,7 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When there is none, it has another type, or the reference is stale.
     pub fn set_field(&mut self, reference: GcRef, index: u32, value: Value) -> Result<(), Error> {
+        self.check_changes()?;
         Ok(self.store.set_field(reference, index, value)?)
     }
 
@@ -317,6 +343,7 @@ impl<'a> Paused<'a> {
         index: u64,
         value: Value,
     ) -> Result<(), Error> {
+        self.check_changes()?;
         Ok(self.store.set_table_element(instance, table, index, value)?)
     }
 
@@ -389,6 +416,7 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When it does not return.
     pub fn call(&mut self, function: FuncHandle, arguments: &[Value]) -> Result<Vec<Value>, Error> {
+        self.check_changes()?;
         let step = self.debugger.suspend_step(self.store);
         self.debugger.agree(self.store);
         let results = function.call(self.store, arguments);

@@ -14,6 +14,7 @@ mod group;
 mod guest;
 mod handler;
 mod inspect;
+mod record;
 mod session;
 mod spawn;
 mod stack;
@@ -29,6 +30,7 @@ pub use frame::{Frame, Gap, HostFrame, WasmFrame};
 pub use guest::{Entry, Guest, Preload};
 pub use handler::{DebugHandler, Debugger, Outcome, alert};
 pub use inspect::{LastCall, LoadedModule, Paused};
+pub use record::Record;
 pub use runtime::{
     FuncHandle, GcRef, Instance as InstanceId, Object, ObjectError, ObjectKind, Reference, TrapCode, Value,
     ValueType,

@@ -19,8 +19,10 @@ use crate::group::{Group, Inspection, Phase, Request};
 use crate::guest::Guest;
 use crate::handler::alert;
 use crate::inspect::Paused;
+use crate::record::Record;
 use crate::spawn::{self, Start};
 use crate::thread::{Thread, ThreadId};
+use runtime::Engine;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -54,12 +56,34 @@ impl Session {
     /// When there is no thread to be had. Whatever keeps the guest itself from starting is an [`Event::Exited`].
     pub fn launch(guest: Guest) -> Result<(Self, Events), Error> {
         let (events, receiver) = mpsc::unbounded_channel();
-        let group = Arc::new(Group::new(events));
+        let group = Arc::new(Group::new(events, None));
         let engine = guest.engine.clone();
         guest.spawner.bind(&group, &engine);
         let begin = Start::OfGuest { stop_first: !guest.run_at_once };
         spawn::start(&group, &engine, begin, move |store, _main| Some(guest.run(store)))?;
         Ok((Self { owner: Arc::new(Owner { group }) }, receiver))
+    }
+
+    /// Opens a core dump: a guest that stands where it was written, which is the first event, and cannot go on.
+    ///
+    /// # Errors
+    /// When there is no thread to be had. What is missing for it to be restored is an [`Event::Exited`].
+    pub fn open(record: Record, engine: &Engine) -> Result<(Self, Events), Error> {
+        let (events, receiver) = mpsc::unbounded_channel();
+        let count = record.threads();
+        let crashed = ThreadId(u32::try_from(record.crashed()).map_or(1, |index| index.saturating_add(1)));
+        let group = Arc::new(Group::new(events, Some((count, crashed))));
+        let record = Arc::new(record);
+        for thread in 0..count {
+            spawn::start_standing(&group, engine, &record, thread)?;
+        }
+        Ok((Self { owner: Arc::new(Owner { group }) }, receiver))
+    }
+
+    /// Whether this is a core dump.
+    #[must_use]
+    pub fn is_record(&self) -> bool {
+        self.group().is_record()
     }
 
     fn group(&self) -> &Group {

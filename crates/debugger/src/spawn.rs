@@ -6,8 +6,9 @@ use crate::error::Error;
 use crate::event::Exit;
 use crate::group::{Group, Parking, Request};
 use crate::guest::exit_of;
-use crate::handler::{DebugHandler, Debugger, Outcome};
+use crate::handler::{DebugHandler, Debugger, Outcome, block_on};
 use crate::inspect::Paused;
+use crate::record::Record;
 use crate::thread::ThreadId;
 use runtime::{Engine, Failure, Store};
 use std::sync::mpsc::SyncSender;
@@ -75,6 +76,20 @@ pub(crate) enum Start {
     OfThread(SyncSender<Result<(), runtime::Error>>),
 }
 
+/// Starts a thread of a core dump, which stands until the guest is ended.
+///
+/// # Errors
+/// When there is no thread to be had.
+pub(crate) fn start_standing(
+    group: &Arc<Group>,
+    engine: &Engine,
+    record: &Arc<Record>,
+    thread: usize,
+) -> Result<ThreadId, Error> {
+    let (engine, record) = (engine.clone(), Arc::clone(record));
+    start_thread(group, HOST_STACK, move |remote| remote.stand(&engine, &record, thread))
+}
+
 /// Starts a thread of a group. `body` says how it ends the guest, if it does.
 pub(crate) fn start(
     group: &Arc<Group>,
@@ -82,14 +97,21 @@ pub(crate) fn start(
     begin: Start,
     body: impl FnOnce(&mut Store, ThreadId) -> Option<Exit> + Send + 'static,
 ) -> Result<ThreadId, Error> {
+    let stack = engine.config().max_stack.saturating_add(HOST_STACK).min(ADDRESS_SPACE);
+    let own = engine.clone();
+    start_thread(group, stack, move |remote| remote.run(&own, begin, body))
+}
+
+fn start_thread(
+    group: &Arc<Group>,
+    stack: usize,
+    run: impl FnOnce(Remote) + Send + 'static,
+) -> Result<ThreadId, Error> {
     let (requests, receiver) = mpsc::unbounded_channel();
     let id = group.add(requests)?;
     let remote = Remote { id, group: Arc::clone(group), requests: Arc::new(Mutex::new(receiver)) };
     let name = if id == ThreadId::MAIN { "guest".to_owned() } else { format!("guest {id}") };
-    let stack = engine.config().max_stack.saturating_add(HOST_STACK).min(ADDRESS_SPACE);
-    let own = engine.clone();
-    let started =
-        std::thread::Builder::new().name(name).stack_size(stack).spawn(move || remote.run(&own, begin, body));
+    let started = std::thread::Builder::new().name(name).stack_size(stack).spawn(move || run(remote));
     match started {
         Ok(_detached) => Ok(id),
         Err(error) => {
@@ -126,6 +148,29 @@ impl Remote {
         group.ended(id, exit);
     }
 
+    /// Stands where a thread of a core dump did.
+    fn stand(self, engine: &Engine, record: &Record, thread: usize) {
+        let (id, group) = (self.id, Arc::clone(&self.group));
+        let restored = Store::new(engine).map_err(Error::from).and_then(|mut store| {
+            let standing = record.restore(&mut store, thread)?;
+            Ok((store, Arc::new(standing)))
+        });
+        let exit = match restored {
+            Ok((mut store, standing)) => {
+                let shared = (Arc::clone(&group.breakpoints), group.ordinal(id));
+                let debugger = Debugger::attach_with(&mut store, self.clone(), false, shared);
+                debugger.stand(Arc::clone(&standing));
+                if group.stand(id, &standing.stop) == Parking::Stay {
+                    let mut paused = Paused::new(&mut store, debugger, standing.stop.clone());
+                    let _ended = block_on(self.serve(&mut paused));
+                }
+                Exit::Killed
+            }
+            Err(error) => Exit::HostError(error.to_string()),
+        };
+        group.ended(id, Some(exit));
+    }
+
     fn run_in(
         self,
         mut store: Box<Store>,
@@ -159,6 +204,13 @@ impl DebugHandler for Remote {
             Parking::Proceed => return Outcome::Proceed,
             Parking::End => return Outcome::Kill,
         }
+        self.serve(paused).await
+    }
+}
+
+impl Remote {
+    /// Does what is asked of a thread that is parked, until it is to go on.
+    async fn serve(&self, paused: &mut Paused<'_>) -> Outcome {
         loop {
             match self.next_request().await {
                 Some(Request::Inspect(inspection)) => {

@@ -45,6 +45,12 @@ impl Stack {
         stack
     }
 
+    /// The innermost `limit` frames of a core dump.
+    pub(crate) fn recorded(frames: &[Frame], limit: usize) -> Self {
+        let frames: Vec<Frame> = frames.iter().take(limit).cloned().collect();
+        Self { raw: vec![None; frames.len()], frames, gaps: Vec::new() }
+    }
+
     /// Debug info knows a function by the start of its body, which is before its first operator; a breakpoint may have
     /// slipped. So the innermost frame's PC is where a debugger believes that it stopped.
     fn correct_innermost(&mut self, store: &Store, stop: &Stop) {

@@ -49,6 +49,8 @@ pub struct Debuggee {
     pub(crate) wants_everything: bool,
     /// Where the client, which is a gdb on this machine, may be given files. None if it is not.
     pub(crate) files: Option<PathBuf>,
+    /// The folder into which clients may have core dumps written. None if they may not.
+    pub(crate) core_dumps: Option<PathBuf>,
     /// The guest was told so.
     keeps_everything: bool,
     /// A client resumed it, and is to be told of the next of those.
@@ -90,6 +92,7 @@ impl Debuggee {
             joins_watchpoints: false,
             wants_everything: false,
             files: None,
+            core_dumps: None,
             keeps_everything: false,
             has_stopped_again: false,
             exit: None,
@@ -121,6 +124,11 @@ impl Debuggee {
     /// put into `directory` for it, which is made if it is missing. The directory is the caller's to remove.
     pub fn share_files(&mut self, directory: Option<PathBuf>) {
         self.files = directory;
+    }
+
+    /// Lets clients have core dumps written into a folder.
+    pub fn write_core_dumps_to(&mut self, folder: PathBuf) {
+        self.core_dumps = Some(folder);
     }
 
     /// Has `observer` told of everything that happens to this guest, and to those that take its place.

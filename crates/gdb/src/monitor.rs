@@ -15,7 +15,7 @@ use crate::int::narrow;
 use crate::paused::number_of;
 
 /// One command with its arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
     Why,
@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Disassemble(usize),
     Modules,
     Catch(Catch),
+    /// The name of the file.
+    CoreDump(String),
     Exit,
 }
 
@@ -36,6 +38,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("disassemble", "[FRAME]", "the code around a frame's PC as WAT"),
     ("modules", "", "the modules that are loaded, and where they are"),
     ("catch", "WHICH", "which exceptions stop the program: uncaught, throw, all (thrown again too), off"),
+    ("coredump", "FILE", "write a core dump into the folder where the server was started"),
     ("exit", "", "end the program and the session"),
 ];
 
@@ -79,6 +82,10 @@ impl Command {
             };
             return Ok(Self::Catch(choice));
         }
+        if *name == "coredump" {
+            let [file] = rest.as_slice() else { return Err(usage()) };
+            return Ok(Self::CoreDump((*file).to_owned()));
+        }
         let frame = match (rest.as_slice(), arguments.is_empty()) {
             ([], _) => 0,
             ([number], false) => number.parse().map_err(|_| usage())?,
@@ -98,7 +105,7 @@ impl Command {
     /// The answer of a stopped guest.
     pub(crate) fn answer(self, paused: &mut Paused<'_>, space: &AddressSpace) -> String {
         match self {
-            Self::Help | Self::Exit => help(),
+            Self::Help | Self::Exit | Self::CoreDump(_) => help(),
             Self::Why => why(paused),
             Self::Stack(frame) => with_wasm_frame(paused, frame, stack),
             Self::Locals(frame) => with_wasm_frame(paused, frame, locals),
@@ -140,6 +147,7 @@ fn why(paused: &Paused<'_>) -> String {
             format!("exception {message} is {thrown}, {end}")
         }
         Stop::HostError { message } => format!("error of the host: {message}"),
+        Stop::Recorded { message } => format!("a core dump: {message}"),
         other => format!("{other:?}"),
     };
     let mut text = format!("{words}\n");

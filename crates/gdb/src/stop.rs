@@ -10,6 +10,7 @@
 //! | an exception that is caught | SIGTRAP |
 //! | an exception that is not, as `std::terminate` does | SIGABRT |
 //! | an error of the host | SIGABRT |
+//! | a core dump of a program that did not crash | SIGSTOP |
 //! | the last resumed thread ended, others are held | none (`N`), or SIGTRAP for clients that do not know it |
 //!
 //! Why is a conversion of NaN a SIGFPE? C calls it undefined and x86 gives a number, but the guest ends either way, and
@@ -26,6 +27,7 @@ pub(crate) mod signal {
     pub(crate) const FPE: u8 = 8;
     pub(crate) const KILL: u8 = 9;
     pub(crate) const SEGV: u8 = 11;
+    pub(crate) const STOP: u8 = 17;
 
     /// Whether a program without a handler ignores it: SIGURG, SIGCONT, SIGCHLD, SIGWINCH.
     pub(crate) fn is_ignored(number: u8) -> bool {
@@ -65,6 +67,8 @@ pub(crate) fn of_stop(stop: &Stop) -> Reason {
         Stop::Interrupt { .. } => signal::INT,
         Stop::Trap { code, .. } => of_trap(*code),
         Stop::HostError { .. } | Stop::Exception { caught: false, .. } => signal::ABRT,
+        // gdb would step on from a SIGTRAP that is no breakpoint's, and a core dump does not move.
+        Stop::Recorded { .. } => signal::STOP,
         // Whatever else stops a guest is no fault of the program.
         _ => signal::TRAP,
     };

@@ -73,12 +73,12 @@ impl InstanceData {
 
 /// Imports by kind, as the linker found them.
 #[derive(Default)]
-struct Found {
-    functions: Vec<FuncHandle>,
-    memories: Vec<usize>,
-    tables: Vec<usize>,
-    globals: Vec<usize>,
-    tags: Vec<Tag>,
+pub(crate) struct Found {
+    pub(crate) functions: Vec<FuncHandle>,
+    pub(crate) memories: Vec<usize>,
+    pub(crate) tables: Vec<usize>,
+    pub(crate) globals: Vec<usize>,
+    pub(crate) tags: Vec<Tag>,
 }
 
 impl Instance {
@@ -144,40 +144,16 @@ impl Instance {
 
     fn allocate(store: &mut Store, module: &Module, linker: &Linker) -> Result<Self, Error> {
         let info = Arc::clone(module.info());
-        let limit = store.engine().config().max_instances;
-        if store.instances.len() >= limit as usize {
-            return Err(Error::Limit(format!("there are {limit} instances already, which is the limit")));
-        }
+        store.check_room_for_instance()?;
         let mut found = link(store, &info, linker)?;
-        let number = narrow(store.instances.len());
         let module_index = store.load(module)?;
         for ty in &info.memories[info.imported.memories as usize..] {
             found.memories.push(store.add_memory(*ty)?);
         }
-        for tag in info.imported.tags..narrow(info.tags.len()) {
-            let ty = info.types.get(info.tags[tag as usize] as usize);
-            let Some((ty, id)) = ty.and_then(|ty| Some((ty.func()?.clone(), ty.id))) else { continue };
-            found.tags.push(store.add_tag(info.tag_name(tag), ty, id));
-        }
-        let offsets = VmOffsets::new(&info);
-        let vmctx = VmContext::new(offsets.size());
-        store.instances.push(InstanceData {
-            module: module_index,
-            info: Arc::clone(&info),
-            vmctx,
-            memories: found.memories,
-            tables: found.tables,
-            globals: found.globals,
-            tags: found.tags,
-            imported_functions: found.functions,
-            elements: Vec::new(),
-            dropped_data: vec![false; info.data.len()],
-            number,
-        });
-        let instance = Self(number);
-        store.fill_functions(instance.index(), offsets)?;
+        store.add_tags(&info, info.imported.tags, &mut found);
+        let instance = store.assemble(module_index, &info, found)?;
         store.fill_globals_and_tables(instance.index())?;
-        store.fill_views(instance.index(), offsets);
+        store.fill_views(instance.index(), VmOffsets::new(&info));
         store.set_stop_at_loops(store.limits().requested(Limits::SWITCH));
         Ok(instance)
     }
@@ -287,6 +263,51 @@ fn describe(ty: &ExternType) -> String {
 }
 
 impl Store {
+    pub(crate) fn check_room_for_instance(&self) -> Result<(), Error> {
+        let limit = self.engine().config().max_instances;
+        if self.instances.len() >= limit as usize {
+            return Err(Error::Limit(format!("there are {limit} instances already, which is the limit")));
+        }
+        Ok(())
+    }
+
+    /// Adds the module's tags from one on.
+    pub(crate) fn add_tags(&mut self, info: &ModuleInfo, first: u32, found: &mut Found) {
+        for tag in first..narrow(info.tags.len()) {
+            let ty = info.types.get(info.tags[tag as usize] as usize);
+            let Some((ty, id)) = ty.and_then(|ty| Some((ty.func()?.clone(), ty.id))) else { continue };
+            found.tags.push(self.add_tag(info.tag_name(tag), ty, id));
+        }
+    }
+
+    /// An instance of these parts, with its functions, and without what it defines and `found` has not.
+    pub(crate) fn assemble(
+        &mut self,
+        module: usize,
+        info: &Arc<ModuleInfo>,
+        found: Found,
+    ) -> Result<Instance, Error> {
+        let number = narrow(self.instances.len());
+        let offsets = VmOffsets::new(info);
+        let vmctx = VmContext::new(offsets.size());
+        self.instances.push(InstanceData {
+            module,
+            info: Arc::clone(info),
+            vmctx,
+            memories: found.memories,
+            tables: found.tables,
+            globals: found.globals,
+            tags: found.tags,
+            imported_functions: found.functions,
+            elements: Vec::new(),
+            dropped_data: vec![false; info.data.len()],
+            number,
+        });
+        let instance = Instance(number);
+        self.fill_functions(instance.index(), offsets)?;
+        Ok(instance)
+    }
+
     fn type_of(&self, definition: &Definition) -> Option<ExternType> {
         Some(match definition {
             Definition::HostFunction { ty, .. } => ExternType::Function(ty.clone()),
@@ -366,7 +387,7 @@ impl Store {
         Ok(())
     }
 
-    fn fill_views(&mut self, instance: usize, layout: VmOffsets) {
+    pub(crate) fn fill_views(&mut self, instance: usize, layout: VmOffsets) {
         let mut pointers = vec![(offsets::LIMITS, self.limits().address())];
         pointers.push((offsets::HEAP, self.heap.view_address()));
         pointers.push((offsets::BUILTINS, self.code().builtins().as_ptr().expose_provenance()));

@@ -14,6 +14,7 @@ mod jit;
 mod linker;
 mod memory;
 mod module;
+mod restore;
 mod store;
 mod tier;
 mod translate;
@@ -38,6 +39,7 @@ pub use module::{
     Callee, Explained, ExternType, GlobalType, Import, IndexType, MemoryType, Module, ObservableLocals,
     TableType,
 };
+pub use restore::{Restored, RestoredParts};
 pub use store::{Caller, FuncHandle, InterruptHandle, Store};
 pub use tier::TierChanges;
 pub use trap::{Failure, HostError, TrapCode};

@@ -21,6 +21,12 @@ macro_rules! trap_codes {
             pub(crate) const fn from_number(number: u8) -> Option<Self> {
                 match number { $($code => Some(Self::$name),)* _ => None }
             }
+
+            /// The trap whose words these are.
+            #[must_use]
+            pub fn from_words(words: &str) -> Option<Self> {
+                match words { $($words => Some(Self::$name),)* _ => None }
+            }
         }
 
         impl fmt::Display for TrapCode {

@@ -48,7 +48,9 @@ fn what_follows_the_module_is_the_guests() {
     let (_, options, guest) = served("--port=0 m.wasm --multi");
     assert!(!options.multi);
     assert_eq!(guest.args, ["--multi"]);
-    let Ok(Arguments { action: Action::Run(guest), .. }) = parse("run m.wasm --env A=b") else { panic!() };
+    let Ok(Arguments { action: Action::Run { guest, .. }, .. }) = parse("run m.wasm --env A=b") else {
+        panic!()
+    };
     assert_eq!(guest.args, ["--env", "A=b"]);
 }
 
@@ -85,7 +87,8 @@ fn directories_have_the_guests_name_or_their_own() {
 
 #[test]
 fn subcommands_have_their_own_options() {
-    let Ok(Arguments { action: Action::Run(guest), log }) = parse("-v run --invoke f --dir /x m.wasm 1")
+    let Ok(Arguments { action: Action::Run { guest, .. }, log }) =
+        parse("-v run --invoke f --dir /x m.wasm 1")
     else {
         panic!()
     };

@@ -1,5 +1,6 @@
 //! Scenes: sessions that are more than one command after the other. Time, signals and a second gdb play in them.
 
+mod crash;
 mod dap;
 mod editors;
 mod input;
@@ -39,6 +40,7 @@ pub(crate) struct Scene {
 pub(crate) const ALL: &[&[Scene]] = &[
     interrupt::SCENES,
     lifetime::SCENES,
+    crash::SCENES,
     large::SCENES,
     rerun::SCENES,
     input::SCENES,

@@ -106,6 +106,14 @@ impl Conversation<'_> {
         .map(|()| None)
     }
 
+    /// A core dump was told to go on: says that it cannot, and that it has stopped where it was.
+    fn stay(&mut self, target: &mut Target<'_>) -> Result<Option<Outcome>, Error> {
+        const WORDS: &[u8] = b"This is a core dump: it can be looked at, and does not run.\n";
+        let said = [b"O".as_slice(), &crate::hex::text(WORDS)].concat();
+        self.send(frame(&said))?;
+        self.report(target)
+    }
+
     /// Answers with an error, and its words if the client wants those.
     fn fail(&mut self, code: &[u8], words: &str) -> Result<(), Error> {
         let reply = if self.explains_errors { reply::lldb::error(code, words) } else { code.to_vec() };
@@ -183,6 +191,9 @@ impl Conversation<'_> {
         if std::mem::take(&mut target.has_failed_to_resume) {
             stub.stopped(target)?;
             target.debuggee.catch_up();
+            if target.debuggee.session.is_record() {
+                return self.stay(target);
+            }
             // A guest that ended behind the client's back: this is when the client can be told.
             return if target.debuggee.exit().is_some() {
                 self.report(target)

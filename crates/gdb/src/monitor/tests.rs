@@ -21,6 +21,12 @@ fn catch_takes_one_of_its_words() {
 }
 
 #[test]
+fn a_core_dump_has_a_name() {
+    assert_eq!(Command::parse("coredump a.core"), Ok(Command::CoreDump("a.core".to_owned())));
+    assert_eq!(Command::parse("core"), Err("Usage: monitor coredump FILE\n".to_owned()));
+}
+
+#[test]
 fn wrong_commands_are_explained() {
     let unknown = "Unknown monitor command `frobnicate`; `monitor help` lists them all.\n";
     assert_eq!(Command::parse("frobnicate"), Err(unknown.to_owned()));

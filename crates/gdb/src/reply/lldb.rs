@@ -68,6 +68,7 @@ fn why(target: &Target<'_>, thread: ThreadId) -> Why {
             let kind = if *caught { "exception thrown" } else { "uncaught exception" };
             ("exception", Some(format!("{kind}: {message}")))
         }
+        Stop::Recorded { message } => ("exception", Some(format!("core dump: {message}"))),
         _ => ("signal", None),
     };
     Why { signal, reason: Some(reason), description }

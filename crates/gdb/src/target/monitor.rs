@@ -1,9 +1,37 @@
 //! `qRcmd`: hands `monitor` commands on, with the guest if it is stopped.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
 use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd};
 
 use super::Target;
 use crate::monitor::{self, Command};
+
+impl Target<'_> {
+    /// Writes a core dump; says where, or why not. It goes into one folder, and replaces nothing that is there: the client
+    /// may be on another machine, and has no business with the rest of this one.
+    fn write_core_dump(&self, name: &str) -> String {
+        let Some(folder) = &self.debuggee.core_dumps else {
+            return "This server writes no core dumps.\n".to_owned();
+        };
+        if Path::new(name).file_name() != Some(OsStr::new(name)) {
+            return format!("`{name}` is no name of a file in the folder where the server was started.\n");
+        }
+        let path = folder.join(name);
+        let dump = match self.debuggee.session.core_dump() {
+            Ok(dump) => dump,
+            Err(error) => return format!("There is no core dump: {error}.\n"),
+        };
+        let written = File::create_new(&path).and_then(|mut file| file.write_all(&dump));
+        match written {
+            Ok(()) => format!("Wrote {}, {} bytes.\n", path.display(), dump.len()),
+            Err(error) => format!("Cannot write {}: {error}.\n", path.display()),
+        }
+    }
+}
 
 impl MonitorCmd for Target<'_> {
     fn handle_monitor_cmd(&mut self, command: &[u8], mut out: ConsoleOutput<'_>) -> Result<(), Self::Error> {
@@ -15,6 +43,7 @@ impl MonitorCmd for Target<'_> {
                 "The program is ended.\n".to_owned()
             }
             Ok(Command::Help) => monitor::help(),
+            Ok(Command::CoreDump(file)) => self.write_core_dump(&file),
             Ok(command) => self
                 .inspect(move |paused| command.answer(paused, space))
                 .unwrap_or_else(|_| "The program is not stopped.\n".to_owned()),

@@ -335,6 +335,12 @@ impl Module {
         &self.info.memories
     }
 
+    /// How many tables there are, imports included.
+    #[must_use]
+    pub fn num_tables(&self) -> usize {
+        self.info.tables.len()
+    }
+
     /// The index of an exported memory.
     #[must_use]
     pub fn exported_memory(&self, name: &str) -> Option<u32> {
@@ -444,6 +450,23 @@ impl Module {
     pub fn callee(&self, pc: ModulePc) -> Option<Callee> {
         let bytes = self.info.bytes.get(usize::try_from(pc.0).ok()?..)?;
         parse::callee(bytes)
+    }
+
+    /// Where the operator is that begins at `pc`. None if none does.
+    #[must_use]
+    pub fn operator(&self, pc: ModulePc) -> Option<Range<ModulePc>> {
+        let start = self.body_range(self.function_at(pc)?)?.start;
+        let body = self.info.bytes.get(start.0 as usize..self.code_section().end.0 as usize)?;
+        Some(pc..start.offset(parse::operator_end(body, pc.0 - start.0)?))
+    }
+
+    /// The types of a defined function's locals, parameters first.
+    #[must_use]
+    pub fn local_types(&self, function: u32) -> Option<Vec<ValueType>> {
+        let range = self.body_range(function)?;
+        let body = self.info.bytes.get(range.start.0 as usize..range.end.0 as usize)?;
+        let parameters = self.function_type(function)?.params().iter().copied();
+        Some(parameters.chain(parse::declared_locals(&self.info, body)?).collect())
     }
 
     /// Where the code section's contents are.

@@ -188,6 +188,30 @@ pub(super) fn callee(bytes: &[u8]) -> Option<Callee> {
     }
 }
 
+/// Where the operator at `at` of a body ends, if one begins there.
+pub(super) fn operator_end(body: &[u8], at: u32) -> Option<u32> {
+    let body = FunctionBody::new(BinaryReader::new(body, 0));
+    let mut reader = body.get_operators_reader().ok()?;
+    let at = u64::from(at);
+    while reader.original_position() < at {
+        reader.read().ok()?;
+    }
+    let begins = reader.original_position() == at;
+    reader.read().ok()?;
+    u32::try_from(reader.original_position()).ok().filter(|_| begins)
+}
+
+/// The types of the locals that a body declares, which are not its parameters.
+pub(super) fn declared_locals(info: &ModuleInfo, body: &[u8]) -> Option<Vec<ValueType>> {
+    let body = FunctionBody::new(BinaryReader::new(body, 0));
+    let mut locals = Vec::new();
+    for group in body.get_locals_reader().ok()? {
+        let (count, ty) = group.ok()?;
+        locals.extend(std::iter::repeat_n(info.value_type(ty).ok()?, usize::try_from(count).ok()?));
+    }
+    Some(locals)
+}
+
 fn unsupported(offset: usize, what: impl Into<String>) -> Error {
     Error::Unsupported { offset, what: what.into() }
 }
