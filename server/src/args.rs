@@ -219,6 +219,7 @@ struct CommandLine {
 }
 
 #[derive(Subcommand, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one, once")]
 enum Command {
     /// Run the module without a debugger; on a trap, print a backtrace with variables
     #[command(override_usage = "wasm-gdbserver run [OPTIONS] MODULE [ARGS]...")]

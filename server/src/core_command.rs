@@ -40,10 +40,13 @@ pub(crate) fn serve(
     let runtime = runtime()?;
     let served = runtime.block_on(async {
         let (session, mut events) = Session::open(record, main.engine())?;
-        let first = match events.recv().await {
-            Some(event @ Event::Stopped { .. }) => event,
-            Some(Event::Exited(Exit::HostError(reason))) => bail!("{}: {reason}", file.display()),
-            _ => bail!("{}: the core dump cannot be opened", file.display()),
+        let first = loop {
+            match events.recv().await {
+                Some(event @ Event::Stopped { .. }) => break event,
+                Some(Event::ThreadStarted(_)) => {}
+                Some(Event::Exited(Exit::HostError(reason))) => bail!("{}: {reason}", file.display()),
+                _ => bail!("{}: the core dump cannot be opened", file.display()),
+            }
         };
         let listener = bind(address).await?;
         let local = listener.local_addr()?;

@@ -246,6 +246,8 @@ impl Host {
             tracing::info!(?outcome, "the client has left");
             is_expected = !matches!(outcome, Outcome::Detached);
             match outcome {
+                // A core dump runs to no end.
+                Outcome::Detached if self.options.once && debuggee.session().is_record() => return Ok(0),
                 Outcome::Detached if self.options.once => self.listener = None,
                 Outcome::Detached => {}
                 Outcome::Lost(_) if self.options.once => {

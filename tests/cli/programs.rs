@@ -132,3 +132,71 @@ fn run_prints_the_backtrace_of_the_thread_that_traps() -> Result<()> {
     assert_eq!(output.status.code(), Some(3));
     Ok(())
 }
+
+#[test]
+fn run_shows_the_source_around_a_crash() -> Result<()> {
+    let traps = fixture("traps")?;
+    let output = wasm_gdbserver(&["run", text(&traps.program), "div0"])?;
+    let said = stderr(&output);
+    let line = traps.line("div0");
+    let arrow = format!("->{line:5}\t{}\n", traps.text_of("div0"));
+    for part in [&arrow, &format!("  {:5}\t  int half = a / 2;\n", line - 1)] {
+        assert!(said.contains(part), "no {part:?} in:\n{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn run_leaves_reports_for_machines() -> Result<()> {
+    let traps = fixture("traps")?;
+    let (json, junit) = (file("report.json", b"")?, file("report.xml", b"")?);
+    let report = |mode: &str| -> Result<(serde_json::Value, String)> {
+        let program = text(&traps.program);
+        wasm_gdbserver(&["run", "--json", text(&json), "--junit", text(&junit), program, mode])?;
+        Ok((serde_json::from_slice(&std::fs::read(&json)?)?, std::fs::read_to_string(&junit)?))
+    };
+    let (found, xml) = report("div0")?;
+    assert_eq!(found["end"], "trap");
+    assert_eq!(found["message"], "wasm trap: integer divide by zero");
+    assert_eq!((&found["status"], &found["thread"]), (&134.into(), &1.into()));
+    let frame = &found["frames"][0];
+    assert_eq!((&frame["function"], &frame["line"]), (&"divide".into(), &traps.line("div0").into()));
+    assert_eq!(frame["arguments"][0], serde_json::json!({ "name": "a", "value": "84" }));
+    assert_eq!(frame["locals"][0], serde_json::json!({ "name": "half", "value": "42" }));
+    assert!(xml.contains("failures=\"1\"") && xml.contains("#0 0x") && xml.contains("half = 42"), "{xml}");
+    let (found, xml) = report("exit3")?;
+    assert_eq!((&found["end"], &found["exit_code"]), (&"exit".into(), &3.into()));
+    assert_eq!(found.get("frames"), None);
+    assert!(xml.contains("message=\"exit code 3\""), "{xml}");
+    let (found, xml) = report("none")?;
+    assert_eq!(found["status"], 0);
+    assert!(xml.contains("failures=\"0\" errors=\"0\""), "{xml}");
+    Ok(())
+}
+
+#[test]
+fn core_dumps_that_do_not_fit_are_refused_in_one_line() -> Result<()> {
+    let traps = fixture("traps")?;
+    let core = file("refused.core", b"")?;
+    let option = format!("--coredump-on-trap={}", core.display());
+    wasm_gdbserver(&["run", &option, text(&traps.program), "div0"])?;
+    let refused = |core: &std::path::Path, module: &[&str]| -> Result<String> {
+        let output = wasm_gdbserver(&[&["core", text(core)], module, &[":0"]].concat())?;
+        assert_eq!(output.status.code(), Some(1));
+        let said = stderr(&output);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        Ok(said)
+    };
+    let other = fixture("steps")?;
+    let said = refused(&core, &[text(&other.program)])?;
+    assert!(said.contains("steps.wasm is another build of the module that crashed"), "{said}");
+    assert!(refused(&traps.program, &[])?.contains("it is no core dump"));
+    let bytes = std::fs::read(&core)?;
+    let cut = file("cut.core", &bytes[..bytes.len() - 20])?;
+    assert!(refused(&cut, &[])?.contains("it is damaged"), "{}", refused(&cut, &[])?);
+    let lost =
+        file("lost.core", &[b"\0asm\x01\0\0\0\0\x0f\x04core\0\x08gone.was".as_slice(), b"m"].concat())?;
+    let said = refused(&lost, &[])?;
+    assert!(said.contains("damaged") || said.contains("is not there"), "{said}");
+    Ok(())
+}

@@ -20,6 +20,8 @@ pub trait Condition: Debug + Send + Sync {
 pub(crate) struct Requests {
     /// By (module, PC).
     all: BTreeMap<(usize, ModulePc), Option<Arc<dyn Condition>>>,
+    /// By `module.name` of the host function that is called.
+    host_calls: BTreeMap<String, Option<Arc<dyn Condition>>>,
     pub(crate) watch: WatchRequests,
     /// Counts changes of these.
     version: u64,
@@ -33,6 +35,25 @@ impl Requests {
     /// Adds a breakpoint, or gives one that is there another condition.
     pub(crate) fn insert(&mut self, module: usize, pc: ModulePc, condition: Option<Arc<dyn Condition>>) {
         self.version += u64::from(self.all.insert((module, pc), condition).is_none());
+    }
+
+    /// Adds a breakpoint on a host function, or gives one that is there another condition.
+    pub(crate) fn insert_host_call(&mut self, function: String, condition: Option<Arc<dyn Condition>>) {
+        self.version += u64::from(self.host_calls.insert(function, condition).is_none());
+    }
+
+    pub(crate) fn remove_host_call(&mut self, function: &str) {
+        self.version += u64::from(self.host_calls.remove(function).is_some());
+    }
+
+    /// The condition of a breakpoint on a host function, if it has one.
+    pub(crate) fn host_call_condition(&self, function: &str) -> Option<Arc<dyn Condition>> {
+        self.host_calls.get(function)?.clone()
+    }
+
+    /// The host functions that have breakpoints.
+    pub(crate) fn host_calls(&self) -> impl Iterator<Item = &String> {
+        self.host_calls.keys()
     }
 
     pub(crate) fn remove(&mut self, module: usize, pc: ModulePc) {
@@ -54,8 +75,9 @@ impl Requests {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.version += u64::from(!self.all.is_empty());
+        self.version += u64::from(!self.all.is_empty() || !self.host_calls.is_empty());
         self.all.clear();
+        self.host_calls.clear();
     }
 
     pub(crate) fn contains(&self, module: usize, pc: ModulePc) -> bool {

@@ -82,6 +82,13 @@ pub enum Stop {
         /// What the host says.
         message: String,
     },
+    /// It is about to call a function of the host: see [`crate::Paused::add_host_breakpoint_if`].
+    HostCall {
+        /// `module.name` as it is imported.
+        function: String,
+        /// What it is called with.
+        arguments: Vec<Value>,
+    },
     /// It is a core dump, of a program that had only stopped, or for a reason that nobody knows.
     Recorded {
         /// What is known, in words.

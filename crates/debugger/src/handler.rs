@@ -172,6 +172,7 @@ impl Debugger {
             edit.set(module, point, set);
         }
         drop(edit);
+        store.stop_at_host_calls(requests.host_calls().cloned().collect());
         state.watchpoints.agree(&requests.watch, store);
     }
 }
@@ -266,6 +267,14 @@ impl<H> Hook<H> {
                 wanted.then(|| Stop::Exception { caught, rethrown, message: message() })
             }
             DebugEvent::HostError(message) => Some(Stop::HostError { message }),
+            DebugEvent::HostCall { function, arguments } => {
+                let condition = self.debugger.requests().host_call_condition(&function);
+                let stop = Stop::HostCall { function, arguments };
+                let stops = condition.is_none_or(|condition| {
+                    condition.holds(&mut Paused::new(store, self.debugger.clone(), stop.clone()))
+                });
+                stops.then_some(stop)
+            }
             DebugEvent::InterruptedInHost => Some(Stop::Interrupt { in_host_call: true }),
             DebugEvent::ModuleLoaded(instance) if self.debugger.state().stops_at_modules => {
                 let module = ModuleId::of(store.module_of(instance)?);

@@ -380,6 +380,17 @@ impl<'a> Paused<'a> {
         Ok(())
     }
 
+    /// Sets a breakpoint on a function of the host, with a condition or without one. It stops where the function is about
+    /// to run, and is reported as [`Stop::HostCall`].
+    pub fn add_host_breakpoint_if(&mut self, function: &str, condition: Option<Arc<dyn Condition>>) {
+        self.debugger.requests().insert_host_call(function.to_owned(), condition);
+    }
+
+    /// Removes a breakpoint on a function of the host.
+    pub fn remove_host_breakpoint(&mut self, function: &str) {
+        self.debugger.requests().remove_host_call(function);
+    }
+
     /// Chooses which exceptions stop the guest from now on, in any of its threads.
     pub fn catch_exceptions(&mut self, which: Catch) {
         self.debugger.requests().catch = which;
@@ -390,7 +401,7 @@ impl<'a> Paused<'a> {
         self.debugger.requests().remove(module.index(), pc);
     }
 
-    /// Removes all breakpoints.
+    /// Removes all breakpoints, also those on functions of the host.
     pub fn clear_breakpoints(&mut self) {
         self.debugger.requests().clear();
     }

@@ -1,10 +1,13 @@
 //! gdb's agent expressions: what it has a stub evaluate, as bytecode for a stack of 64-bit integers.
 //!
-//! gdb documents them in its appendix "The GDB Agent Expression Mechanism". Ours are conditions of breakpoints: they read
-//! registers and memory and change nothing, so the operators for tracing, for trace variables and for printing are not here;
-//! an expression with one of those is refused.
+//! gdb documents them in its appendix "The GDB Agent Expression Mechanism". Conditions read registers and memory and change
+//! nothing; commands of breakpoints print; actions of tracepoints collect memory and set trace variables. Operators for
+//! floats, which gdb's documentation names and no gdb sends, are refused.
+
+mod format;
 
 use crate::int::index;
+use format::Format;
 
 /// How many operators may run before an expression is given up: one that jumps back may never end.
 const LONGEST_RUN: u32 = 100_000;
@@ -19,6 +22,25 @@ pub(crate) trait Facts {
 
     /// Fills `into` with the memory from an address on. False if not all of it can be read.
     fn memory(&self, address: u64, into: &mut [u8]) -> bool;
+
+    /// Prints for the client.
+    fn print(&mut self, _text: &str) {}
+
+    /// Collects memory for the tracepoint. False if not all of it can be read.
+    fn collect(&mut self, _address: u64, _length: u64) -> bool {
+        false
+    }
+
+    /// Collects a trace variable.
+    fn collect_variable(&mut self, _number: u16) {}
+
+    /// The value of a trace variable; none if there is none with this number.
+    fn variable(&self, _number: u16) -> Option<u64> {
+        None
+    }
+
+    /// Sets a trace variable.
+    fn set_variable(&mut self, _number: u16, _value: u64) {}
 }
 
 /// Why an expression has no value.
@@ -36,6 +58,22 @@ pub(crate) enum Failure {
     Register,
     /// Memory cannot be read.
     Memory,
+    /// There is no such trace variable.
+    Variable,
+}
+
+impl Failure {
+    /// The same for people.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Stack | Self::Jump => "its bytecode makes no sense",
+            Self::Endless => "it does not end",
+            Self::Division => "division by zero",
+            Self::Register => "a register is not available",
+            Self::Memory => "memory cannot be read",
+            Self::Variable => "there is no such trace variable",
+        }
+    }
 }
 
 /// An operator with two operands, of which the second is on the top.
@@ -83,6 +121,17 @@ enum Operator {
     Pick(u8),
     /// The third value from the top comes to the top.
     Rotate,
+    /// Collects memory at the address below the length.
+    Trace,
+    /// Collects so many bytes at the address on the top, which stays.
+    TraceQuick(u16),
+    /// Collects memory up to the first zero byte.
+    TraceString,
+    Variable(u16),
+    SetVariable(u16),
+    TraceVariable(u16),
+    /// Prints with one of the expression's formats.
+    Print(u16),
     End,
 }
 
@@ -90,6 +139,8 @@ enum Operator {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expression {
     operators: Vec<Operator>,
+    /// Each with how many arguments it has.
+    formats: Vec<(usize, Format)>,
     /// For each byte of the bytecode, the number of the operator that begins there.
     starts: Vec<Option<u32>>,
 }
@@ -98,6 +149,7 @@ pub(crate) struct Expression {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    formats: Vec<(usize, Format)>,
 }
 
 impl Reader<'_> {
@@ -130,6 +182,8 @@ impl Reader<'_> {
             0x09 => binary(Binary::ShiftLeft),
             0x0a => binary(Binary::ShiftRight { is_signed: true }),
             0x0b => binary(Binary::ShiftRight { is_signed: false }),
+            0x0c => Some(Operator::Trace),
+            0x0d => Some(Operator::TraceQuick(self.byte()?.into())),
             0x0e => Some(Operator::LogicalNot),
             0x0f => binary(Binary::And),
             0x10 => binary(Binary::Or),
@@ -155,10 +209,28 @@ impl Reader<'_> {
             0x29 => Some(Operator::Pop),
             0x2a => self.extension(false),
             0x2b => Some(Operator::Swap),
+            0x2c => Some(Operator::Variable(self.short()?)),
+            0x2d => Some(Operator::SetVariable(self.short()?)),
+            0x2e => Some(Operator::TraceVariable(self.short()?)),
+            0x2f => Some(Operator::TraceString),
+            0x30 => Some(Operator::TraceQuick(self.short()?)),
             0x32 => Some(Operator::Pick(self.byte()?)),
             0x33 => Some(Operator::Rotate),
+            0x34 => self.print(),
             _ => None,
         }
+    }
+
+    /// How many arguments there are, then the length of the format with the zero at its end.
+    fn print(&mut self) -> Option<Operator> {
+        let arguments = usize::from(self.byte()?);
+        let length = usize::from(self.short()?);
+        let end = self.at.checked_add(length)?;
+        let text = self.bytes.get(self.at..end)?.strip_suffix(b"\0")?;
+        self.at = end;
+        let number = u16::try_from(self.formats.len()).ok()?;
+        self.formats.push((arguments, Format::parse(text, arguments)?));
+        Some(Operator::Print(number))
     }
 
     fn extension(&mut self, is_signed: bool) -> Option<Operator> {
@@ -168,29 +240,53 @@ impl Reader<'_> {
 }
 
 impl Expression {
-    /// Parses bytecode. None if it has an operator that is not for conditions, or is cut short.
+    /// Parses bytecode. None if it has an operator that is not known, or is cut short.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader { bytes, at: 0 };
+        let mut reader = Reader { bytes, at: 0, formats: Vec::new() };
         let (mut operators, mut starts) = (Vec::new(), vec![None; bytes.len()]);
         while reader.at < bytes.len() {
             *starts.get_mut(reader.at)? = u32::try_from(operators.len()).ok();
             operators.push(reader.operator()?);
         }
-        Some(Self { operators, starts })
+        Some(Self { operators, formats: reader.formats, starts })
     }
 
     /// Its value.
     ///
     /// # Errors
     /// When it has none.
-    pub(crate) fn evaluate(&self, facts: &dyn Facts) -> Result<u64, Failure> {
+    pub(crate) fn evaluate(&self, facts: &mut dyn Facts) -> Result<u64, Failure> {
+        self.execute(facts)?.ok_or(Failure::Stack)
+    }
+
+    /// Does what it does, for one that leaves no value.
+    ///
+    /// # Errors
+    /// When it could not do all of it.
+    pub(crate) fn run(&self, facts: &mut dyn Facts) -> Result<(), Failure> {
+        self.execute(facts).map(drop)
+    }
+
+    fn execute(&self, facts: &mut dyn Facts) -> Result<Option<u64>, Failure> {
         let mut stack = Stack(Vec::with_capacity(16));
         let mut next = 0;
         for _ in 0..LONGEST_RUN {
             let operator = self.operators.get(next).ok_or(Failure::Jump)?;
             next += 1;
             match *operator {
-                Operator::End => return stack.pop(),
+                Operator::End => return Ok(stack.pop().ok()),
+                Operator::Print(format) => {
+                    let (arguments, format) = self.formats.get(usize::from(format)).ok_or(Failure::Jump)?;
+                    // The function to print with and its first argument, which are for the client's own. Below them is
+                    // the first value, then the others.
+                    let _function = (stack.pop()?, stack.pop()?);
+                    let mut values = Vec::with_capacity(*arguments);
+                    for _ in 0..*arguments {
+                        values.push(stack.pop()?);
+                    }
+                    let text = format.print(&values, facts);
+                    facts.print(&text);
+                }
                 Operator::Jump { to, is_conditional } => {
                     if !is_conditional || stack.pop()? != 0 {
                         let start = self.starts.get(usize::from(to)).copied().flatten();
@@ -225,7 +321,7 @@ impl Stack {
         self.0.iter().rev().nth(depth).copied().ok_or(Failure::Stack)
     }
 
-    fn run(&mut self, operator: Operator, facts: &dyn Facts) -> Result<(), Failure> {
+    fn run(&mut self, operator: Operator, facts: &mut dyn Facts) -> Result<(), Failure> {
         let value = match operator {
             Operator::Binary(operator) => {
                 let (right, left) = (self.pop()?, self.pop()?);
@@ -253,8 +349,30 @@ impl Stack {
             Operator::Pop => return self.pop().map(drop),
             Operator::Swap => return self.lift(2),
             Operator::Rotate => return self.lift(3),
+            Operator::Variable(number) => facts.variable(number).ok_or(Failure::Variable)?,
+            Operator::SetVariable(number) => {
+                facts.set_variable(number, self.copy(0)?);
+                return Ok(());
+            }
+            Operator::TraceVariable(number) => {
+                facts.collect_variable(number);
+                return Ok(());
+            }
+            Operator::Trace => {
+                let (length, address) = (self.pop()?, self.pop()?);
+                return collected(facts.collect(address, length));
+            }
+            Operator::TraceQuick(length) => {
+                let address = self.copy(0)?;
+                return collected(facts.collect(address, length.into()));
+            }
+            Operator::TraceString => {
+                let (most, address) = (self.pop()?, self.pop()?);
+                let length = string_length(facts, address, most).ok_or(Failure::Memory)?;
+                return collected(facts.collect(address, length));
+            }
             // Those are the expression's.
-            Operator::Jump { .. } | Operator::End => return Err(Failure::Jump),
+            Operator::Jump { .. } | Operator::End | Operator::Print(_) => return Err(Failure::Jump),
         };
         self.push(value)
     }
@@ -265,6 +383,25 @@ impl Stack {
         self.0.get_mut(from..).ok_or(Failure::Stack)?.rotate_left(1);
         Ok(())
     }
+}
+
+fn collected(is_all_there: bool) -> Result<(), Failure> {
+    if is_all_there { Ok(()) } else { Err(Failure::Memory) }
+}
+
+/// Bytes up to the first zero, that one included, or `most`.
+fn string_length(facts: &dyn Facts, address: u64, most: u64) -> Option<u64> {
+    let most = most.min(format::LONGEST_STRING);
+    let mut byte = [0];
+    for length in 0..most {
+        if !facts.memory(address.checked_add(length)?, &mut byte) {
+            return None;
+        }
+        if byte == [0] {
+            return Some(length + 1);
+        }
+    }
+    Some(most)
 }
 
 fn binary(operator: Binary, left: u64, right: u64) -> Result<u64, Failure> {
@@ -315,7 +452,7 @@ mod tests {
 
     fn value(code: &str) -> Result<i64, Failure> {
         let bytes = crate::hex::bytes(code.replace(' ', "").as_bytes()).unwrap();
-        Expression::parse(&bytes).unwrap().evaluate(&Fake).map(u64::cast_signed)
+        Expression::parse(&bytes).unwrap().evaluate(&mut Fake).map(u64::cast_signed)
     }
 
     #[test]
@@ -379,8 +516,10 @@ mod tests {
     }
 
     #[test]
-    fn others_operators_are_refused() {
-        for code in ["01", "0c", "1b", "2c0001", "2f", "30", "34", "22", "2600", "1600", "2a41"] {
+    fn other_operators_are_refused() {
+        for code in
+            ["01", "1b", "2c00", "30", "34", "340000", "340001", "34000125", "22", "2600", "1600", "2a41"]
+        {
             let bytes = crate::hex::bytes(code.as_bytes()).unwrap();
             assert_eq!(Expression::parse(&bytes), None, "{code}");
         }

@@ -1,4 +1,5 @@
-//! Conditions of breakpoints that are looked at where the guest runs, so that the client hears only of hits that count.
+//! What the client has done at a breakpoint where the guest runs: conditions are looked at, so that it hears only of hits that
+//! count, and commands are done, after which the guest goes on.
 
 use std::sync::Arc;
 
@@ -8,30 +9,48 @@ use crate::agent::{Expression, Facts};
 use crate::int::wide;
 use crate::machine::Machine;
 use crate::memory;
+use crate::output::Output;
 use crate::paused::View;
 use crate::persona::Persona;
 use crate::symbols::Symbols;
 
-/// Expressions of which one has to be other than 0 for the guest to stop. At one that has no value it stops as well, and
-/// the client, which looks at its condition again, says why.
+/// Expressions of a breakpoint. A condition that has no value holds: the client, which looks at it again, says why.
 #[derive(Debug)]
-pub(crate) struct AnyOf {
-    pub(crate) expressions: Vec<Expression>,
+pub(crate) struct AtBreakpoint {
+    /// One of them has to be other than 0, if there are any.
+    pub(crate) conditions: Vec<Expression>,
+    /// What is done then. With any, the guest does not stop.
+    pub(crate) commands: Vec<Expression>,
     pub(crate) persona: &'static dyn Persona,
     pub(crate) symbols: Arc<Symbols>,
+    pub(crate) output: Arc<Output>,
 }
 
-impl Condition for AnyOf {
+impl Condition for AtBreakpoint {
     fn holds(&self, paused: &mut Paused<'_>) -> bool {
-        let facts = Shown { machine: &View::new(paused, &self.symbols), persona: self.persona };
-        self.expressions.iter().any(|expression| expression.evaluate(&facts) != Ok(0))
+        let output = Some(&*self.output);
+        let mut facts = Shown { machine: &View::new(paused, &self.symbols), persona: self.persona, output };
+        let mut conditions = self.conditions.iter();
+        let holds =
+            conditions.len() == 0 || conditions.any(|condition| condition.evaluate(&mut facts) != Ok(0));
+        if !holds {
+            return false;
+        }
+        for command in &self.commands {
+            if let Err(failure) = command.run(&mut facts) {
+                self.output.say(&format!("A command at a breakpoint failed: {}.\n", failure.words()));
+            }
+        }
+        self.commands.is_empty()
     }
 }
 
 /// A stopped thread as a persona shows it.
-struct Shown<'a> {
-    machine: &'a dyn Machine,
-    persona: &'static dyn Persona,
+pub(crate) struct Shown<'a> {
+    pub(crate) machine: &'a dyn Machine,
+    pub(crate) persona: &'static dyn Persona,
+    /// Where is printed to.
+    pub(crate) output: Option<&'a Output>,
 }
 
 impl Facts for Shown<'_> {
@@ -52,5 +71,11 @@ impl Facts for Shown<'_> {
             }
         }
         true
+    }
+
+    fn print(&mut self, text: &str) {
+        if let Some(output) = self.output {
+            output.say(text);
+        }
     }
 }

@@ -153,6 +153,8 @@ impl<'l> Conversation<'l> {
                 Incoming::Bytes(bytes) => self.pending = bytes.into_iter(),
                 Incoming::Closed => return Ok(None),
                 Incoming::Event(event) => debuggee.note(event),
+                // There was nobody to hear it.
+                Incoming::Said => drop(debuggee.output.take()),
             }
         }
     }
@@ -202,6 +204,10 @@ impl<'l> Conversation<'l> {
                     target.debuggee.note(event);
                     self.on_event(stub, target)?
                 }
+                Incoming::Said => {
+                    self.pass_on(target)?;
+                    None
+                }
             };
             if let Some(outcome) = flow {
                 return Ok(outcome);
@@ -222,6 +228,18 @@ impl<'l> Conversation<'l> {
         self.link.send(sign)
     }
 
+    /// Sends what the guest's threads have said, if the client takes it now.
+    fn pass_on(&mut self, target: &Target<'_>) -> Result<(), Error> {
+        if !self.is_running {
+            return Ok(());
+        }
+        let said = target.debuggee.output.take();
+        for piece in said.as_bytes().chunks(PACKET_SIZE / 4) {
+            self.send(frame(&[b"O".as_slice(), &crate::hex::text(piece)].concat()))?;
+        }
+        Ok(())
+    }
+
     /// The guest stopped or ended. Tells the client, if it waits for that.
     fn on_event<'d>(
         &mut self,
@@ -231,6 +249,7 @@ impl<'l> Conversation<'l> {
         if !self.is_running || !target.debuggee.is_still() {
             return Ok(None);
         }
+        self.pass_on(target)?;
         self.is_running = false;
         target.select(target.debuggee.stopped_thread());
         stub.stopped(target)?;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::interposer::Watch;
 use crate::machine::Watching;
+use crate::output::Output;
 use crate::persona::{self, PersonaChoice};
 use crate::symbols::{Preloaded, Program, Symbols};
 
@@ -49,6 +50,8 @@ pub struct Debuggee {
     pub(crate) wants_everything: bool,
     /// Where the client, which is a gdb on this machine, may be given files. None if it is not.
     pub(crate) files: Option<PathBuf>,
+    /// What it prints for the client while it runs.
+    pub(crate) output: Arc<Output>,
     /// The folder into which clients may have core dumps written. None if they may not.
     pub(crate) core_dumps: Option<PathBuf>,
     /// The guest was told so.
@@ -92,6 +95,7 @@ impl Debuggee {
             joins_watchpoints: false,
             wants_everything: false,
             files: None,
+            output: Arc::default(),
             core_dumps: None,
             keeps_everything: false,
             has_stopped_again: false,

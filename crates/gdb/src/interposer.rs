@@ -55,8 +55,8 @@ pub(crate) enum Own {
     CurrentThread,
     /// `Hc`: the thread that the old spellings of `vCont` are about. gdbstub keeps it, and we rewrite those.
     SelectResumed(Thread),
-    /// `Z0` and `Z1` with conditions, of which one has to hold; in bytecode.
-    BreakIf { address: u64, conditions: Vec<Vec<u8>> },
+    /// `Z0` and `Z1` with conditions, of which one has to hold, or with commands, after which the guest goes on; in bytecode.
+    BreakIf { address: u64, conditions: Vec<Vec<u8>>, commands: Vec<Vec<u8>> },
     /// `Z2` to `Z4`: watch.
     Watch(Watch),
     /// `z2` to `z4`: watch no longer.
@@ -215,7 +215,8 @@ fn resume(kind: u8, rest: &[u8], thread: u32) -> Verdict {
     }
 }
 
-/// `Z type,address,kind`, and conditions after that. Commands were not announced.
+/// `Z type,address,kind`, after that conditions, and `cmds:persist,` with commands. Whether commands are to persist when the
+/// client leaves is not looked at: its breakpoints do not.
 fn breakpoint(letter: u8, rest: &[u8]) -> Verdict {
     let mut fields = Fields::new(rest);
     match fields.number(b',') {
@@ -224,35 +225,52 @@ fn breakpoint(letter: u8, rest: &[u8]) -> Verdict {
         None => return Verdict::Malformed,
     }
     let Some(address) = fields.number(b',') else { return Verdict::Malformed };
-    let (kind, conditions) = match fields.text(b';') {
-        Some(kind) => (kind, parse_conditions(fields.rest())),
-        None => (fields.rest(), Some(Vec::new())),
+    let (kind, rest_of_it) = match fields.text(b';') {
+        Some(kind) => (kind, fields.rest()),
+        None => (fields.rest(), b"".as_slice()),
     };
+    let (conditions, commands) = split_commands(rest_of_it);
+    let expressions = parse_expressions(conditions).zip(commands.map_or(Some(Vec::new()), parse_expressions));
     let fits = hex::number(kind).is_some_and(|size| size <= 16);
-    match conditions {
-        Some(conditions) if fits && conditions.is_empty() => {
+    match expressions {
+        Some((conditions, commands)) if fits && conditions.is_empty() && commands.is_empty() => {
             let end = rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len());
             let mut body = vec![letter];
             body.extend_from_slice(rest.get(..end).unwrap_or_default());
             Verdict::Forward(body)
         }
-        Some(conditions) if fits && letter == b'Z' => Verdict::Own(Own::BreakIf { address, conditions }),
+        Some((conditions, commands)) if fits && letter == b'Z' => {
+            Verdict::Own(Own::BreakIf { address, conditions, commands })
+        }
         _ => Verdict::Malformed,
     }
 }
 
-/// `Xlength,hex` for each condition, one after the other or with semicolons between.
-fn parse_conditions(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut conditions = Vec::new();
+/// What comes before `cmds:persist,`, and what after it.
+fn split_commands(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    const MARK: &[u8] = b"cmds:";
+    let Some(at) = text.windows(MARK.len()).position(|window| window == MARK) else { return (text, None) };
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, b""));
+    let commands = after.get(MARK.len()..).and_then(|flag| match flag {
+        [b'0' | b'1', b',', commands @ ..] => Some(commands),
+        _ => None,
+    });
+    // What is no list of expressions is refused as one.
+    (before.strip_suffix(b";").unwrap_or(before), Some(commands.unwrap_or(MARK)))
+}
+
+/// `Xlength,hex` for each expression, one after the other or with semicolons between.
+fn parse_expressions(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut expressions = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
         let mut fields = Fields::new(rest.strip_prefix(b"X")?);
         let digits = crate::int::index(fields.number(b',')?).checked_mul(2)?;
-        let (condition, after) = fields.rest().split_at_checked(digits)?;
-        conditions.push(hex::bytes(condition)?);
+        let (expression, after) = fields.rest().split_at_checked(digits)?;
+        expressions.push(hex::bytes(expression)?);
         rest = after.strip_prefix(b";").unwrap_or(after);
     }
-    Some(conditions)
+    Some(expressions)
 }
 
 fn query(body: &[u8], dialect: Dialect) -> Verdict {

@@ -35,6 +35,7 @@ mod link;
 mod machine;
 mod memory;
 mod monitor;
+mod output;
 mod packet;
 mod paused;
 mod persona;

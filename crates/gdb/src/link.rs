@@ -3,6 +3,8 @@
 //! Why a runtime of its own? Every hop from one thread to another costs more than a packet does. This one's events are
 //! waited for on the thread that handles them, so a packet wakes it and nobody else.
 
+use std::sync::Arc;
+
 use debugger::{Event, alert};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::runtime::Runtime;
@@ -32,6 +34,8 @@ pub(crate) enum Incoming {
     Bytes(Vec<u8>),
     /// Something happened to the guest.
     Event(Event),
+    /// The guest's threads have something to say: see [`crate::output`].
+    Said,
     /// The client hung up.
     Closed,
 }
@@ -64,6 +68,7 @@ impl Link {
             return Ok(Incoming::Event(event));
         }
         let Self { runtime, stream, chunk } = self;
+        let output = Arc::clone(&debuggee.output);
         runtime.block_on(async {
             tokio::select! {
                 read = stream.read(chunk) => match read? {
@@ -71,6 +76,7 @@ impl Link {
                     count => Ok(Incoming::Bytes(chunk.get(..count).unwrap_or_default().to_vec())),
                 },
                 Some(event) = debuggee.events.recv() => Ok(Incoming::Event(event)),
+                () = output.news() => Ok(Incoming::Said),
             }
         })
     }

@@ -113,6 +113,9 @@ pub(crate) trait Machine {
     /// The modules and what their instances have.
     fn contents(&self) -> Vec<Contents>;
 
+    /// What the host function that is about to run was called with, if the guest stopped for that.
+    fn host_arguments(&self) -> Option<Vec<Value>>;
+
     /// The call that just returned, if the guest stopped right after one.
     fn returned_call(&self) -> Option<ReturnedCall>;
 }

@@ -24,6 +24,10 @@ pub(crate) enum Command {
     Disassemble(usize),
     Modules,
     Catch(Catch),
+    /// The name of a function of the host.
+    Break(String),
+    /// The name of a function of the host.
+    Delete(String),
     /// The name of the file.
     CoreDump(String),
     Exit,
@@ -38,6 +42,8 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("disassemble", "[FRAME]", "the code around a frame's PC as WAT"),
     ("modules", "", "the modules that are loaded, and where they are"),
     ("catch", "WHICH", "which exceptions stop the program: uncaught, throw, all (thrown again too), off"),
+    ("break", "FUNCTION", "stop at calls of a function of the host, such as fd_write"),
+    ("delete", "FUNCTION", "stop there no longer"),
     ("coredump", "FILE", "write a core dump into the folder where the server was started"),
     ("exit", "", "end the program and the session"),
 ];
@@ -82,9 +88,14 @@ impl Command {
             };
             return Ok(Self::Catch(choice));
         }
-        if *name == "coredump" {
-            let [file] = rest.as_slice() else { return Err(usage()) };
-            return Ok(Self::CoreDump((*file).to_owned()));
+        if let "break" | "delete" | "coredump" = *name {
+            let [word] = rest.as_slice() else { return Err(usage()) };
+            let word = (*word).to_owned();
+            return Ok(match *name {
+                "break" => Self::Break(word),
+                "delete" => Self::Delete(word),
+                _ => Self::CoreDump(word),
+            });
         }
         let frame = match (rest.as_slice(), arguments.is_empty()) {
             ([], _) => 0,
@@ -105,7 +116,7 @@ impl Command {
     /// The answer of a stopped guest.
     pub(crate) fn answer(self, paused: &mut Paused<'_>, space: &AddressSpace) -> String {
         match self {
-            Self::Help | Self::Exit | Self::CoreDump(_) => help(),
+            Self::Help | Self::Exit | Self::Break(_) | Self::Delete(_) | Self::CoreDump(_) => help(),
             Self::Why => why(paused),
             Self::Stack(frame) => with_wasm_frame(paused, frame, stack),
             Self::Locals(frame) => with_wasm_frame(paused, frame, locals),
@@ -147,6 +158,7 @@ fn why(paused: &Paused<'_>) -> String {
             format!("exception {message} is {thrown}, {end}")
         }
         Stop::HostError { message } => format!("error of the host: {message}"),
+        Stop::HostCall { function, arguments } => host_call(function, arguments),
         Stop::Recorded { message } => format!("a core dump: {message}"),
         other => format!("{other:?}"),
     };
@@ -155,6 +167,12 @@ fn why(paused: &Paused<'_>) -> String {
         line(&mut text, format_args!("in {}", describe(paused, frame)));
     }
     text
+}
+
+/// `call of wasi_snapshot_preview1.proc_exit(3)`.
+pub(crate) fn host_call(function: &str, arguments: &[Value]) -> String {
+    let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+    format!("call of {function}({})", arguments.join(", "))
 }
 
 /// `the operator at 0x1a3 wrote what is watched`.

@@ -193,6 +193,13 @@ impl Machine for View<'_, '_> {
         self.modules().iter().map(of_module).collect()
     }
 
+    fn host_arguments(&self) -> Option<Vec<Value>> {
+        match self.paused.stop() {
+            Stop::HostCall { arguments, .. } => Some(arguments.clone()),
+            _ => None,
+        }
+    }
+
     fn returned_call(&self) -> Option<ReturnedCall> {
         let call = self.paused.last_call(0)?;
         let Some(Frame::Wasm(frame)) = self.paused.innermost() else { return None };

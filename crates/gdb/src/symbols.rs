@@ -155,6 +155,26 @@ impl Symbols {
         self.modules().map(|(program, _)| &*program.module)
     }
 
+    /// `module.name` of a function that a module imports from the host.
+    pub(crate) fn imported_function(&self, module: u32, function: u32) -> Option<&str> {
+        let (program, _) = self.module(module)?;
+        let name = program.imported_functions.get(index(function.into()))?;
+        (!name.is_empty()).then_some(name.as_str())
+    }
+
+    /// The functions of the host whose names as they are imported, or without the module, are this one.
+    pub(crate) fn host_functions(&self, name: &str) -> Vec<String> {
+        let all = self.modules().flat_map(|(program, _)| &program.imported_functions);
+        let is_named = |full: &&String| {
+            !full.is_empty()
+                && (*full == name || full.split_once('.').is_some_and(|(_, short)| short == name))
+        };
+        let mut found: Vec<String> = all.filter(is_named).cloned().collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
     fn module(&self, number: u32) -> Option<(&Program, Option<u32>)> {
         self.modules().nth(index(number.into()))
     }

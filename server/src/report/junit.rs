@@ -3,10 +3,12 @@
 
 use std::fmt::Write as _;
 
-use super::{End, Run, frames_as_text};
+use std::path::Path;
+
+use super::{End, Report, Run, frames_as_text, reason_and_source};
 
 impl Run {
-    /// The run as a JUnit document. `text` is what a person is told of a crash.
+    /// The run as a JUnit document, with what a person is told of a crash.
     #[must_use]
     pub(crate) fn to_junit(&self) -> String {
         let (failures, errors) = match self.end {
@@ -29,8 +31,10 @@ impl Run {
             None => line(&mut out, format_args!("{case}/>")),
             Some((tag, message)) => {
                 let kind = self.end.name();
-                let text = self.report.as_ref().map(frames_as_text).unwrap_or_default();
-                let text = escaped(&format!("{message}\n{text}"));
+                let all = |report: &Report| {
+                    reason_and_source(report, Path::new(&self.program)) + &frames_as_text(report)
+                };
+                let text = escaped(&self.report.as_ref().map_or_else(|| format!("{message}\n"), all));
                 let message = escaped(&message);
                 line(&mut out, format_args!("{case}>"));
                 line(

@@ -4,6 +4,7 @@ mod breakpoints;
 mod elf;
 mod exceptions;
 mod frames;
+mod host;
 mod machine;
 mod memory;
 mod modules;
@@ -26,6 +27,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     frames::SESSIONS,
     values::SESSIONS,
     steps::SESSIONS,
+    host::SESSIONS,
     machine::SESSIONS,
     traps::SESSIONS,
     exceptions::SESSIONS,

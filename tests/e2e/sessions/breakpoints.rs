@@ -14,6 +14,7 @@ pub(crate) const SESSIONS: &[Session] = &[
         ..session("break_conditions_served", O0_BOTH, conditions_by_the_server, VALUES)
     },
     session("break_commands", O0, commands, END),
+    Session { native: false, ..session("break_dprintf_agent", O0, printed_by_the_server, END) },
     session("break_early", O0, before_connecting, END),
     session("break_on_stack", O0, functions_on_the_stack, END),
     session("break_many", O0, many_at_once, END),
@@ -131,6 +132,24 @@ fn commands(gdb: &mut Gdb) {
         .at("walk-return")
         .has("$1 = 8");
     gdb.go("info breakpoints").has("silent").has("already hit 5 times");
+    gdb.go("continue").has("exited normally]");
+}
+
+/// The server prints, and the program does not stop.
+fn printed_by_the_server(gdb: &mut Gdb) {
+    gdb.connect();
+    gdb.go("set dprintf-style agent");
+    gdb.go("dprintf {fib-base},\"base n=%d\\n\", n").has("Dprintf 1 at 0x");
+    gdb.go("dprintf {loop-body},\"i=%2d\\n\", i").has("Dprintf 2 at 0x");
+    gdb.go("condition 2 i > 3");
+    gdb.go("dprintf report,\"say %s=%#06x\\n\", what, value").has("Dprintf 3 at 0x");
+    gdb.go("break walk");
+    gdb.go("continue")
+        .has("base n=1\nbase n=0\nbase n=1\n")
+        .has("say fib=0x0005\ni= 4\ni= 5\nsay sum=0x000f\n")
+        .has("\nBreakpoint 4, walk (n=6)")
+        .lacks("i= 3");
+    gdb.go("delete");
     gdb.go("continue").has("exited normally]");
 }
 

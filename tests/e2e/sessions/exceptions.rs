@@ -28,6 +28,15 @@ pub(crate) const SESSIONS: &[Session] = &[
         end: End::Exit(0, CAUGHT),
     },
     Session {
+        name: "exception_catch_catch",
+        program: "throws",
+        args: &[],
+        builds: O0,
+        native: false,
+        script: Script::Gdb(catch_catch),
+        end: End::Exit(0, CAUGHT),
+    },
+    Session {
         name: "exception_uncaught",
         program: "throws",
         args: &["uncaught"],
@@ -72,6 +81,14 @@ fn catch_throw(gdb: &mut Gdb) {
     gdb.go("catch throw").has("Catchpoint 1 (throw)");
     gdb.go("continue").has("Catchpoint 1 (exception thrown)").has("__cxa_throw (");
     stands_at_throw(gdb);
+    gdb.go("continue").has("exited normally]");
+}
+
+fn catch_catch(gdb: &mut Gdb) {
+    gdb.connect();
+    gdb.go("catch catch").has("Catchpoint 1 (catch)");
+    gdb.go("continue").has("Catchpoint 1 (exception caught)").has("__cxa_begin_catch (");
+    gdb.go("bt").has(" in attempt (depth=3) at ").has(" in main (argc=1").lacks("dive");
     gdb.go("continue").has("exited normally]");
 }
 

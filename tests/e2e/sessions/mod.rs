@@ -1,6 +1,7 @@
 //! The sessions, by what the person at gdb wants.
 
 mod breakpoints;
+mod catch;
 mod exceptions;
 mod frames;
 mod languages;
@@ -29,6 +30,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     threads::SESSIONS,
     returns::SESSIONS,
     traps::SESSIONS,
+    catch::SESSIONS,
     exceptions::SESSIONS,
     optimised::SESSIONS,
     monitor::SESSIONS,

@@ -29,7 +29,11 @@ fuzz_target!(|bytes: &[u8]| {
     let modules = vec![module.clone(); dump.modules.len()];
     let Ok(record) = Record::new(dump, modules, engine) else { return };
     let Ok((session, mut events)) = Session::open(record, engine) else { return };
-    if let Some(Event::Stopped { .. }) = events.blocking_recv() {
+    let mut first = events.blocking_recv();
+    while let Some(Event::ThreadStarted(_)) = first {
+        first = events.blocking_recv();
+    }
+    if let Some(Event::Stopped { .. }) = first {
         let looked = session.inspect(|paused| {
             for (index, frame) in paused.frames().iter().enumerate() {
                 let Frame::Wasm(frame) = frame else { continue };

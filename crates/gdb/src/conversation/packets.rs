@@ -72,8 +72,8 @@ impl Conversation<'_> {
             Own::Read { document, offset, length } => {
                 Ok(reply::read(target, document, offset, length, is_multiprocess))
             }
-            Own::BreakIf { address, conditions } => {
-                target.break_if(address, &conditions).map(|()| b"OK".to_vec())
+            Own::BreakIf { address, conditions, commands } => {
+                target.break_if(address, &conditions, &commands).map(|()| b"OK".to_vec())
             }
             Own::Watch(watch) => target.watch(watch).map(|()| b"OK".to_vec()),
             Own::Unwatch(watch) => target.unwatch(watch).map(|()| b"OK".to_vec()),
@@ -109,8 +109,7 @@ impl Conversation<'_> {
     /// A core dump was told to go on: says that it cannot, and that it has stopped where it was.
     fn stay(&mut self, target: &mut Target<'_>) -> Result<Option<Outcome>, Error> {
         const WORDS: &[u8] = b"This is a core dump: it can be looked at, and does not run.\n";
-        let said = [b"O".as_slice(), &crate::hex::text(WORDS)].concat();
-        self.send(frame(&said))?;
+        self.send(frame(&[b"O".as_slice(), &crate::hex::text(WORDS)].concat()))?;
         self.report(target)
     }
 

@@ -12,6 +12,7 @@ const FOR_GDB: &[&str] = &[
     "qXfer:libraries:read+",
     "binary-upload+",
     "ConditionalBreakpoints+",
+    "BreakpointCommands+",
 ];
 
 /// What we announce to lldb. It finds out by itself that there is an `x`, and wants its replies without gdb's `b`.
@@ -46,7 +47,7 @@ mod tests {
     fn packet_size_is_ours_and_features_are_added() {
         let reply = supported_features(b"PacketSize=20180;vContSupported+;swbreak+", Dialect::default());
         let expected = "PacketSize=20000;vContSupported+;swbreak+;qXfer:features:read+;qXfer:exec-file:read+;\
-                        qXfer:threads:read+;qXfer:libraries:read+;binary-upload+;ConditionalBreakpoints+";
+                        qXfer:threads:read+;qXfer:libraries:read+;binary-upload+;ConditionalBreakpoints+;BreakpointCommands+";
         assert_eq!(String::from_utf8_lossy(&reply), expected);
     }
 

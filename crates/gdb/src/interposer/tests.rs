@@ -55,6 +55,7 @@ const FRAGILE: &[&str] = &[
     "Z0,0",
     "Z0,0,1;X2,27",
     "Z0,0,1;X1,27;cmds:1,X1,27",
+    "Z0,0,1;cmds:2,X1,27",
     "z0,0,1;X1,27",
     "Z2,0,0",
     "Z2,0",
@@ -114,7 +115,8 @@ fn packets_that_would_end_gdbstubs_session_do_not_reach_it() {
             vFile:open:2f,100000,0: Malformed
             Z0,0: Malformed
             Z0,0,1;X2,27: Malformed
-            Z0,0,1;X1,27;cmds:1,X1,27: Malformed
+            Z0,0,1;X1,27;cmds:1,X1,27: Own(BreakIf { address: 0, conditions: [[39]], commands: [[39]] })
+            Z0,0,1;cmds:2,X1,27: Malformed
             z0,0,1;X1,27: Malformed
             Z2,0,0: Malformed
             Z2,0: Malformed
@@ -261,8 +263,8 @@ fn ordinary_packets_pass() {
             vFile:unlink:2f61: Unsupported
             Z0,7e0000000000,1: forward
             Z0,7e0000000000,1;: forward Z0,7e0000000000,1
-            Z0,7e0000000000,1;X2,2227X1,27: Own(BreakIf { address: 138538465099776, conditions: [[34, 39], [39]] })
-            Z1,7e0000000000,1;X1,27;X1,28: Own(BreakIf { address: 138538465099776, conditions: [[39], [40]] })
+            Z0,7e0000000000,1;X2,2227X1,27: Own(BreakIf { address: 138538465099776, conditions: [[34, 39], [39]], commands: [] })
+            Z1,7e0000000000,1;X1,27;X1,28: Own(BreakIf { address: 138538465099776, conditions: [[39], [40]], commands: [] })
             z1,7e0000000000,1: forward
             Z2,0,4: Own(Watch(Watch { kind: Write, address: 0, length: 4 }))
             Z3,7000000000,10: Own(Watch(Watch { kind: Read, address: 481036337152, length: 16 }))

@@ -24,6 +24,7 @@ pub(crate) struct Fake {
     pub(crate) memory: Vec<u8>,
     pub(crate) returned: Option<ReturnedCall>,
     pub(crate) first_operator: Option<ModulePc>,
+    pub(crate) host_arguments: Option<Vec<Value>>,
 }
 
 /// The first instance of a store. Only a store can make one.
@@ -88,6 +89,7 @@ impl Fake {
             memory: (0..=255).cycle().take(0x1_0000).collect(),
             returned: None,
             first_operator: None,
+            host_arguments: None,
         }
     }
 }
@@ -198,6 +200,10 @@ impl Machine for Fake {
                 tables: vec![crate::int::wide(self.table.len())],
             }],
         }]
+    }
+
+    fn host_arguments(&self) -> Option<Vec<Value>> {
+        self.host_arguments.clone()
     }
 
     fn returned_call(&self) -> Option<ReturnedCall> {

@@ -6,6 +6,7 @@ use debugger::{Exit, Stop, ThreadId};
 
 use crate::hex;
 use crate::machine::Fault;
+use crate::monitor;
 use crate::packet::escape;
 use crate::persona::wasm::frames::{self, Variable};
 use crate::stop::{self, Reason};
@@ -67,6 +68,9 @@ fn why(target: &Target<'_>, thread: ThreadId) -> Why {
         Stop::Exception { caught, message, .. } => {
             let kind = if *caught { "exception thrown" } else { "uncaught exception" };
             ("exception", Some(format!("{kind}: {message}")))
+        }
+        Stop::HostCall { function, arguments } => {
+            ("exception", Some(monitor::host_call(function, arguments)))
         }
         Stop::Recorded { message } => ("exception", Some(format!("core dump: {message}"))),
         _ => ("signal", None),

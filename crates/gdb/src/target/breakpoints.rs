@@ -11,8 +11,9 @@ use gdbstub::target::ext::breakpoints::{
 use gdbstub::target::TargetResult;
 
 use super::{Target, refuse};
+use crate::address_space::Place;
 use crate::agent::Expression;
-use crate::condition::AnyOf;
+use crate::condition::AtBreakpoint;
 use crate::machine::Fault;
 
 impl Target<'_> {
@@ -21,16 +22,39 @@ impl Target<'_> {
         Ok((ModuleId(module), pc))
     }
 
+    /// The function of the host that an address stands for, as it is imported.
+    fn host_function_at(&self, address: u64) -> Option<String> {
+        match self.persona.space().place(address)? {
+            Place::HostFunction { module, function } => {
+                self.debuggee.symbols.imported_function(module, function).map(str::to_owned)
+            }
+            _ => None,
+        }
+    }
+
     /// Sets a breakpoint that stops the guest when one of the conditions holds, which are agent expressions. At one that
-    /// cannot be understood here it always stops: the client looks at its conditions itself.
+    /// cannot be understood here it always stops: the client looks at its conditions itself. With commands the guest does
+    /// those, and goes on.
     ///
     /// # Errors
-    /// When there is no code.
-    pub(crate) fn break_if(&mut self, address: u64, conditions: &[Vec<u8>]) -> Result<(), Fault> {
-        let expressions: Option<Vec<Expression>> =
-            conditions.iter().map(|bytes| Expression::parse(bytes)).collect();
+    /// When there is no code, or a command cannot be understood.
+    pub(crate) fn break_if(
+        &mut self,
+        address: u64,
+        conditions: &[Vec<u8>],
+        commands: &[Vec<u8>],
+    ) -> Result<(), Fault> {
+        let parsed =
+            |all: &[Vec<u8>]| all.iter().map(|bytes| Expression::parse(bytes)).collect::<Option<_>>();
+        let commands: Vec<Expression> = parsed(commands).ok_or(Fault::Fixed)?;
+        let conditions: Option<Vec<Expression>> = parsed(conditions);
+        if conditions.is_none() && !commands.is_empty() {
+            return Err(Fault::Fixed);
+        }
         let (persona, symbols) = (self.persona, Arc::clone(&self.debuggee.symbols));
-        let condition = expressions.map(|expressions| AnyOf { expressions, persona, symbols });
+        let output = Arc::clone(&self.debuggee.output);
+        let condition =
+            conditions.map(|conditions| AtBreakpoint { conditions, commands, persona, symbols, output });
         if condition.is_none() {
             tracing::debug!(
                 address,
@@ -40,12 +64,17 @@ impl Target<'_> {
         self.add(address, condition)
     }
 
-    fn add(&mut self, address: u64, condition: Option<AnyOf>) -> Result<(), Fault> {
+    fn add(&mut self, address: u64, condition: Option<AtBreakpoint>) -> Result<(), Fault> {
         if self.persona.is_dropped_code(address) {
             return Ok(());
         }
-        let (module, pc) = self.code_at(address)?;
         let condition = condition.map(|condition| Arc::new(condition) as Arc<dyn Condition>);
+        if let Some(function) = self.host_function_at(address) {
+            return self.inspect_thread(self.debuggee.stopped_thread(), move |paused| {
+                paused.add_host_breakpoint_if(&function, condition);
+            });
+        }
+        let (module, pc) = self.code_at(address)?;
         let is_conditional = condition.is_some();
         if !is_conditional && self.debuggee.breakpoints.get(&(module, pc)) == Some(&false) {
             return Ok(());
@@ -64,6 +93,11 @@ impl Target<'_> {
     fn remove(&mut self, address: u64) -> Result<(), Fault> {
         if self.persona.is_dropped_code(address) {
             return Ok(());
+        }
+        if let Some(function) = self.host_function_at(address) {
+            return self.inspect_thread(self.debuggee.stopped_thread(), move |paused| {
+                paused.remove_host_breakpoint(&function);
+            });
         }
         let place = self.code_at(address)?;
         if self.debuggee.breakpoints.remove(&place).is_none() {

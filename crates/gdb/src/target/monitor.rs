@@ -10,7 +10,31 @@ use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd};
 use super::Target;
 use crate::monitor::{self, Command};
 
+/// To a command for a stopped guest.
+const NOT_STOPPED: &str = "The program is not stopped.\n";
+
 impl Target<'_> {
+    /// Has the guest stop at calls of a function of the host, or no longer; says so. For clients to which those have no
+    /// addresses.
+    fn break_at_host_calls(&self, name: &str, stops: bool) -> String {
+        let functions = self.debuggee.symbols.host_functions(name);
+        if functions.is_empty() {
+            return format!("The program imports no function `{name}` from the host.\n");
+        }
+        let words = if stops { "Calls stop the program" } else { "Calls do not stop the program" };
+        let said = format!("{words}: {}.\n", functions.join(", "));
+        let done = self.inspect(move |paused| {
+            for function in functions {
+                if stops {
+                    paused.add_host_breakpoint_if(&function, None);
+                } else {
+                    paused.remove_host_breakpoint(&function);
+                }
+            }
+        });
+        done.map_or_else(|_| NOT_STOPPED.to_owned(), |()| said)
+    }
+
     /// Writes a core dump; says where, or why not. It goes into one folder, and replaces nothing that is there: the client
     /// may be on another machine, and has no business with the rest of this one.
     fn write_core_dump(&self, name: &str) -> String {
@@ -43,10 +67,12 @@ impl MonitorCmd for Target<'_> {
                 "The program is ended.\n".to_owned()
             }
             Ok(Command::Help) => monitor::help(),
+            Ok(Command::Break(name)) => self.break_at_host_calls(&name, true),
+            Ok(Command::Delete(name)) => self.break_at_host_calls(&name, false),
             Ok(Command::CoreDump(file)) => self.write_core_dump(&file),
             Ok(command) => self
                 .inspect(move |paused| command.answer(paused, space))
-                .unwrap_or_else(|_| "The program is not stopped.\n".to_owned()),
+                .unwrap_or_else(|_| NOT_STOPPED.to_owned()),
             Err(complaint) => complaint,
         };
         out.write_raw(answer.as_bytes());

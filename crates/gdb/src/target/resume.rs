@@ -64,7 +64,8 @@ impl Target<'_> {
 impl MultiThreadResume for Target<'_> {
     fn resume(&mut self) -> Result<(), Self::Error> {
         let Action { each, others, signal } = std::mem::take(&mut self.action);
-        if self.is_ended_by(signal) && self.debuggee.exit().is_none() {
+        let is_record = self.debuggee.session.is_record();
+        if self.is_ended_by(signal) && self.debuggee.exit().is_none() && !is_record {
             self.debuggee.signal_sent = Some(signal);
             self.debuggee.session.kill();
             return Ok(());

@@ -86,7 +86,7 @@ async fn a_condition_without_a_value_stops() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_condition_is_refused() {
     let mut client = client().await;
-    for rest in [";X2,27", ";X1,2", ";X,27", ";27", ";X1,27;cmds:1,X1,27", ";X7fffffffffffffff,27", ",X1,27"]
+    for rest in [";X2,27", ";X1,2", ";X,27", ";27", ";X1,27;cmds:2,X1,27", ";X7fffffffffffffff,27", ",X1,27"]
     {
         let packet = format!("{}{rest}", at(STORE));
         assert_eq!(client.ask(&packet).await, "E16", "{packet}");
@@ -103,5 +103,22 @@ async fn a_loop_with_a_false_condition_is_interrupted() {
     client.send_raw(b"\x03").await;
     let stop = client.receive().await;
     assert!(stop.starts_with("T02"), "{stop}");
+    client.hang_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_print_and_the_guest_goes_on() {
+    let mut client = client().await;
+    // `printf("n %d\n", n)` with the function and its first argument, which are 0.
+    let format = "6e2025645c6e00";
+    let print = condition(&format!("{FIRST_LOCAL}2200220034010007{format}27"));
+    let third = condition(&format!("{FIRST_LOCAL}22031327"));
+    assert_eq!(client.ask(&format!("{};{third};cmds:0,{print}", at(STORE))).await, "OK");
+    let branch = at(BRANCH);
+    assert_eq!(client.ask(&branch).await, "OK");
+    client.send("vCont;c").await;
+    assert_eq!(client.receive().await, "O6e20330a", "n 3");
+    assert!(client.receive().await.contains("swbreak:;"));
+    assert_eq!(client.ask(&format!("{};cmds:0,X1,01", at(STORE))).await, "E01", "an unknown operator");
     client.hang_up().await;
 }

@@ -69,6 +69,12 @@ async fn a_stopped_guest_explains_itself() {
           0xd4000000 table 0
     "#]]
     .assert_eq(&client.monitor("modules").await);
+    client.hang_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_listed() {
+    let mut client = Client::greeted(guest("sum", Vec::new()).await).await;
     expect![[r#"
         monitor commands (FRAME counts from 0, the innermost):
           help                  this list
@@ -78,6 +84,9 @@ async fn a_stopped_guest_explains_itself() {
           disassemble [FRAME]   the code around a frame's PC as WAT
           modules               the modules that are loaded, and where they are
           catch WHICH           which exceptions stop the program: uncaught, throw, all (thrown again too), off
+          break FUNCTION        stop at calls of a function of the host, such as fd_write
+          delete FUNCTION       stop there no longer
+          coredump FILE         write a core dump into the folder where the server was started
           exit                  end the program and the session
     "#]]
     .assert_eq(&client.monitor("help").await);

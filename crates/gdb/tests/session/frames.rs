@@ -237,7 +237,7 @@ async fn memory_is_read_written_and_searched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn breakpoints_outside_of_code_are_refused() {
     let mut client = Client::greeted(guest("divide", vec![Value::I32(1)]).await).await;
-    for packet in ["Z0,0,1", "Z0,e0000000,1", "Z0,eff00000,1", "Z0,d8000010,1", "z0,1234,1"] {
+    for packet in ["Z0,0,1", "Z0,e0000000,1", "Z0,eff00000,1", "Z0,d8ff0010,1", "z0,1234,1"] {
         client.ask(packet).await;
     }
     client.check(expect![[r#"
@@ -247,7 +247,7 @@ async fn breakpoints_outside_of_code_are_refused() {
         < E0e
         > Z0,eff00000,1
         < E0e
-        > Z0,d8000010,1
+        > Z0,d8ff0010,1
         < E0e
         > z0,1234,1
         < E0e

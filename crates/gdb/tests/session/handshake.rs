@@ -35,7 +35,7 @@ async fn gdb_connects() {
     }
     client.check(expect![[r#"
         > qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;vContSupported+;QThreadEvents+;no-resumed+;memory-tagging+;xmlRegisters=i386
-        < PacketSize=20000;vContSupported+;multiprocess+;QStartNoAckMode+;swbreak+;hwbreak+;qXfer:features:read+;qXfer:exec-file:read+;qXfer:threads:read+;qXfer:libraries:read+;binary-upload+;ConditionalBreakpoints+
+        < PacketSize=20000;vContSupported+;multiprocess+;QStartNoAckMode+;swbreak+;hwbreak+;qXfer:features:read+;qXfer:exec-file:read+;qXfer:threads:read+;qXfer:libraries:read+;binary-upload+;ConditionalBreakpoints+;BreakpointCommands+
         > vMustReplyEmpty
         < 
         > QStartNoAckMode

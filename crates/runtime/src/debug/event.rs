@@ -7,9 +7,10 @@ use crate::store::Store;
 use crate::tier::Entrance;
 use crate::trap::{Failure, TrapCode};
 use crate::unwind::{ExitKind, Landing, RawFrame, handler_of, innermost_exit};
-use crate::value::GcRef;
+use crate::value::{GcRef, Value};
 use crate::vm::Limits;
 use frame_table::ModulePc;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Something that a debugger wants to know of.
@@ -44,6 +45,14 @@ pub enum DebugEvent {
     HostError(String),
     /// A host function that waits noticed that an interrupt is wanted; it goes on waiting after.
     InterruptedInHost,
+    /// A host function of those that were asked for is about to run, for Wasm code or for the host: see
+    /// [`Store::stop_at_host_calls`].
+    HostCall {
+        /// `module.name` as it is imported.
+        function: String,
+        /// What it is called with.
+        arguments: Vec<Value>,
+    },
     /// A module was instantiated; its start function has not run.
     ModuleLoaded(Instance),
 }
@@ -199,6 +208,24 @@ impl Store {
         }
         match self.report(DebugEvent::InterruptedInHost) {
             Resumption::Continue => Ok(true),
+            Resumption::Kill => Err(Failure::Killed),
+        }
+    }
+
+    /// Chooses the host functions whose calls are events, by `module.name` as they are imported.
+    pub fn stop_at_host_calls(&mut self, functions: BTreeSet<String>) {
+        self.debug.host_calls = functions;
+    }
+
+    /// A host function is about to run.
+    pub(crate) fn report_host_call(&mut self, index: u32, arguments: &[Value]) -> Result<(), Failure> {
+        if self.debug.host_calls.is_empty() {
+            return Ok(());
+        }
+        let name = self.host_function_name(index).map(str::to_owned);
+        let Some(function) = name.filter(|name| self.debug.host_calls.contains(name)) else { return Ok(()) };
+        match self.report(DebugEvent::HostCall { function, arguments: arguments.to_vec() }) {
+            Resumption::Continue => Ok(()),
             Resumption::Kill => Err(Failure::Killed),
         }
     }

@@ -30,6 +30,8 @@ pub(crate) struct DebugState {
     hook: Option<Arc<dyn DebugHook>>,
     /// By module: the program points with a breakpoint.
     breakpoints: BTreeMap<usize, BTreeSet<ModulePc>>,
+    /// The host functions whose calls are events, by name.
+    host_calls: BTreeSet<String>,
     /// Functions all of whose points are armed, by start address.
     armed: BTreeMap<usize, Arc<FunctionCode>>,
     /// Whether every function is to be in the debug tier, whatever else.
@@ -59,6 +61,7 @@ impl Default for DebugState {
         Self {
             hook: None,
             breakpoints: BTreeMap::new(),
+            host_calls: BTreeSet::new(),
             armed: BTreeMap::new(),
             always_debug_tier: false,
             stepped: BTreeSet::new(),

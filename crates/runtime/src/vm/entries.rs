@@ -207,6 +207,7 @@ fn call_host(store: &mut Store, index: u32, instance: Option<u32>, values: *mut 
         let bits = unsafe { at.read() };
         args.push(store.value_of(*param, bits));
     }
+    store.report_host_call(index, &args)?;
     let results = function(&mut Caller::new(store, instance), &args);
     let results = match results {
         Ok(results) => results,

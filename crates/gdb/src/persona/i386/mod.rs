@@ -35,6 +35,8 @@ pub(super) static I386: X86 = X86 {
     pc: registers::EIP,
     meaning: registers::meaning,
     result: returned::result,
+    // They are on the stack.
+    argument: |_| None,
 };
 
 /// The same for programs of several modules.

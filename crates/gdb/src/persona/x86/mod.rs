@@ -37,6 +37,28 @@ pub(crate) struct X86 {
     pub(super) meaning: fn(usize) -> Option<Register>,
     /// What a result register shows at this stop; none when that is not known.
     pub(super) result: fn(&dyn Machine, &AddressSpace, ResultRegister) -> Option<Shown>,
+    /// Which argument a register has at the entry of a function. None of registers that have none.
+    pub(super) argument: fn(usize) -> Option<Argument>,
+}
+
+/// An argument by its number among those of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Argument {
+    Integer(usize),
+    /// A float or a vector.
+    Float(usize),
+}
+
+impl Argument {
+    /// Its value among all arguments.
+    fn of(self, arguments: &[Value]) -> Option<Value> {
+        let is_float = |value: &Value| matches!(value, Value::F32(_) | Value::F64(_) | Value::V128(_));
+        let own = arguments.iter().copied();
+        match self {
+            Self::Integer(number) => own.filter(|value| !is_float(value)).nth(number),
+            Self::Float(number) => own.filter(is_float).nth(number),
+        }
+    }
 }
 
 /// What a register means here.
@@ -116,16 +138,19 @@ impl X86 {
     pub(crate) fn layout(&self, module: u32, instance: Option<u32>, imports: &[String]) -> dwarf::Layout {
         let symbol =
             |name: &str, address| dwarf::Symbol { name: name.to_owned(), address, size: HOST_FUNCTION };
-        let host_functions =
-            imports.iter().enumerate().filter(|(_, name)| !name.is_empty()).filter_map(|(index, name)| {
-                Some(symbol(name, self.space.host_function(module, narrow(index))?))
-            });
+        let host_functions = imports.iter().enumerate().filter(|(_, name)| !name.is_empty());
+        // Debuggers show the last of several symbols with one address: the whole name. The short one is for breakpoints.
+        let host_functions = host_functions.filter_map(|(index, name)| {
+            let address = self.space.host_function(module, narrow(index))?;
+            let short = name.split_once('.').map_or(name.as_str(), |(_, short)| short);
+            Some([symbol(short, address), symbol(name, address)])
+        });
         dwarf::Layout {
             machine: self.machine,
             code_base: self.space.code(module, ModulePc(0)).unwrap_or_default(),
             globals_base: instance.and_then(|instance| self.space.global(instance, 0)).unwrap_or_default(),
             has_variables: instance.is_some(),
-            host_functions: host_functions.collect(),
+            host_functions: host_functions.flatten().collect(),
             host: symbol("<host>", self.space.host()),
         }
     }
@@ -150,6 +175,14 @@ impl Persona for X86 {
 
     fn register(&self, machine: &dyn Machine, number: usize) -> Option<Vec<u8>> {
         let size = usize::from(*self.sizes.get(number)?);
+        if let Some(argument) = (self.argument)(number)
+            && let Some(arguments) = machine.host_arguments()
+        {
+            let mut bytes =
+                value_bytes::encode(machine, self.space, argument.of(&arguments)?).get(..)?.to_vec();
+            bytes.resize(size, 0);
+            return Some(bytes);
+        }
         let innermost = machine.innermost();
         let stack = stack_of(machine, self.space);
         let mut bytes = match (self.meaning)(number)? {

@@ -7,6 +7,7 @@
 //! | `rax` | the top of the operand stack, if it is an integer: gdb reads return values there |
 //! | `xmm0` | the top of the operand stack, if it is a float or a vector |
 //! | `rdx`, `xmm1` | the rest of a small structure that the call before this operator returned through memory |
+//! | `rdi`, `rsi`, `rdx`, `rcx`, `r8`, `r9`, `xmm0` to `xmm7` | at a breakpoint on a function of the host, its arguments |
 //! | `wasm_*` | module, instance, function, module PC and counts of the innermost frame |
 //!
 //! All others are unavailable, and so is everything in this table that is not known. Nothing is guessed.
@@ -37,6 +38,7 @@ pub(super) static X32: X86 = X86 {
     pc: registers::RIP,
     meaning: registers::meaning,
     result: returned::result,
+    argument: registers::argument,
 };
 
 /// The same for programs of several modules.
@@ -55,6 +57,7 @@ pub(super) static X64: X86 = X86 {
     pc: registers::RIP,
     meaning: registers::meaning,
     result: returned::result,
+    argument: registers::argument,
 };
 
 #[cfg(test)]

@@ -14,7 +14,7 @@
 //! gdb 13 rejects a description without all 40 registers of `org.gnu.gdb.i386.core`, and prints no floating-point
 //! return value without `org.gnu.gdb.i386.sse`.
 
-use crate::persona::x86::{Fact, Register, ResultRegister};
+use crate::persona::x86::{Argument, Fact, Register, ResultRegister};
 
 const RAX: usize = 0;
 const RDX: usize = 3;
@@ -48,6 +48,15 @@ const fn sizes() -> [u8; COUNT] {
         number += 1;
     }
     sizes
+}
+
+/// The argument that the System V ABI has in a register.
+pub(super) fn argument(number: usize) -> Option<Argument> {
+    const INTEGERS: [usize; 6] = [5, 4, RDX, 2, 8, 9];
+    if let Some(argument) = INTEGERS.iter().position(|register| *register == number) {
+        return Some(Argument::Integer(argument));
+    }
+    number.checked_sub(XMM0).filter(|argument| *argument < 8).map(Argument::Float)
 }
 
 /// The meaning of a register; none for those without one.

@@ -149,8 +149,18 @@ fn the_symbol_layout_is_the_address_space() {
             has_variables: true,
             host_functions: [
                 Symbol {
+                    name: "a",
+                    address: 137443248439312,
+                    size: 16,
+                },
+                Symbol {
                     name: "env.a",
                     address: 137443248439312,
+                    size: 16,
+                },
+                Symbol {
+                    name: "b",
+                    address: 137443248439328,
                     size: 16,
                 },
                 Symbol {
