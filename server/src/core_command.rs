@@ -88,6 +88,7 @@ fn load(file: &Path, module: Option<&Path>, options: &CoreOptions) -> Result<(Co
             None => find(&wanted.name, &folders).with_context(shown)?,
         };
         let found = ModuleFile::load_in(&engine, &path)?;
+        found.wait_until_valid()?;
         check(&path, found.module().bytes(), wanted.content).with_context(shown)?;
         files.push(match (number, &options.debug_file) {
             (0, Some(debug_file)) => found.with_debug_file(debug_file)?,
