@@ -203,7 +203,7 @@ fn folder_of(member: &str) -> String {
     if member == "wasm-gdbserver" { "server/".into() } else { format!("crates/{member}/") }
 }
 
-/// Every `.rs` file of the workspace, as path from the root and text.
+/// Every `.rs` file of the workspace, as path from the root and text. Programs to be debugged are no part of it.
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> =
@@ -211,7 +211,7 @@ fn sources() -> Vec<(String, String)> {
     while let Some(folder) = open.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for path in entries.map(|entry| entry.expect("a readable folder").path()) {
-            if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "target" && name != "fixtures") {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let name = path.strip_prefix(root()).expect("in the workspace").display().to_string();

@@ -93,12 +93,20 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// Compiles `fixtures/NAME.c` or `fixtures/NAME.cc`, unless that was done before.
+    /// Compiles `fixtures/NAME.c` or `fixtures/NAME.cc`, unless that was done before. `NAME` of another language has the
+    /// ending of its source; beside it is what a recipe made of it, `NAME.wasm`.
     ///
     /// # Errors
     /// If there is no such source, no compiler, or the compiler complains.
     pub fn build(name: &str, build: Build) -> Result<Self> {
-        let source = toolchain::tests_folder().join("fixtures").join(format!("{name}.c"));
+        let folder = toolchain::tests_folder().join("fixtures");
+        let program = folder.join(format!("{name}.wasm"));
+        if program.is_file() {
+            let source = folder.join(name);
+            let text = std::fs::read_to_string(&source)?;
+            return Ok(Self { program, source, preloads: Vec::new(), text });
+        }
+        let source = folder.join(format!("{name}.c"));
         let source = if source.is_file() { source } else { source.with_extension("cc") };
         Self::compile(&source, build)
     }

@@ -2,12 +2,15 @@
 
 use tests::fixture::Build;
 use tests::gdb::Gdb;
+use tests::toolchain;
 
 use crate::session::{End, Script, Session};
 use crate::{O0, O0_BOTH};
 
 pub(crate) const SESSIONS: &[Session] = &[
     session("types", "types", O0_BOTH, true, types, End::Exit(0, "total ")),
+    session("rust", "shapes.rs", O0, false, rust, End::Exit(0, "")),
+    session("zig", "parts.zig", O0, false, zig, End::Exit(0, "")),
     session("cpp_library", "library", O0, false, library, End::Exit(0, "legs 42 ages 31")),
 ];
 
@@ -149,5 +152,84 @@ fn library(gdb: &mut Gdb) {
     gdb.go("print maybe.__val_").is("2.5");
     gdb.go("print ages.__tree_.__pair3_.__value_").is("2");
     gdb.go("ptype animal").has("/* real type = zoo::Dog<int> * */").has("virtual int legs(void) const;");
+    gdb.go("continue").has("exited normally]");
+}
+
+/// Programs that were compiled elsewhere name another folder than the sources are in.
+fn find_sources(gdb: &mut Gdb) {
+    gdb.hidden(&format!("directory {}", toolchain::tests_folder().join("fixtures").display()));
+}
+
+fn rust(gdb: &mut Gdb) {
+    find_sources(gdb);
+    gdb.connect();
+    for mark in ["apply", "circle", "rectangle", "sum", "pick", "all"] {
+        gdb.go(&format!("break {{{mark}}}"));
+    }
+    gdb.go("continue").has("shapes::apply<shapes::_start::{closure_env#0}> (function=..., times=3)");
+    gdb.go("info args").has("_ref__factor: 0x").has("times = 3");
+    gdb.go("up").has("shapes::_start () at ");
+    gdb.go("info locals")
+        .has("factor = 7")
+        .has("bytes = [119, 97, 115, 109]")
+        .has("big = 170141183460469231731687303715884105727")
+        .has("<<shapes::Shape as shapes::Area>::")
+        .has("empty = shapes::Pair<&str> {first: \"one\", second: core::option::Option<&str>::None}")
+        .has("pair = shapes::Pair<u16> {first: 10, second: core::option::Option<u16>::Some(20)}")
+        .has("tuple = (1, 122 'z', true, 2.5)")
+        .has("text = \"h\u{e9}\"")
+        .has("nothing = shapes::Shape::Nothing")
+        .has("rectangle = shapes::Shape::Rectangle{corner: shapes::Point {x: -1, y: 2}, width: 3, height: 4}")
+        .has("circle = shapes::Shape::Circle(2)");
+    gdb.go("print rectangle.height").is("4");
+    gdb.go("print tuple.1").is("122 'z'");
+    gdb.go("print *shapes[1]")
+        .is("shapes::Shape::Rectangle{corner: shapes::Point {x: -1, y: 2}, width: 3, height: 4}");
+    gdb.go("print corner.x + 5").is("4");
+    gdb.go("print sizeof(rectangle)").is("24");
+    gdb.go("ptype shapes::Shape").has("Rectangle{corner: shapes::Point, width: u32, height: u32},");
+    gdb.go("whatis tuple").has("type = (u8, char, bool, f32)");
+    gdb.go("continue").has("shapes::{impl#0}::area (self=0x");
+    gdb.go("print *self").is("shapes::Shape::Circle(2)");
+    gdb.go("delete 2");
+    gdb.go("continue").has("shapes::{impl#0}::area (self=0x").at("rectangle");
+    gdb.go("print *self")
+        .is("shapes::Shape::Rectangle{corner: shapes::Point {x: -1, y: 2}, width: 3, height: 4}");
+    gdb.go("continue").has("shapes::total (shapes=..., name=...)").at("sum");
+    gdb.go("info args").has("name = \"h\u{e9}\"").has("shapes = &[&shapes::Shape] [0x");
+    gdb.go("print sum").is("24");
+    gdb.go("print shapes::inner::CALLS").is("1");
+    gdb.go("delete 3");
+    gdb.go("continue").has("shapes::Pair<u16>::pick<u16> (self=0x").has("second=true)").at("pick");
+    gdb.go("print *self").is("shapes::Pair<u16> {first: 10, second: core::option::Option<u16>::Some(20)}");
+    gdb.go("continue").at("all");
+    gdb.go("print result").is("286");
+    gdb.go("print *reference").is("shapes::Point {x: -1, y: 2}");
+    gdb.go("continue").has("exited normally]");
+}
+
+fn zig(gdb: &mut Gdb) {
+    find_sources(gdb);
+    gdb.connect();
+    for mark in ["loop", "sum", "text", "all"] {
+        gdb.go(&format!("break {{{mark}}}"));
+    }
+    gdb.go("continue").has("parts.sum (list=0x").at("loop");
+    gdb.go("print node.value").is("1");
+    gdb.go("print *list.next.next").is("{value = 3, next = 0x0}");
+    gdb.go("bt").has("in parts._start () at ");
+    gdb.go("delete 1");
+    gdb.go("continue").at("sum");
+    gdb.go("print total").is("6");
+    gdb.go("continue").has("parts.length (value=...)").at("text");
+    gdb.go("info args").has("\"zig\", len = 3}, none = 0}, tag = text}");
+    gdb.go("print text.len").is("3");
+    gdb.go("continue").at("all");
+    gdb.go("print color").is("green");
+    gdb.go("print slice.ptr[0]").is("-2");
+    gdb.go("print big").is("340282366920938463463374607431768211455");
+    gdb.go("print half").is("0.5");
+    gdb.go("print failed").is("{error = error.Empty, payload = 0}");
+    gdb.go("print flags.bits").is("218 '\\332'");
     gdb.go("continue").has("exited normally]");
 }
