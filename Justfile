@@ -74,6 +74,11 @@ semantic programs="100" seed="1":
 values programs="20" seed="1" stops="300":
     VALUES_PROGRAMS={{programs}} VALUES_SEED={{seed}} VALUES_STOPS={{stops}} SKIP_LINT=1 sh scripts/test.sh --workspace --test values
 
+# Big debug info: time to gdb's prompt with symbols, first commands, `symbols`, memory, for SQLite and programs of 30 and 100 MB.
+# `just bench-dwarf --rounds 2 sqlite 30` takes those.
+bench-dwarf *args:
+    sh scripts/bench-dwarf.sh {{args}}
+
 # Modules by chance, run in all ways and by wasmi, for some seconds, from a seed on. The tests run the first ones.
 differential seconds="60" from="0":
     DIFFERENTIAL_SECONDS={{seconds}} DIFFERENTIAL_FROM={{from}} SKIP_LINT=1 sh scripts/test.sh -p tests --test differential -- --nocapture

@@ -6,6 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/install.sh
+. scripts/programs.sh
 
 rounds=7
 [ "${1:-}" != --rounds ] || { rounds=$2 && shift 2; }
@@ -18,25 +19,9 @@ have_cargo
 built=$PWD/tests/bench-protocol/target/startup
 mkdir -p "$built"
 
-# build MEGABYTES: a program of many units, compiled without optimisation for Wasm and for this machine.
-build() {
-    [ -e "$built/$1.wasm" ] && [ -e "$built/$1" ] && return 0
-    sources=$built/sources-$1
-    mkdir -p "$sources"
-    awk -v folder="$sources" -v units=$((11 * $1 + $1 / 2)) -f tests/bench-protocol/programs/units.awk
-    (
-        cd "$sources"
-        for object in *.c; do printf '%s\n' "${object%.c}"; done | xargs -P "$(nproc)" -I{} sh -c \
-            'clang-19 --target=wasm32-wasi -O0 -g -c {}.c -o {}.wasm.o && clang-19 -O0 -g -c {}.c -o {}.native.o'
-        clang-19 --target=wasm32-wasi -- *.wasm.o -o "$built/$1.wasm"
-        clang-19 -- *.native.o -o "$built/$1"
-    )
-    rm -r "$sources"
-}
-
 [ $# -gt 0 ] || set -- 1 10 50
 for megabytes in "$@"; do
-    build "$megabytes"
+    build_units "$megabytes"
 done
 cargo build --release --workspace --bins
 exec python3 tests/bench-protocol/startup.py target/release/wasm-gdbserver "$rounds" "$built" "$@"

@@ -7,6 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/install.sh
+. scripts/programs.sh
 
 need_compilers
 need dpkg-source dpkg-dev
@@ -23,24 +24,6 @@ mkdir -p "$built" "$fetched/include"
 # Each with the function in which the breakpoint is set whose condition is false.
 all='calls:fib closures:variable core:crc8 float:advance hash:block heap:hash interp:run memory:rnd text:lz vectors:blur
     js:duk__js_execute_bytecode_inner json:parse_value lua:luaV_execute sqlite:sqlite3VdbeExec zlib:longest_match zstd:ZSTD_decompressSequences'
-
-# fetch PACKAGE: unpacks Debian's sources of PACKAGE into $fetched/PACKAGE, and leaves the machine's lists alone.
-fetch() {
-    [ -d "$fetched/$1" ] && return 0
-    (
-        cd "$fetched"
-        mkdir -p apt/lists/partial apt/cache/archives/partial
-        release=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
-        echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $release main" > apt/sources.list
-        apt_get() {
-            apt-get -q -o Dir::Etc::sourcelist="$PWD/apt/sources.list" -o Dir::Etc::sourceparts=- \
-                -o Dir::State::lists="$PWD/apt/lists" -o Dir::Cache="$PWD/apt/cache" -o APT::Sandbox::User= "$@" >&2
-        }
-        [ -e apt/updated ] || { apt_get update && touch apt/updated; }
-        apt_get --download-only source "$1"
-        dpkg-source --no-check -x "$1"_*.dsc "$1" >&2
-    )
-}
 
 # build PROGRAM LEVEL: makes $built/PROGRAM.LEVEL.wasm. The paths of Debian's sources have no spaces.
 # shellcheck disable=SC2086
@@ -84,12 +67,8 @@ END
             $clang -I"$zstd" "$sources/zstd_main.c" "$zstd"/common/*.c "$zstd"/compress/*.c "$zstd"/decompress/*.c
             ;;
         sqlite)
-            fetch sqlite3
-            sqlite=$fetched/sqlite3-built
-            mkdir -p "$sqlite"
-            [ -e "$sqlite/sqlite3.c" ] || (cd "$sqlite" && ../sqlite3/configure -q --disable-tcl && make -s sqlite3.c) >&2
-            $clang -I"$sqlite" -I"$fetched/sqlite3/test" -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION \
-                -DSQLITE_TEMP_STORE=3 "$sources/sqlite_main.c" "$sqlite/sqlite3.c" -lm
+            fetch_sqlite
+            $clang $sqlite_flags "$sources/sqlite_main.c" "$sqlite/sqlite3.c" -lm
             ;;
         *) $clang "$sources/$1.c" -lm ;;
     esac

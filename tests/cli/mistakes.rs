@@ -68,6 +68,50 @@ fn a_truncated_module_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// A module of more than 1 MB, whose last function says that it returns another type than it does.
+fn large_and_invalid() -> Vec<u8> {
+    let number = |mut value: usize| {
+        let mut bytes = Vec::new();
+        while value > 0x7f {
+            bytes.push(u8::try_from(value & 0x7f).unwrap_or_default() | 0x80);
+            value >>= 7;
+        }
+        bytes.push(u8::try_from(value).unwrap_or_default());
+        bytes
+    };
+    let with_length = |bytes: Vec<u8>| [number(bytes.len()), bytes].concat();
+    let section = |id: u8, contents: Vec<u8>| [vec![id], with_length(contents)].concat();
+    let count = 1200;
+    let nops = with_length([&[0][..], &[0x01; 1000], &[0x0b]].concat());
+    let wrong = with_length(vec![0, 0x42, 1, 0x0b]);
+    [
+        b"\0asm\x01\0\0\0".to_vec(),
+        section(1, vec![2, 0x60, 0, 0, 0x60, 0, 1, 0x7f]),
+        section(3, [number(count + 1), vec![0; count], vec![1]].concat()),
+        section(7, [&[1, 6][..], b"_start", &[0, 0]].concat()),
+        section(10, [number(count + 1), nops.repeat(count), wrong].concat()),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_large_module_with_an_invalid_function_is_served_only_until_that_is_found() -> Result<()> {
+    let bytes = large_and_invalid();
+    assert!(bytes.len() > 1 << 20);
+    let path = file("large.wasm", &bytes)?;
+    let output = wasm_gdbserver(&["--once", ":0", text(&path)])?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    // It may have been found before the server listened.
+    let said: Vec<&str> = said.lines().filter(|line| !line.starts_with("Listening on ")).collect();
+    let [line] = *said else { panic!("not one line: {said:?}") };
+    let place = format!("invalid module at offset {:#x}", bytes.len() - 1);
+    assert!(line.contains("large.wasm") && line.contains(&place), "{line}");
+    // Without a debugger nothing runs either.
+    assert_refused(&wasm_gdbserver(&["run", text(&path)])?, &["large.wasm", &place]);
+    Ok(())
+}
+
 #[test]
 fn every_missing_import_is_listed() -> Result<()> {
     let module = r#"(module (import "env" "first" (func)) (import "other" "second" (global i32)) (func (export "_start")))"#;

@@ -133,6 +133,11 @@ impl<'a> AttributeConverter<'_, 'a> {
                 // gdb looks for the very opcode DW_OP_constu, which a conversion may shorten.
                 self.block(name, dw::DW_FORM_exprloc, data.0.slice());
             }
+            AttributeValue::Exprloc(data) if is_frame_offset(data.0.slice()) => {
+                // Most variables of code without optimisation, and nothing is to be changed.
+                self.report.expressions += 1;
+                self.block(name, dw::DW_FORM_exprloc, data.0.slice());
+            }
             AttributeValue::Exprloc(data) => match expression::convert(context, role(name), data) {
                 Ok(data) => {
                     self.report.expressions += 1;
@@ -317,6 +322,20 @@ impl<'a> AttributeConverter<'_, 'a> {
         let place = self.resolver.shared.strings.place(kind, unit.dwarf, offset).ok_or(NO_STRING)?;
         self.out.begin(name, kind.form()).extend_from_slice(&place.to_le_bytes());
         Ok(())
+    }
+}
+
+/// Whether an expression is one operator that adds a number to the frame base.
+fn is_frame_offset(expression: &[u8]) -> bool {
+    match expression {
+        [opcode, number @ .., last] => {
+            let has_more = |byte: &u8| byte & 0x80 != 0;
+            gimli::DwOp(*opcode) == dw::DW_OP_fbreg
+                && number.len() < 9
+                && number.iter().all(has_more)
+                && !has_more(last)
+        }
+        _ => false,
     }
 }
 

@@ -1,13 +1,15 @@
-//! Validating the bodies of functions: by far the most of a module, so all processors help, and nobody waits before the first
-//! of them is to be compiled.
+//! Validating the bodies of functions: by far the most of a module, so all processors help, and it is done when somebody wants to
+//! know. Before that, each that is to be compiled is validated alone.
 
 use std::num::NonZero;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use wasmparser::{BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources};
+use wasmparser::{
+    BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources, WasmFeatures,
+};
 
 use crate::error::Error;
 
@@ -27,7 +29,7 @@ pub(super) struct Bodies {
     bytes: usize,
 }
 
-/// Whether all bodies are valid: known now, or when the threads that are at it are done.
+/// Whether all bodies are valid: known when somebody has waited for it.
 #[derive(Clone)]
 pub(super) struct Validity(Arc<Work>);
 
@@ -49,9 +51,13 @@ struct Invalid {
 #[derive(Default)]
 struct Work {
     bytes: Arc<[u8]>,
+    /// What all bodies are validated with.
+    resources: Option<(ValidatorResources, WasmFeatures)>,
     /// Each with the index of its first body.
     parts: Vec<Mutex<(usize, Vec<Body>)>>,
     next: AtomicUsize,
+    /// Whether other threads have begun.
+    is_started: AtomicBool,
     /// How many parts are not done.
     left: AtomicUsize,
     /// The first body that is not valid: its index and why.
@@ -69,9 +75,10 @@ impl Bodies {
         self.all.push((function, body));
     }
 
-    /// Starts to validate all bodies of the module in `bytes`, on other threads. Whoever waits for the end helps.
+    /// Gets ready to validate all bodies of the module in `bytes`.
     pub(super) fn validate(self, bytes: &Arc<[u8]>) -> Validity {
         let Self { all, shares, .. } = self;
+        let resources = all.first().map(|(function, _)| (function.resources.clone(), function.features));
         let mut rest = all;
         // From the last to the first, so that each is taken off the end.
         let mut parts: Vec<_> =
@@ -79,6 +86,7 @@ impl Bodies {
         parts.reverse();
         let work = Arc::new(Work {
             bytes: Arc::clone(bytes),
+            resources,
             left: AtomicUsize::new(parts.len()),
             parts,
             ..Work::default()
@@ -86,34 +94,63 @@ impl Bodies {
         if work.parts.is_empty() {
             work.finish();
         }
-        let workers = thread::available_parallelism().map_or(1, NonZero::get).min(shares.len());
-        // One part is not worth a thread.
-        for _ in 0..if shares.len() > 1 { workers } else { 0 } {
-            let work = Arc::clone(&work);
-            let spawned = thread::Builder::new().name("validation".to_owned()).spawn(move || work.run());
-            if let Err(error) = spawned {
-                tracing::debug!(%error, "fewer threads validate the module");
-            }
-        }
         Validity(work)
     }
 }
 
 impl Validity {
-    /// Waits until it is known.
+    /// Waits until it is known. The first to do so has all processors begin.
     ///
     /// # Errors
     /// What is wrong with the first body that is not valid.
     pub(super) fn wait(&self) -> Result<(), Error> {
         let Self(work) = self;
         if work.done.get().is_none() {
+            work.start_others();
             work.run();
         }
         work.done.wait().clone().map_err(|Invalid { offset, reason }| Error::Invalid { offset, reason })
     }
 }
 
+impl Validity {
+    /// Validates one body, with the function's index and type index, unless all have been.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn check(&self, index: u32, ty: u32, body: Range<usize>) -> Result<(), Error> {
+        let Self(work) = self;
+        if work.done.get().is_some() {
+            return self.wait();
+        }
+        let Some((resources, features)) = work.resources.clone() else { return self.wait() };
+        let function = FuncToValidate { resources, index, ty, features };
+        function.into_validator(FuncValidatorAllocations::default()).validate(&work.body(body))?;
+        Ok(())
+    }
+}
+
 impl Work {
+    fn body(&self, range: Range<usize>) -> FunctionBody<'_> {
+        let code = self.bytes.get(range.clone()).unwrap_or_default();
+        FunctionBody::new(BinaryReader::new(code, range.start as u64))
+    }
+
+    /// Has other threads help, once.
+    fn start_others(self: &Arc<Self>) {
+        if self.is_started.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let workers = thread::available_parallelism().map_or(1, NonZero::get).min(self.parts.len());
+        for _ in 1..workers {
+            let work = Arc::clone(self);
+            let spawned = thread::Builder::new().name("validation".to_owned()).spawn(move || work.run());
+            if let Err(error) = spawned {
+                tracing::debug!(%error, "fewer threads validate the module");
+            }
+        }
+    }
+
     /// Validates parts until none is left to take.
     fn run(&self) {
         let mut allocations = FuncValidatorAllocations::default();
@@ -125,10 +162,8 @@ impl Work {
                 if self.has_found_before(index) {
                     break;
                 }
-                let code = self.bytes.get(body.clone()).unwrap_or_default();
-                let body = FunctionBody::new(BinaryReader::new(code, body.start as u64));
                 let mut checker = function.into_validator(allocations);
-                let checked = checker.validate(&body);
+                let checked = checker.validate(&self.body(body));
                 allocations = checker.into_allocations();
                 if let Err(error) = checked {
                     let offset = usize::try_from(error.offset()).unwrap_or(usize::MAX);

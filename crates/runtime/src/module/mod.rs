@@ -257,8 +257,8 @@ impl Module {
         Ok(module)
     }
 
-    /// As [`Module::from_binary`], but threads of its own may still be validating the bodies of functions when it returns.
-    /// No function is compiled before all are valid.
+    /// As [`Module::from_binary`], but the bodies of functions are validated only when [`Module::wait_until_valid`] is called.
+    /// Before that, each is when it is compiled: functions that are valid can run.
     ///
     /// # Errors
     /// As [`Module::new`], for what is not in a body.
@@ -266,7 +266,7 @@ impl Module {
         Ok(Self { info: Arc::new(parse::parse(engine, bytes, name)?) })
     }
 
-    /// Waits until all bodies are validated.
+    /// Validates all bodies on all processors, if that was not done yet, or waits for it.
     ///
     /// # Errors
     /// What is wrong with the first one that is not valid.
@@ -487,9 +487,20 @@ impl ModuleInfo {
         self.types.get(usize::try_from(ty).ok()?)
     }
 
-    /// Waits until it is known that all bodies are valid. Nobody may trust a body before that.
-    pub(crate) fn wait_until_valid(&self) -> Result<(), Error> {
+    /// Waits until it is known that all bodies are valid.
+    fn wait_until_valid(&self) -> Result<(), Error> {
         self.validity.wait()
+    }
+
+    /// Makes sure that the body of a defined function, counted with imports, is valid. Nobody may trust it before that.
+    pub(crate) fn check_body(&self, function: u32) -> Result<(), Error> {
+        let defined = function.checked_sub(self.imported.functions);
+        let body = defined.and_then(|defined| self.bodies.get(defined as usize)).cloned();
+        let ty = self.functions.get(function as usize).copied();
+        match (ty, body) {
+            (Some(ty), Some(body)) => self.validity.check(function, ty, body),
+            _ => self.validity.wait(),
+        }
     }
 
     /// What of the locals of a defined function, counted without imports, a debugger can ask for; none means all.

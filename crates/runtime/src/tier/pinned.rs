@@ -22,7 +22,7 @@ pub(crate) fn is_pinned(info: &ModuleInfo, index: u32) -> bool {
 }
 
 fn body_pins(info: &ModuleInfo, index: u32) -> Option<bool> {
-    info.wait_until_valid().ok()?;
+    info.check_body(index).ok()?;
     let defined = index.checked_sub(info.imported.functions)?;
     let range = info.bodies.get(defined as usize)?.clone();
     let bytes = info.bytes.get(range.clone())?;

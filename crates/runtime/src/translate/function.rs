@@ -95,7 +95,7 @@ pub(super) fn translate(
     index: u32,
     version: Version,
 ) -> Result<Translated, Error> {
-    info.wait_until_valid()?;
+    info.check_body(index)?;
     let failed = |reason: &str| Error::Compile { function: index, reason: reason.to_owned() };
     let ty = info.function_type(index).ok_or_else(|| failed("it has no type"))?;
     let defined = index.checked_sub(info.imported.functions).ok_or_else(|| failed("it is imported"))?;
