@@ -38,8 +38,8 @@ build_units() {
         cd "$units"
         for object in *.c; do printf '%s\n' "${object%.c}"; done | xargs -P "$(nproc)" -I{} sh -c \
             'clang-19 --target=wasm32-wasi -O0 -g -c {}.c -o {}.wasm.o && clang-19 -O0 -g -c {}.c -o {}.native.o'
-        clang-19 --target=wasm32-wasi -- *.wasm.o -o "$built/$1.wasm"
-        clang-19 -- *.native.o -o "$built/$1"
+        clang-19 --target=wasm32-wasi -o "$built/$1.wasm" -- *.wasm.o
+        clang-19 -o "$built/$1" -- *.native.o
     )
     rm -r "$units"
 }
