@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use dwarf::WatLines;
 use gdb::Reader;
 
 use crate::limits::LimitOptions;
@@ -53,6 +54,8 @@ pub enum Action {
         output: PathBuf,
         /// A file with the debug info.
         debug_file: Option<PathBuf>,
+        /// Which functions without lines of their own have some in the module's text.
+        wat: WatLines,
     },
     /// Serve a core dump to debuggers.
     Core {
@@ -93,6 +96,8 @@ pub struct GuestOptions {
     pub invoke: Option<String>,
     /// A file with the debug info.
     pub debug_file: Option<PathBuf>,
+    /// Which functions without lines of their own have some in the module's text.
+    pub wat: WatLines,
     /// Whether every local of every frame is kept for the debugger.
     pub complete: bool,
     /// Whether all code is such that a trap leaves every value: that of the debug tier.
@@ -245,6 +250,9 @@ enum Command {
         /// A file with the debug info, if the module has it not itself
         #[arg(long, value_name = "FILE")]
         debug_file: Option<PathBuf>,
+        /// Which functions without lines have some in the module's text (WAT)
+        #[arg(long, value_name = "auto|always|never", value_parser = parse_wat, default_value = "auto", hide_default_value = true)]
+        wat: WatLines,
     },
     /// Show a core dump to debuggers, as it was: FILE, the module if it has moved, and where to listen
     #[command(override_usage = "wasm-gdbserver core [OPTIONS] FILE [MODULE] [HOST]:PORT")]
@@ -301,6 +309,10 @@ struct GuestFlags {
     /// A file with the debug info, if the module has it not itself
     #[arg(long, value_name = "FILE")]
     debug_file: Option<PathBuf>,
+    /// Which functions without lines have some in the module's text (WAT): those of programs without debug info and 4 MiB of
+    /// code at most, all, or none
+    #[arg(long, value_name = "auto|always|never", value_parser = parse_wat, default_value = "auto", hide_default_value = true)]
+    wat: WatLines,
     /// Keep every local of every frame, not only those that the debug info names or the program still needs
     #[arg(long)]
     complete: bool,
@@ -364,8 +376,8 @@ impl CommandLine {
             Command::Run { options, guest, words } => {
                 Action::Run { options, guest: guest.with_words(words, "a module")? }
             }
-            Command::Symbols { debugger, module, output, debug_file } => {
-                Action::Symbols { module, reader: debugger.into(), output, debug_file }
+            Command::Symbols { debugger, module, output, debug_file, wat } => {
+                Action::Symbols { module, reader: debugger.into(), output, debug_file, wat }
             }
             Command::Core { options, words } => {
                 let (file, module, address) = core_words(&words)?;
@@ -423,7 +435,7 @@ fn address_and_rest(
 
 impl GuestFlags {
     fn with_words(self, words: Vec<OsString>, what: &str) -> Result<GuestOptions, clap::Error> {
-        let Self { dir, env, invoke, debug_file, complete, precise_traps, preload, limits } = self;
+        let Self { dir, env, invoke, debug_file, wat, complete, precise_traps, preload, limits } = self;
         let mut words = words.into_iter();
         let Some(module) = words.next() else {
             return Err(usage_error(ErrorKind::MissingRequiredArgument, format!("{what} is missing")));
@@ -442,6 +454,7 @@ impl GuestFlags {
             env,
             invoke,
             debug_file,
+            wat,
             complete,
             precise_traps,
             preloads: preload,
@@ -488,6 +501,15 @@ fn parse_persona(text: &str) -> Result<PersonaChoice, String> {
         "wasm" => Ok(PersonaChoice::Wasm),
         "elf" => Ok(PersonaChoice::Elf),
         _ => Err("expected auto, gdb, wasm or elf".to_owned()),
+    }
+}
+
+fn parse_wat(text: &str) -> Result<WatLines, String> {
+    match text {
+        "auto" => Ok(WatLines::Auto),
+        "always" => Ok(WatLines::Always),
+        "never" => Ok(WatLines::Never),
+        _ => Err("expected auto, always or never".to_owned()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
-use dwarf::TextFolder;
+use dwarf::{TextFolder, WatLines};
 use runtime::{Engine, EngineConfig, ExternType, FuncType, Import, Linker, Module, ObservableLocals, Tiers};
 
 use crate::args::GuestOptions;
@@ -163,7 +163,7 @@ impl ModuleFile {
             read.inspect_err(|error| tracing::info!(%error, "no source map in {}", path.display())).ok()
         });
         let name = stem.unwrap_or_else(|| "module".to_owned());
-        Ok(TextFolder { path, name, beside, source_map })
+        Ok(TextFolder { path, name, beside, wat: WatLines::Auto, source_map })
     }
 
     /// The module as the symbol image is made from it. What it imports from `others` is not the host's.
@@ -234,7 +234,9 @@ impl Program {
     /// # Errors
     /// When there is no current directory to make its path absolute.
     pub(crate) fn for_symbols(&self) -> Result<gdb::Program> {
-        self.file.for_symbols(&self.preloads.names())
+        let mut program = self.file.for_symbols(&self.preloads.names())?;
+        program.texts.iter_mut().for_each(|texts| texts.wat = self.options.wat);
+        Ok(program)
     }
 
     /// What clients are told of the modules that are instantiated before it.
@@ -242,7 +244,10 @@ impl Program {
     /// # Errors
     /// When there is no current directory to make their paths absolute.
     pub(crate) fn preloaded(&self) -> Result<Vec<gdb::Preloaded>> {
-        self.preloads.for_symbols(&self.file.module)
+        let mut preloaded = self.preloads.for_symbols(&self.file.module)?;
+        let texts = preloaded.iter_mut().filter_map(|preloaded| preloaded.program.texts.as_mut());
+        texts.for_each(|texts| texts.wat = self.options.wat);
+        Ok(preloaded)
     }
 
     /// Starts the guest with the arguments of the command line.

@@ -55,8 +55,8 @@ fn act(action: Action, logs: &LogOptions) -> anyhow::Result<u8> {
         Action::Core { file, module, address, options } => {
             core_command::serve(&file, module.as_deref(), &address, &options, logs)
         }
-        Action::Symbols { module, reader, output, debug_file } => {
-            symbols::write(&module, reader, &output, debug_file.as_deref())
+        Action::Symbols { module, reader, output, debug_file, wat } => {
+            symbols::write(&module, reader, &output, debug_file.as_deref(), wat)
         }
         Action::Demo => demo::play(),
     }

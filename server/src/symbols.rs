@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use dwarf::{TextFolder, WatLines};
 use gdb::Reader;
 
 use crate::guest::ModuleFile;
@@ -14,11 +15,17 @@ use crate::limits::LimitOptions;
 ///
 /// # Errors
 /// When the module cannot be loaded or the file cannot be written.
-pub(crate) fn write(module: &Path, reader: Reader, output: &Path, debug_file: Option<&Path>) -> Result<u8> {
+pub(crate) fn write(
+    module: &Path,
+    reader: Reader,
+    output: &Path,
+    debug_file: Option<&Path>,
+    wat: WatLines,
+) -> Result<u8> {
     let file = ModuleFile::load(module, debug_file, LimitOptions::default().config())?;
     let mut program = file.for_symbols(&[])?;
     let folder = std::path::absolute(output).context("no current directory")?.with_added_extension("texts");
-    program.texts = Some(file.texts_in(folder)?);
+    program.texts = Some(TextFolder { wat, ..file.texts_in(folder)? });
     let image = program.symbol_image(reader);
     let image = image.with_context(|| module.display().to_string())?;
     tracing::info!("{}", image.report);

@@ -1,4 +1,5 @@
-//! `image MODULE ELF [DEBUG_FILE]`: writes the symbol image of a module, for looking at with gdb.
+//! `image MODULE ELF [DEBUG_FILE]`: writes the symbol image of a module, for looking at with gdb. The texts of a module without
+//! debug info are made, and thrown away.
 
 use std::error::Error;
 
@@ -26,13 +27,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             .collect(),
         host: Symbol { name: "<host>".to_owned(), address: host, size: 16 },
     };
+    let folder = std::path::PathBuf::from(format!("{elf}.texts"));
+    let folder = dwarf::TextFolder {
+        path: folder,
+        name: "module".to_owned(),
+        beside: "/".into(),
+        wat: dwarf::WatLines::Always,
+        source_map: None,
+    };
     let image = dwarf::symbol_image_of_sources(
         &module,
         debug_file.as_deref(),
         &layout,
         &std::path::Path::is_file,
         dwarf::CodeBytes::InFile,
-        None,
+        Some(&folder),
     )?;
     std::fs::write(elf, image.elf)?;
     let mut out = std::io::stdout().lock();

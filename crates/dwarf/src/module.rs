@@ -147,6 +147,12 @@ impl<'a> Module<'a> {
         Ok(reading.finish())
     }
 
+    /// Whether there is DWARF in it.
+    #[must_use]
+    pub fn has_debug_info(&self) -> bool {
+        self.custom_section(".debug_info").is_some_and(|section| !section.is_empty())
+    }
+
     /// The first custom section of a name.
     #[must_use]
     pub fn custom_section(&self, name: &str) -> Option<&'a [u8]> {

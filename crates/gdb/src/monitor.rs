@@ -3,6 +3,7 @@
 //! Frame numbers count Wasm and host frames from the innermost. gdb's own numbers count inlined functions too, so every
 //! answer names the function that it is about.
 
+pub(crate) mod debug_info;
 mod disassemble;
 
 use std::fmt::Write as _;
@@ -23,6 +24,7 @@ pub(crate) enum Command {
     Locals(usize),
     Disassemble(usize),
     Modules,
+    DebugInfo,
     Catch(Catch),
     /// The name of a function of the host.
     Break(String),
@@ -41,6 +43,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("locals", "[FRAME]", "the Wasm locals of a frame"),
     ("disassemble", "[FRAME]", "the code around a frame's PC as WAT"),
     ("modules", "", "the modules that are loaded, and where they are"),
+    ("debuginfo", "", "what debuggers know of each module, and where that came from"),
     ("catch", "WHICH", "which exceptions stop the program: uncaught, throw, all (thrown again too), off"),
     ("break", "FUNCTION", "stop at calls of a function of the host, such as fd_write"),
     ("delete", "FUNCTION", "stop there no longer"),
@@ -108,6 +111,7 @@ impl Command {
             "locals" => Self::Locals(frame),
             "disassemble" => Self::Disassemble(frame),
             "modules" => Self::Modules,
+            "debuginfo" => Self::DebugInfo,
             "exit" => Self::Exit,
             _ => Self::Help,
         })
@@ -116,7 +120,13 @@ impl Command {
     /// The answer of a stopped guest.
     pub(crate) fn answer(self, paused: &mut Paused<'_>, space: &AddressSpace) -> String {
         match self {
-            Self::Help | Self::Exit | Self::Break(_) | Self::Delete(_) | Self::CoreDump(_) => help(),
+            // Who asks for these has the answer.
+            Self::Help
+            | Self::Exit
+            | Self::DebugInfo
+            | Self::Break(_)
+            | Self::Delete(_)
+            | Self::CoreDump(_) => help(),
             Self::Why => why(paused),
             Self::Stack(frame) => with_wasm_frame(paused, frame, stack),
             Self::Locals(frame) => with_wasm_frame(paused, frame, locals),

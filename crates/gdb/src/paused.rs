@@ -159,7 +159,9 @@ impl Machine for View<'_, '_> {
             let name =
                 |function| loaded.function_name(function).unwrap_or_else(|| format!("func[{function}]"));
             let declarations = entries.map(|(start, operator)| start..operator);
-            wasm::image::image(loaded.bytes(), declarations, (0..functions).map(name))
+            let mut image = wasm::image::image(loaded.bytes(), declarations, (0..functions).map(name));
+            wasm::image::push_sections(&mut image, &self.symbols.made_up_sections(module, loaded.bytes()));
+            image
         });
         Some(image)
     }

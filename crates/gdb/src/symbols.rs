@@ -11,6 +11,7 @@ use dwarf::{CodeBytes, FunctionReturn, TextFolder};
 
 use crate::image_file;
 use crate::int::index;
+use crate::monitor::debug_info::describe;
 use crate::persona::{self, Persona, wasm};
 
 /// The program under debug, as its debug info is concerned.
@@ -126,6 +127,8 @@ struct Image {
     file: OnceLock<Option<PathBuf>>,
     /// By function index.
     returns: BTreeMap<u32, FunctionReturn>,
+    /// What became of the debug info.
+    report: dwarf::Report,
 }
 
 impl Symbols {
@@ -198,7 +201,7 @@ impl Symbols {
             if is_other && std::fs::read(path).is_ok_and(|file| file.starts_with(b"\0asm")) {
                 tracing::warn!("{} has changed since the program was loaded", path.display());
             }
-            is_other || wasm::image::is_misread(module)
+            is_other || wasm::image::is_misread(module) || lacks_debug_info(module)
         };
         // All of them are looked at.
         let misleading = self.modules().map(is_misleading).filter(|is_misleading| *is_misleading).count();
@@ -250,10 +253,39 @@ impl Symbols {
         image
     }
 
+    /// Sections of debug info that is made up of a module's file for lldb's Wasm plugin. None if it has some.
+    pub(crate) fn made_up_sections(&self, module: u32, file: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+        let Some((program, _)) = self.module(module) else { return Vec::new() };
+        let Some(folder) = program.texts.as_ref().filter(|_| program.debug_file.is_none()) else {
+            return Vec::new();
+        };
+        match dwarf::made_up_sections(file, folder) {
+            Ok(Some(made)) => {
+                program.write_texts(&made.texts);
+                made.sections
+            }
+            Ok(None) => Vec::new(),
+            Err(error) => {
+                tracing::warn!(%error, "no debug info is made up for lldb");
+                Vec::new()
+            }
+        }
+    }
+
     /// The image of a module; makes it if nobody did, and waits if somebody is at it. None when it cannot be made, which is
     /// logged.
     pub(crate) fn image(&self, persona: &'static dyn Persona, module: u32) -> Option<Arc<Vec<u8>>> {
         self.with_image(&self.slot(persona, module), |image| Arc::clone(&image.elf))
+    }
+
+    /// What became of the modules' debug info, in words. Waits for images that are being made.
+    pub(crate) fn describe(&self, persona: &'static dyn Persona) -> String {
+        let describe = |(number, (program, _)): (u32, (&Program, _))| {
+            let name = program.path.file_name().unwrap_or_default().to_string_lossy();
+            let known = self.with_image(&self.slot(persona, number), |image| describe(&name, &image.report));
+            known.unwrap_or_else(|| format!("{name}:\n  the debugger reads it itself\n"))
+        };
+        (0..).zip(self.modules()).map(describe).collect()
     }
 
     /// The address of the first segment of a module's image.
@@ -325,7 +357,13 @@ impl Symbols {
                 program.write_texts(&made.texts);
                 let returns = if instance.is_some() { made.returns } else { BTreeMap::new() };
                 let file = OnceLock::new();
-                Some(Image { elf: Arc::new(made.elf), first_address: made.first_address, file, returns })
+                Some(Image {
+                    elf: Arc::new(made.elf),
+                    first_address: made.first_address,
+                    file,
+                    returns,
+                    report: made.report,
+                })
             }
             Err(error) => {
                 tracing::warn!(%error, "no symbols of {} for the debugger", program.path.display());
@@ -348,6 +386,11 @@ impl Symbols {
 /// The path under which clients open a module's image.
 fn image_path(program: &Program) -> String {
     format!("{}.elf", program.path.display())
+}
+
+/// Whether a module has nothing to say of itself.
+fn lacks_debug_info(module: &[u8]) -> bool {
+    dwarf::Module::parse(module).is_ok_and(|module| !module.has_debug_info())
 }
 
 /// Whether a file has other contents.

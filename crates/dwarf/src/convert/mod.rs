@@ -29,7 +29,7 @@ mod list;
 mod locals;
 mod output;
 mod part;
-mod piece;
+pub(crate) mod piece;
 mod pointer;
 mod reference;
 mod sources;

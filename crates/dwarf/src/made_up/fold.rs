@@ -21,16 +21,14 @@
 //! | `else`, `catch`, `end` | the line before: branches go behind them |
 //! | the last `end` | a line of its own, where a function's results are on the stack |
 
-use std::fmt::Write as _;
-
 use wasmparser::{BlockType, FrameKind, FunctionBody, Operator, OperatorsReader, ValType};
 
 use super::names::{LocalNames, Names, id};
-use super::operator::{Meaning, block_type, catches, text, value_type};
+use super::operator::{Meaning, block_type, catches, push_text, value_type};
 use super::outline::{Around, Outline};
 
 /// Characters that a line should not have more of.
-const WIDTH: usize = 100;
+const WIDTH: usize = 120;
 
 /// No line is indented further.
 const MAX_INDENT: usize = 40;
@@ -97,9 +95,12 @@ impl Lines {
 
     /// Writes a line of no operator.
     fn write(&mut self, text: &str) {
-        let indent = self.indent();
-        let written = writeln!(self.done.text, "{:indent$}{text}", "");
-        debug_assert!(written.is_ok(), "a string takes all text");
+        const SPACES: &str = match std::str::from_utf8(&[b' '; MAX_INDENT]) {
+            Ok(spaces) => spaces,
+            Err(_) => "",
+        };
+        let indent = SPACES.get(..self.indent()).unwrap_or_default();
+        self.done.text.extend([indent, text, "\n"]);
         self.done.lines += 1;
     }
 
@@ -116,30 +117,33 @@ impl Lines {
         }
     }
 
-    /// Adds an operator that takes and leaves so many values.
-    fn operator(&mut self, text: &str, start: u32, takes: usize, leaves: usize) {
-        let mut room = WIDTH.saturating_sub(self.indent() + text.len() + 2);
+    /// Adds an operator that takes and leaves so many values. `text` begins with a bracket.
+    fn operator(&mut self, mut text: String, pc: u32, takes: usize, leaves: usize) {
+        let mut room = WIDTH.saturating_sub(self.indent() + text.len() + 1);
         let mut operands = 0;
         for line in self.waiting.iter().rev().take(takes).take_while(|line| line.is_value) {
-            let Some(rest) = room.checked_sub(line.text.len() + 1) else { break };
+            let Some(rest) = room.checked_sub(line.text.len() + 3) else { break };
             room = rest;
             operands += 1;
         }
-        let operands = self.waiting.split_off(self.waiting.len() - operands);
-        let all = operands.len() == takes;
-        let start = operands.first().map_or(start, |line| line.start);
-        let mut line = Line { text: String::new(), start, is_value: leaves == 1 };
-        line.text = if all || !operands.is_empty() {
-            let operands = operands.iter().flat_map(|line| [" ", &line.text]);
-            ["(", text].into_iter().chain(operands).chain([")"]).collect()
+        let all = operands == takes;
+        let first = self.waiting.len() - operands;
+        let start = self.waiting.get(first).map_or(pc, |line| line.start);
+        for line in self.waiting.drain(first..) {
+            // One that takes what it needs from lines before has no brackets yet.
+            let ends = if line.text.starts_with('(') { [" ", ""] } else { [" (", ")"] };
+            text.extend([ends[0], &line.text, ends[1]]);
+        }
+        if all || operands > 0 {
+            text.push(')');
         } else {
-            text.to_owned()
-        };
+            text.remove(0);
+        }
         if !all {
             // Their values are taken.
             self.waiting.iter_mut().for_each(|line| line.is_value = false);
         }
-        self.waiting.push(line);
+        self.waiting.push(Line { text, start, is_value: leaves == 1 });
         if leaves != 1 {
             self.flush();
         }
@@ -271,17 +275,21 @@ impl<'a> Writer<'_, '_, 'a> {
             }
             Operator::CatchAll => self.next(FrameKind::LegacyCatchAll, ") (catch_all"),
             Operator::Delegate { .. } => {
-                let text = text(operator, &self.meaning());
+                let mut text = ") (".to_owned();
+                push_text(operator, &self.meaning(), &mut text);
+                text.push_str("))");
                 self.around.blocks.pop();
                 self.labels.pop();
-                self.lines.close(&format!(") ({text}))"));
+                self.lines.close(&text);
             }
             Operator::End => self.end(pc),
             _ => {
                 let (takes, leaves) = operator.operator_arity(&self.around).unwrap_or((u32::MAX, 0));
                 let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-                let text = text(operator, &self.meaning());
-                self.lines.operator(&text, pc, count(takes), count(leaves));
+                let mut text = String::with_capacity(WIDTH / 2);
+                text.push('(');
+                push_text(operator, &self.meaning(), &mut text);
+                self.lines.operator(text, pc, count(takes), count(leaves));
             }
         }
     }

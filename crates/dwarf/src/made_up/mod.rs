@@ -17,11 +17,13 @@ mod names;
 mod operator;
 mod outline;
 mod parallel;
+mod readable;
 mod source_map;
 mod types;
 mod unit;
 mod wat;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,8 +35,8 @@ use self::names::Names;
 use self::outline::Outline;
 use self::source_map::SourceMap;
 use self::unit::{Lines, Making, Row};
-use crate::convert::Written;
-use crate::{Function, Layout, Module};
+use crate::convert::{Written, piece};
+use crate::{Error, Function, Layout, Module};
 
 /// Functions of a unit. Debuggers read a unit as a whole when they need one of its functions.
 const UNIT: usize = 64;
@@ -48,9 +50,26 @@ pub struct TextFolder {
     pub name: String,
     /// Where the module lies, absolute: sources of which a source map has no contents are looked for from there.
     pub beside: PathBuf,
+    /// Which functions have lines in the module's text.
+    pub wat: WatLines,
     /// The file that the module names as its source map, if it names one ([`Module::source_map_url`]).
     pub source_map: Option<Arc<[u8]>>,
 }
+
+/// Which functions have lines in the module's text, of those without lines of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WatLines {
+    /// All of a program without debug info, if it is not so large that the start would be slow (4 MiB of code).
+    #[default]
+    Auto,
+    /// All. Debuggers then step into library functions.
+    Always,
+    /// None.
+    Never,
+}
+
+/// More code has no lines in the module's text unless somebody wants them: text is ten times as long as code.
+const MAX_CODE: u32 = 4 << 20;
 
 /// A text that stands for a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +93,10 @@ pub struct MadeUp {
     pub locals: u64,
     /// Locals that were left out, because there are more than a function of its size can use.
     pub left_out: u64,
+    /// Where the text of the module is, if there are lines in it.
+    pub wat: Option<PathBuf>,
+    /// Whether there is no text because it would be long.
+    pub is_long: bool,
     /// Places where a line of WAT begins.
     pub lines: u64,
     /// Places where a line of a source begins, as the source map says.
@@ -87,18 +110,22 @@ pub struct MadeUp {
 pub(crate) enum Dialect<'l> {
     /// A machine, with frames and globals at addresses.
     Machine(&'l Layout),
+    /// Wasm as it is. Code is counted from the start of the code section's contents, which is at this module PC.
+    Wasm(u32),
 }
 
 impl Dialect<'_> {
     fn address_size(self) -> u8 {
         match self {
             Self::Machine(layout) => layout.machine.address_size(),
+            Self::Wasm(_) => 4,
         }
     }
 
     fn code(self, pc: u32) -> u64 {
         match self {
             Self::Machine(layout) => layout.code_address(ModulePc(pc)),
+            Self::Wasm(start) => pc.saturating_sub(start).into(),
         }
     }
 
@@ -108,6 +135,10 @@ impl Dialect<'_> {
             Self::Machine(layout) => {
                 let machine = layout.machine;
                 expression.op_breg(machine.frame_pointer(), machine.slot_offset(index.into()));
+            }
+            Self::Wasm(_) => {
+                expression.op_wasm_local(index);
+                expression.op(gimli::DW_OP_stack_value);
             }
         }
         expression
@@ -121,6 +152,10 @@ impl Dialect<'_> {
                 expression.op_addr(Address::Constant(layout.global_address(index)));
             }
             Self::Machine(_) => return None,
+            Self::Wasm(_) => {
+                expression.op_wasm_global(index);
+                expression.op(gimli::DW_OP_stack_value);
+            }
         }
         Some(expression)
     }
@@ -137,32 +172,64 @@ pub(crate) struct Made {
     pub(crate) errors: Vec<gimli::write::Error>,
 }
 
-/// Makes up debug info for the functions of a module that are not `described`. `with_lines` says whether there are none but
-/// those that would be made up.
+/// Debug info that is made up of a module without any, for a debugger that reads modules.
+#[derive(Clone, Debug, Default)]
+pub struct MadeUpSections {
+    /// Custom sections to be added to the module: name and contents.
+    pub sections: Vec<(&'static str, Vec<u8>)>,
+    /// Files that stand for sources.
+    pub texts: Vec<Text>,
+}
+
+/// Makes up debug info of a module as sections of a module. None if it has some.
+///
+/// # Errors
+/// If the module is malformed.
+pub fn made_up_sections(bytes: &[u8], folder: &TextFolder) -> Result<Option<MadeUpSections>, Error> {
+    let module = Module::parse(bytes)?;
+    if module.has_debug_info() {
+        return Ok(None);
+    }
+    let made = make(bytes, &module, Dialect::Wasm(module.code.start), folder, &HashSet::new(), false);
+    let sections = piece::join(made.written, Vec::new()).map_err(|_| Error::TooLarge(bytes.len()))?;
+    let sections = sections.into_iter().map(|(name, pieces)| (name, pieces.concat()));
+    Ok(Some(MadeUpSections { sections: sections.collect(), texts: made.texts }))
+}
+
+/// Makes up debug info for the functions of a module that are not `described`. `is_program_described` says whether the program
+/// has lines of its own.
 pub(crate) fn make(
     bytes: &[u8],
     module: &Module<'_>,
     dialect: Dialect<'_>,
     folder: &TextFolder,
-    described: &std::collections::HashSet<u32>,
-    with_lines: bool,
+    described: &HashSet<u32>,
+    is_program_described: bool,
 ) -> Made {
     let outline = Outline::read(bytes);
     let mut made = Made::default();
     let functions: Vec<&Function> =
         module.defined_functions().iter().filter(|function| !described.contains(&function.index)).collect();
     let mut lines = None;
-    if with_lines && !functions.is_empty() {
-        let map = usable_map(module, folder, &mut made.counts);
-        let found = match &map {
-            Some(map) => mapped_lines(module, map, folder, &mut made.texts),
-            None => wat_lines(bytes, module, &outline, folder, &mut made.texts),
-        };
-        let count = u64::try_from(found.rows.iter().map(Vec::len).sum::<usize>()).unwrap_or(u64::MAX);
-        *(if map.is_some() { &mut made.counts.mapped } else { &mut made.counts.lines }) = count;
+    let map = if is_program_described { None } else { usable_map(module, folder, &mut made.counts) };
+    let is_long = module.code.end - module.code.start > MAX_CODE;
+    let with_text = match folder.wat {
+        WatLines::Auto => !is_program_described && !is_long,
+        WatLines::Always => true,
+        WatLines::Never => false,
+    };
+    made.counts.is_long = folder.wat == WatLines::Auto && !is_program_described && is_long && map.is_none();
+    if let Some(map) = &map {
+        let found = mapped_lines(module, map, folder, &mut made.texts);
+        made.counts.mapped = count_rows(&found);
+        lines = Some(found);
+    } else if with_text && !functions.is_empty() {
+        let found = wat_lines(bytes, module, &outline, folder, &mut made.texts);
+        made.counts.lines = count_rows(&found);
+        made.counts.wat = made.texts.first().map(|text| text.path.clone());
         lines = Some(found);
     }
-    let directory = text_of(&folder.path);
+    let directory = text_of(lines.as_ref().map_or(&folder.path, |lines| &lines.directory));
     let making =
         Making { bytes, module, outline: &outline, dialect, directory: &directory, lines: lines.as_ref() };
     let parts: Vec<&[&Function]> = functions.chunks(UNIT).collect();
@@ -189,6 +256,10 @@ pub(crate) fn make(
         !outline.function_names.contains_key(index) && outline.function_exports.contains_key(index)
     });
     made
+}
+
+fn count_rows(lines: &Lines) -> u64 {
+    u64::try_from(lines.rows.iter().map(Vec::len).sum::<usize>()).unwrap_or(u64::MAX)
 }
 
 /// The module's source map, if it has one that can be used.
@@ -221,22 +292,23 @@ fn wat_lines(
     texts.push(Text { path: folder.path.join(&file), contents: wat.text });
     let row = |&(pc, line): &(u32, u32)| Row { pc, file: 0, line };
     let rows = wat.rows.iter().map(|rows| rows.iter().map(row).collect()).collect();
-    Lines { files: vec![file], rows }
+    Lines { directory: folder.path.clone(), files: vec![file], rows }
 }
 
 /// The lines of a source map, and the sources that it has with it.
 fn mapped_lines(module: &Module<'_>, map: &SourceMap, folder: &TextFolder, texts: &mut Vec<Text>) -> Lines {
+    let directory = folder.path.join(format!("{}.sources", folder.name));
     let files = map.sources.iter().map(|source| {
         let Some(contents) = &source.contents else {
             return text_of(&folder.beside.join(source_map::path_of_file(&source.path)));
         };
-        let file = format!("{}.sources/{}", folder.name, source_map::path_in_folder(&source.path));
-        texts.push(Text { path: folder.path.join(&file), contents: contents.clone().into_bytes() });
+        let file = source_map::path_in_folder(&source.name);
+        texts.push(Text { path: directory.join(&file), contents: contents.clone().into_bytes() });
         file
     });
     let files = files.collect();
     let rows = module.defined_functions().iter().map(|function| mapped_rows(function, map)).collect();
-    Lines { files, rows }
+    Lines { directory, files, rows }
 }
 
 /// A row where the function starts, as compilers make it, and one where another line begins.

@@ -1,8 +1,10 @@
 //! What things of a module are called: in the WAT text, and in debuggers, where a name must be one that users can type.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::outline::{Naming, Outline};
+use super::readable::readable;
 
 /// Ids in the text format. What has no name is called by its kind and index, as debuggers call it.
 pub(super) struct Names {
@@ -26,7 +28,8 @@ impl Names {
             let mut taken = HashSet::new();
             let name = |index: u32| {
                 let name = names.iter().find_map(|names| names.get(&index)).copied();
-                unique_id(name.map_or_else(|| format!("{kind}{index}"), str::to_owned), index, &mut taken)
+                let name = name.map_or_else(|| format!("{kind}{index}"), |name| readable(name).into_owned());
+                unique_id(name, index, &mut taken)
             };
             (0..).take(count).map(name).collect()
         };
@@ -66,50 +69,48 @@ impl Names {
         Self::new(&Outline::default())
     }
 
-    pub(super) fn function(&self, index: u32) -> String {
+    pub(super) fn function(&self, index: u32) -> Cow<'_, str> {
         by_index(&self.functions, index)
     }
 
-    pub(super) fn global(&self, index: u32) -> String {
+    pub(super) fn global(&self, index: u32) -> Cow<'_, str> {
         by_index(&self.globals, index)
     }
 
-    pub(super) fn memory(&self, index: u32) -> String {
+    pub(super) fn memory(&self, index: u32) -> Cow<'_, str> {
         find(&self.others.memories, index)
     }
 
-    pub(super) fn table(&self, index: u32) -> String {
+    pub(super) fn table(&self, index: u32) -> Cow<'_, str> {
         find(&self.others.tables, index)
     }
 
-    pub(super) fn tag(&self, index: u32) -> String {
+    pub(super) fn tag(&self, index: u32) -> Cow<'_, str> {
         find(&self.others.tags, index)
     }
 
-    pub(super) fn ty(&self, index: u32) -> String {
+    pub(super) fn ty(&self, index: u32) -> Cow<'_, str> {
         find(&self.others.types, index)
     }
 
-    pub(super) fn data(&self, index: u32) -> String {
+    pub(super) fn data(&self, index: u32) -> Cow<'_, str> {
         find(&self.others.data, index)
     }
 }
 
 /// How functions, globals and locals without a name are called, with their indices behind it.
-pub(crate) const FUNCTION: &str = "func";
+pub(super) const FUNCTION: &str = "func";
 const GLOBAL: &str = "global";
 const LOCAL: &str = "local";
 
-fn by_index(ids: &[String], index: u32) -> String {
-    usize::try_from(index)
-        .ok()
-        .and_then(|index| ids.get(index))
-        .map_or_else(|| index.to_string(), String::clone)
+fn by_index(ids: &[String], index: u32) -> Cow<'_, str> {
+    let found = usize::try_from(index).ok().and_then(|index| ids.get(index));
+    found.map_or_else(|| Cow::Owned(index.to_string()), |id| Cow::Borrowed(id.as_str()))
 }
 
-fn find(ids: &[(u32, String)], index: u32) -> String {
+fn find(ids: &[(u32, String)], index: u32) -> Cow<'_, str> {
     let found = ids.binary_search_by_key(&index, |(known, _)| *known).ok().and_then(|place| ids.get(place));
-    found.map_or_else(|| index.to_string(), |(_, id)| id.clone())
+    found.map_or_else(|| Cow::Owned(index.to_string()), |(_, id)| Cow::Borrowed(id.as_str()))
 }
 
 /// `$name`, or `$name#index` if another thing has that.

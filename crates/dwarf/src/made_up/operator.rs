@@ -3,7 +3,9 @@
 //! wasmparser lists all operators in a macro. The text of one is its name there with a dot in the right place, and its
 //! immediates; few need more than that.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use wasmparser::{
     BlockType, BrTable, Catch, HeapType, Ieee32, Ieee64, MemArg, MemArgTarget, Operator, Ordering, RefType,
@@ -21,23 +23,26 @@ pub(super) struct Meaning<'m> {
     pub(super) labels: &'m [String],
 }
 
-/// The operator in the text format.
-pub(super) fn text(operator: &Operator<'_>, meaning: &Meaning<'_>) -> String {
+/// Appends the operator in the text format.
+pub(super) fn push_text(operator: &Operator<'_>, meaning: &Meaning<'_>, text: &mut String) {
     macro_rules! by_operator {
         ($( @$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
             match operator {
                 $(
                     Operator::$op $({ $($arg),* })? => {
-                        let text = name(stringify!($visit));
-                        $( let mut text = text; $( $arg.push(stringify!($arg), meaning, &mut text); )* )?
-                        text
+                        static NAME: LazyLock<String> = LazyLock::new(|| name(stringify!($visit)));
+                        text.push_str(&NAME);
+                        $( $( $arg.push(stringify!($arg), meaning, text); )* )?
                     }
                 )*
-                other => format!(";; {other:?}"),
+                other => push(text, format_args!(";; {other:?}")),
             }
         };
     }
-    special(operator, meaning).unwrap_or_else(|| wasmparser::for_each_operator!(by_operator))
+    match special(operator, meaning) {
+        Some(special) => text.push_str(&special),
+        None => wasmparser::for_each_operator!(by_operator),
+    }
 }
 
 /// The types and namespaces in front of the dot in the names of operators.
@@ -74,11 +79,10 @@ fn name(visit: &str) -> String {
 /// The operators whose immediates are in another order, or left out where they are 0.
 fn special(operator: &Operator<'_>, meaning: &Meaning<'_>) -> Option<String> {
     let Meaning { names, .. } = meaning;
-    let unless_first = |index: u32, id: &dyn Fn(u32) -> String| {
-        if index == 0 { String::new() } else { format!(" {}", id(index)) }
-    };
-    let memory = |index: u32| unless_first(index, &|index| names.memory(index));
-    let table = |index: u32| unless_first(index, &|index| names.table(index));
+    let unless_first =
+        |index: u32, id: Cow<'_, str>| if index == 0 { String::new() } else { format!(" {id}") };
+    let memory = |index: u32| unless_first(index, names.memory(index));
+    let table = |index: u32| unless_first(index, names.table(index));
     let heap =
         |nullable, heap: &HeapType| format!("(ref {}{})", nullable_text(nullable), heap_type(*heap, names));
     Some(match operator {
@@ -133,7 +137,7 @@ fn heap_type(ty: HeapType, names: &Names) -> String {
             reference.trim_start_matches("(ref ").trim_end_matches(')').to_owned()
         }
         HeapType::Concrete(index) => {
-            index.as_module_index().map_or_else(String::new, |index| names.ty(index))
+            index.as_module_index().map_or_else(String::new, |index| names.ty(index).into_owned())
         }
         HeapType::Exact(index) => {
             index.as_module_index().map_or_else(String::new, |index| format!("(exact {})", names.ty(index)))
@@ -168,16 +172,16 @@ pub(super) fn catches(table: &TryTable, meaning: &Meaning<'_>) -> String {
 
 impl Meaning<'_> {
     /// The block that a branch leaves by its depth, or the depth itself if that is the function.
-    fn label(&self, depth: u32) -> String {
+    fn label(&self, depth: u32) -> Cow<'_, str> {
         let from_outside =
             usize::try_from(depth).ok().and_then(|depth| self.labels.len().checked_sub(depth + 1));
         let label = from_outside.and_then(|index| self.labels.get(index)).filter(|label| !label.is_empty());
-        label.cloned().unwrap_or_else(|| depth.to_string())
+        label.map_or_else(|| Cow::Owned(depth.to_string()), |label| Cow::Borrowed(label.as_str()))
     }
 
-    fn local(&self, index: u32) -> String {
+    fn local(&self, index: u32) -> Cow<'_, str> {
         let local = usize::try_from(index).ok().and_then(|index| self.locals.get(index));
-        local.cloned().unwrap_or_else(|| index.to_string())
+        local.map_or_else(|| Cow::Owned(index.to_string()), |local| Cow::Borrowed(local.as_str()))
     }
 }
 

@@ -17,7 +17,9 @@ pub(super) struct SourceMap {
 /// A file that is mapped to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Source {
-    /// As the map says, below its root.
+    /// As the map says.
+    pub(super) name: String,
+    /// The same below the map's root: where the file is.
     pub(super) path: String,
     /// What is in it, if the map has that.
     pub(super) contents: Option<String>,
@@ -49,6 +51,7 @@ impl SourceMap {
         let contents = map.get("sourcesContent").and_then(Value::as_array);
         let sources = map.get("sources").and_then(Value::as_array).ok_or("it has no sources")?;
         let source = |(number, source): (usize, &Value)| Source {
+            name: source.as_str().unwrap_or_default().to_owned(),
             path: join(&root, source.as_str().unwrap_or_default()),
             contents: text(contents.and_then(|contents| contents.get(number))),
         };

@@ -1,5 +1,7 @@
 //! Debug info of functions that have none: their names, parameters and locals, and the lines that are made up or mapped.
 
+use std::path::PathBuf;
+
 use gimli::write::{
     Address, AttributeValue as Value, Expression, FileId, LineProgram, LineString, LineStringTable, Range,
     RangeList, Sections, StringTable, Unit, UnitEntryId, UnitTable,
@@ -9,6 +11,7 @@ use wasmparser::ValType;
 
 use super::names::{self, LocalNames};
 use super::outline::Outline;
+use super::readable::readable;
 use super::types::Types;
 use super::{Dialect, most_locals, wat};
 use crate::convert::{Piece, Written};
@@ -19,7 +22,9 @@ const PRODUCER: &str = "clang (made up by wasm-gdbserver: the module has no debu
 
 /// Where the lines of some functions are.
 pub(super) struct Lines {
-    /// Files by path: a directory, and the rest behind it.
+    /// Where files with relative paths are.
+    pub(super) directory: PathBuf,
+    /// Files by path.
     pub(super) files: Vec<String>,
     /// For each defined function where its lines begin: module PC, file, line. In ascending order of PCs.
     pub(super) rows: Vec<Vec<Row>>,
@@ -111,6 +116,17 @@ impl Making<'_, '_> {
         }
     }
 
+    /// What debuggers call a function. One without a name has one that is also a name in their expressions, and in the text.
+    fn name(&self, function: &Function) -> String {
+        let Outline { function_names, function_exports, .. } = self.outline;
+        let index = function.index;
+        if function_names.contains_key(&index) || function_exports.contains_key(&index) {
+            readable(&self.module.symbol_name(function)).into_owned()
+        } else {
+            format!("{}{index}", names::FUNCTION)
+        }
+    }
+
     /// Where a function's code is, as the dialect counts.
     fn range(&self, function: &Function) -> (u64, u64) {
         (self.dialect.code(function.body.start), self.dialect.code(function.body.end))
@@ -195,7 +211,7 @@ impl Making<'_, '_> {
         let id = unit.add(unit.root(), dw::DW_TAG_subprogram);
         let row = self.rows(function).first().copied();
         let entry = unit.get_mut(id);
-        entry.set(dw::DW_AT_name, text(&self.module.symbol_name(function)));
+        entry.set(dw::DW_AT_name, text(&self.name(function)));
         entry.set(dw::DW_AT_external, Value::Flag(true));
         entry.set(dw::DW_AT_prototyped, Value::Flag(true));
         entry.set(dw::DW_AT_low_pc, Value::Address(Address::Constant(begin)));

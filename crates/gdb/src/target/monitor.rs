@@ -70,6 +70,7 @@ impl MonitorCmd for Target<'_> {
             Ok(Command::Break(name)) => self.break_at_host_calls(&name, true),
             Ok(Command::Delete(name)) => self.break_at_host_calls(&name, false),
             Ok(Command::CoreDump(file)) => self.write_core_dump(&file),
+            Ok(Command::DebugInfo) => self.debuggee.symbols.describe(self.persona),
             Ok(command) => self
                 .inspect(move |paused| command.answer(paused, space))
                 .unwrap_or_else(|_| NOT_STOPPED.to_owned()),

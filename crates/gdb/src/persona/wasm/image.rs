@@ -1,10 +1,11 @@
-//! A module's file as lldb reads it: byte for byte the module's, but for what lldb 22 would misunderstand.
+//! A module's file as lldb reads it: byte for byte the module's, but for what lldb 22 would misunderstand or lack.
 //!
 //! | in the file | lldb 22 | so it reads |
 //! |---|---|---|
 //! | imports of memories, tables, globals, tags | loses its way behind the first one, and gives functions the names of others | imports of functions first, and a count of no more than those |
 //! | the declarations of locals, where a function's body begins | disassembles them, and often no further | `nop`s |
 //! | functions without names | has no names for frames and breakpoints | a section of names behind the last section |
+//! | no debug info | shows operators, and no variables | debug info that is made up, behind the last section |
 //!
 //! Nothing moves: an operator is at its module PC. Whoever reads the file from a disk, as lldb does where it has the
 //! module, misses this.
@@ -226,6 +227,18 @@ fn push_names(image: &mut Vec<u8>, names: impl Iterator<Item = String>, others: 
     image.push(CUSTOM);
     push_number(image, wide(section.len()));
     image.extend(section);
+}
+
+/// Appends custom sections to an image.
+pub(crate) fn push_sections(image: &mut Vec<u8>, sections: &[(&str, Vec<u8>)]) {
+    for (name, contents) in sections {
+        let mut title = Vec::new();
+        push_name(&mut title, name);
+        image.push(CUSTOM);
+        push_number(image, wide(title.len() + contents.len()));
+        image.extend(title);
+        image.extend_from_slice(contents);
+    }
 }
 
 /// Reads from left to right. What is not there is none, and so is everything after it.
