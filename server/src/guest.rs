@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
-use dwarf::{TextFolder, WatLines};
+use dwarf::{OwnText, TextFolder, WatLines};
 use runtime::{Engine, EngineConfig, ExternType, FuncType, Import, Linker, Module, ObservableLocals, Tiers};
 
 use crate::args::GuestOptions;
@@ -163,7 +163,8 @@ impl ModuleFile {
             read.inspect_err(|error| tracing::info!(%error, "no source map in {}", path.display())).ok()
         });
         let name = stem.unwrap_or_else(|| "module".to_owned());
-        Ok(TextFolder { path, name, beside, wat: WatLines::Auto, source_map })
+        let own_text = own_text(&file, &self.module);
+        Ok(TextFolder { path, name, beside, wat: WatLines::Auto, own_text, source_map })
     }
 
     /// The module as the symbol image is made from it. What it imports from `others` is not the host's.
@@ -381,6 +382,15 @@ fn invalid(path: &Path, error: runtime::Error) -> anyhow::Error {
         runtime::Error::Text(text) => anyhow!("{}{}", path.display(), on_one_line(&text)),
         other => anyhow!("{}: {other}", path.display()),
     }
+}
+
+/// Which lines a module in the text format has in its file.
+fn own_text(path: &Path, module: &Module) -> Option<OwnText> {
+    // A pipe was read already.
+    let text = std::fs::read(path).ok().filter(|bytes| path.is_file() && !bytes.starts_with(MAGIC))?;
+    let mut parser = wat::Parser::new();
+    let assembled = parser.generate_dwarf(wat::GenerateDwarf::Lines).parse_bytes(Some(path), &text).ok()?;
+    OwnText::new(path.to_owned(), module.bytes(), &assembled)
 }
 
 /// A module in the text format, whatever the file is called.

@@ -94,7 +94,8 @@ pub struct Fixture {
 
 impl Fixture {
     /// Compiles `fixtures/NAME.c` or `fixtures/NAME.cc`, unless that was done before. `NAME` of another language has the
-    /// ending of its source; beside it is what a recipe made of it, `NAME.wasm`.
+    /// ending of its source; beside it is what a recipe made of it, `NAME.wasm`. `fixtures/NAME.wat` is
+    /// left as it is, and so is `fixtures/NAME/NAME.wasm`, beside which is how it was made.
     ///
     /// # Errors
     /// If there is no such source, no compiler, or the compiler complains.
@@ -107,7 +108,9 @@ impl Fixture {
             return Ok(Self { program, source, preloads: Vec::new(), text });
         }
         let source = folder.join(format!("{name}.c"));
-        let source = if source.is_file() { source } else { source.with_extension("cc") };
+        let others = ["c", "cc", "wat"].map(|extension| source.with_extension(extension));
+        let compiled = folder.join(name).join(format!("{name}.wasm"));
+        let source = others.into_iter().find(|source| source.is_file()).unwrap_or(compiled);
         Self::compile(&source, build)
     }
 
@@ -118,8 +121,8 @@ impl Fixture {
     pub fn compile(source: &Path, build: Build) -> Result<Self> {
         // One compiler at a time: two tests may want the same program.
         static COMPILING: Mutex<()> = Mutex::new(());
-        let text =
-            std::fs::read_to_string(source).with_context(|| format!("no source {}", source.display()))?;
+        let text = std::fs::read(source).with_context(|| format!("no source {}", source.display()))?;
+        let text = String::from_utf8_lossy(&text).into_owned();
         let named = text.lines().filter_map(|line| line.strip_prefix("// PRELOAD ")?.split_once(' '));
         let preload = |(name, file): (&str, &str)| {
             Ok((name.to_owned(), Self::compile(&source.with_file_name(file), build)?))
@@ -128,7 +131,7 @@ impl Fixture {
             if build.machine == Machine::Native { Ok(Vec::new()) } else { named.map(preload).collect() };
         let preloads = preloads?;
         let _guard = COMPILING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if source.extension().is_some_and(|extension| extension == "wat") {
+        if source.extension().is_some_and(|extension| extension == "wat" || extension == "wasm") {
             let (program, source) = (source.to_path_buf(), source.to_path_buf());
             return Ok(Self { program, source, preloads: Vec::new(), text });
         }

@@ -15,6 +15,7 @@ const NUMBERED: &[(&str, &str)] = &[
     ("Remote target ", "TID"),
     (":", "PORT"),
     ("port ", "PORT"),
+    ("wasm-gdbserver-files-", "PID"),
     // The length of the module in `monitor modules`: debug info names folders.
     ("0xADDR file, ", "SIZE"),
 ];

@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         name: "module".to_owned(),
         beside: "/".into(),
         wat: dwarf::WatLines::Always,
+        own_text: None,
         source_map: None,
     };
     let image = dwarf::symbol_image_of_sources(

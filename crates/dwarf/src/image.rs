@@ -104,8 +104,16 @@ fn make(
     let made = RefCell::new(Made::default());
     let make_up = |described: &HashSet<u32>, is_program_described: bool| {
         let Some(folder) = folder else { return Vec::new() };
-        let made_now =
-            made_up::make(bytes, &module, Dialect::Machine(layout), folder, described, !is_program_described);
+        let exists = source_exists.unwrap_or(&|_| true);
+        let made_now = made_up::make(
+            bytes,
+            &module,
+            Dialect::Machine(layout),
+            folder,
+            described,
+            is_program_described,
+            exists,
+        );
         made.replace(made_now);
         std::mem::take(&mut made.borrow_mut().written)
     };
@@ -115,7 +123,8 @@ fn make(
     made.errors.iter().for_each(|error| report.drop(Drop::Unit, error));
     debug.extend(converted.sections);
     if layout.has_variables {
-        let variables = converted.variables.into_iter().chain(vtable::symbols(&module)).collect();
+        let named = vtable::symbols(&module).into_iter().chain(made.variables);
+        let variables = converted.variables.into_iter().chain(named).collect();
         allocated.extend(data::sections(&module, variables, layout));
     }
     // gdb takes the first and the last segment for the ends of a library.

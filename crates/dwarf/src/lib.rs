@@ -34,6 +34,7 @@ pub use elf::CodeBytes;
 pub use error::Error;
 pub use image::{SymbolImage, symbol_image, symbol_image_of_sources};
 pub use layout::{Layout, Machine, Symbol};
+pub use made_up::own_text::OwnText;
 pub use made_up::{MadeUp, MadeUpSections, Text, TextFolder, WatLines, made_up_sections};
 pub use module::{Function, Module, ValueType};
 pub use report::{Drop, Report};

@@ -86,9 +86,7 @@ impl<'a> Memory<'a> {
     }
 
     fn data(&mut self, data: &Data<'a>) {
-        if let DataKind::Active { memory_index: 0, offset_expr } = &data.kind
-            && let Some(address) = constant(offset_expr)
-        {
+        if let Some(address) = address(data) {
             self.data.push((address, data.data));
         }
     }
@@ -116,6 +114,14 @@ impl<'a> Memory<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Where in memory 0 a data segment is put, if it is put there at the start, at a constant address.
+pub(crate) fn address(data: &Data<'_>) -> Option<u64> {
+    match &data.kind {
+        DataKind::Active { memory_index: 0, offset_expr } => constant(offset_expr),
+        _ => None,
     }
 }
 

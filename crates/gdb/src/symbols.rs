@@ -259,7 +259,7 @@ impl Symbols {
         let Some(folder) = program.texts.as_ref().filter(|_| program.debug_file.is_none()) else {
             return Vec::new();
         };
-        match dwarf::made_up_sections(file, folder) {
+        match dwarf::made_up_sections(file, folder, &Path::is_file) {
             Ok(Some(made)) => {
                 program.write_texts(&made.texts);
                 made.sections

@@ -16,6 +16,7 @@ mod traps;
 mod values;
 mod watchpoints;
 mod wide;
+mod without_debug_info;
 
 use crate::session::Session;
 
@@ -37,4 +38,5 @@ pub(crate) const ALL: &[&[Session]] = &[
     watchpoints::SESSIONS,
     wide::SESSIONS,
     languages::SESSIONS,
+    without_debug_info::SESSIONS,
 ];

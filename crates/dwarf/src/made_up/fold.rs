@@ -6,8 +6,8 @@
 //!   (local.set $r (i32.mul (call $fac (i32.sub (local.get $n) (i32.const 1))) (local.get $n)))
 //! ```
 //!
-//! An operator takes the lines before it as operands if each of them leaves one value and the whole is not too wide;
-//! otherwise those lines stay, and the operator finds their values on the stack. Either way the text is the operators in
+//! An operator takes the lines before it as operands if each of them does nothing but leave one value, and the whole is not
+//! too wide; otherwise those lines stay, and the operator finds their values on the stack. Either way the text is the operators in
 //! their order, and lines run from top to bottom.
 //!
 //! A line begins where its first operator does. What is at a branch's target must be the beginning of a line, or a
@@ -73,7 +73,7 @@ struct Line {
     text: String,
     /// Module PC of its first operator.
     start: u32,
-    /// Whether all it does is leave one value.
+    /// Whether all it does is leave one value; it takes none from the stack.
     is_value: bool,
 }
 
@@ -122,7 +122,7 @@ impl Lines {
         let mut room = WIDTH.saturating_sub(self.indent() + text.len() + 1);
         let mut operands = 0;
         for line in self.waiting.iter().rev().take(takes).take_while(|line| line.is_value) {
-            let Some(rest) = room.checked_sub(line.text.len() + 3) else { break };
+            let Some(rest) = room.checked_sub(line.text.len() + 1) else { break };
             room = rest;
             operands += 1;
         }
@@ -130,9 +130,7 @@ impl Lines {
         let first = self.waiting.len() - operands;
         let start = self.waiting.get(first).map_or(pc, |line| line.start);
         for line in self.waiting.drain(first..) {
-            // One that takes what it needs from lines before has no brackets yet.
-            let ends = if line.text.starts_with('(') { [" ", ""] } else { [" (", ")"] };
-            text.extend([ends[0], &line.text, ends[1]]);
+            text.extend([" ", &line.text]);
         }
         if all || operands > 0 {
             text.push(')');
@@ -143,7 +141,7 @@ impl Lines {
             // Their values are taken.
             self.waiting.iter_mut().for_each(|line| line.is_value = false);
         }
-        self.waiting.push(Line { text, start, is_value: leaves == 1 });
+        self.waiting.push(Line { text, start, is_value: leaves == 1 && all });
         if leaves != 1 {
             self.flush();
         }

@@ -16,6 +16,7 @@ mod fold;
 mod names;
 mod operator;
 mod outline;
+pub(crate) mod own_text;
 mod parallel;
 mod readable;
 mod source_map;
@@ -33,10 +34,11 @@ use gimli::write::{Address, Expression};
 use self::fold::Printing;
 use self::names::Names;
 use self::outline::Outline;
-use self::source_map::SourceMap;
+use self::own_text::OwnText;
+use self::source_map::{Mapping, Source, SourceMap};
 use self::unit::{Lines, Making, Row};
-use crate::convert::{Written, piece};
-use crate::{Error, Function, Layout, Module};
+use crate::convert::{SourceExists, StaticVariable, Written, piece};
+use crate::{Error, Function, Layout, Module, Symbol};
 
 /// Functions of a unit. Debuggers read a unit as a whole when they need one of its functions.
 const UNIT: usize = 64;
@@ -52,6 +54,8 @@ pub struct TextFolder {
     pub beside: PathBuf,
     /// Which functions have lines in the module's text.
     pub wat: WatLines,
+    /// The text that the module was made from, if it was one.
+    pub own_text: Option<OwnText>,
     /// The file that the module names as its source map, if it names one ([`Module::source_map_url`]).
     pub source_map: Option<Arc<[u8]>>,
 }
@@ -144,6 +148,16 @@ impl Dialect<'_> {
         expression
     }
 
+    /// The place of what is in memory 0. None where that is another memory than the one that is seen.
+    fn memory(self, address: u64) -> Option<Expression> {
+        if matches!(self, Self::Machine(layout) if !layout.has_variables) {
+            return None;
+        }
+        let mut expression = Expression::new();
+        expression.op_addr(Address::Constant(address));
+        Some(expression)
+    }
+
     /// None where it has no place.
     fn global(self, index: u32) -> Option<Expression> {
         let mut expression = Expression::new();
@@ -167,6 +181,8 @@ pub(crate) struct Made {
     /// Units.
     pub(crate) written: Vec<Written>,
     pub(crate) texts: Vec<Text>,
+    /// Named data segments, if the program has no variables of its own.
+    pub(crate) variables: Vec<StaticVariable>,
     pub(crate) counts: MadeUp,
     /// Why units are missing.
     pub(crate) errors: Vec<gimli::write::Error>,
@@ -185,12 +201,17 @@ pub struct MadeUpSections {
 ///
 /// # Errors
 /// If the module is malformed.
-pub fn made_up_sections(bytes: &[u8], folder: &TextFolder) -> Result<Option<MadeUpSections>, Error> {
+pub fn made_up_sections(
+    bytes: &[u8],
+    folder: &TextFolder,
+    source_exists: &dyn Fn(&Path) -> bool,
+) -> Result<Option<MadeUpSections>, Error> {
     let module = Module::parse(bytes)?;
     if module.has_debug_info() {
         return Ok(None);
     }
-    let made = make(bytes, &module, Dialect::Wasm(module.code.start), folder, &HashSet::new(), false);
+    let made =
+        make(bytes, &module, Dialect::Wasm(module.code.start), folder, &HashSet::new(), false, source_exists);
     let sections = piece::join(made.written, Vec::new()).map_err(|_| Error::TooLarge(bytes.len()))?;
     let sections = sections.into_iter().map(|(name, pieces)| (name, pieces.concat()));
     Ok(Some(MadeUpSections { sections: sections.collect(), texts: made.texts }))
@@ -205,12 +226,20 @@ pub(crate) fn make(
     folder: &TextFolder,
     described: &HashSet<u32>,
     is_program_described: bool,
+    source_exists: SourceExists<'_>,
 ) -> Made {
     let outline = Outline::read(bytes);
     let mut made = Made::default();
     let functions: Vec<&Function> =
         module.defined_functions().iter().filter(|function| !described.contains(&function.index)).collect();
     let mut lines = None;
+    if !is_program_described {
+        let variable = |(name, address, size): (&str, u64, u64)| {
+            let symbol = Symbol { name: name.replace('\0', "\u{fffd}"), address, size };
+            StaticVariable { symbol, is_external: true }
+        };
+        made.variables = outline.named_data().filter(|data| data.2 > 0).map(variable).collect();
+    }
     let map = if is_program_described { None } else { usable_map(module, folder, &mut made.counts) };
     let is_long = module.code.end - module.code.start > MAX_CODE;
     let with_text = match folder.wat {
@@ -219,8 +248,14 @@ pub(crate) fn make(
         WatLines::Never => false,
     };
     made.counts.is_long = folder.wat == WatLines::Auto && !is_program_described && is_long && map.is_none();
-    if let Some(map) = &map {
-        let found = mapped_lines(module, map, folder, &mut made.texts);
+    if let Some(text) = folder.own_text.as_ref().filter(|_| !is_program_described) {
+        let found = text.lines(module);
+        made.counts.lines = count_rows(&found);
+        made.counts.wat = Some(text.path.clone());
+        made.counts.is_long = false;
+        lines = Some(found);
+    } else if let Some(map) = &map {
+        let found = mapped_lines(module, map, folder, source_exists, &mut made.texts);
         made.counts.mapped = count_rows(&found);
         lines = Some(found);
     } else if with_text && !functions.is_empty() {
@@ -230,8 +265,15 @@ pub(crate) fn make(
         lines = Some(found);
     }
     let directory = text_of(lines.as_ref().map_or(&folder.path, |lines| &lines.directory));
-    let making =
-        Making { bytes, module, outline: &outline, dialect, directory: &directory, lines: lines.as_ref() };
+    let making = Making {
+        bytes,
+        module,
+        outline: &outline,
+        dialect,
+        directory: &directory,
+        lines: lines.as_ref(),
+        with_data: !is_program_described,
+    };
     let parts: Vec<&[&Function]> = functions.chunks(UNIT).collect();
     let units = parallel::map(parts.len(), |number| {
         making.unit(parts.get(number).copied().unwrap_or_default(), number == 0)
@@ -296,24 +338,44 @@ fn wat_lines(
 }
 
 /// The lines of a source map, and the sources that it has with it.
-fn mapped_lines(module: &Module<'_>, map: &SourceMap, folder: &TextFolder, texts: &mut Vec<Text>) -> Lines {
+fn mapped_lines(
+    module: &Module<'_>,
+    map: &SourceMap,
+    folder: &TextFolder,
+    source_exists: SourceExists<'_>,
+    texts: &mut Vec<Text>,
+) -> Lines {
     let directory = folder.path.join(format!("{}.sources", folder.name));
+    let path = |source: &Source| folder.beside.join(source_map::path_of_file(&source.path));
+    let is_there: Vec<bool> =
+        map.sources.iter().map(|source| source.contents.is_some() || source_exists(&path(source))).collect();
     let files = map.sources.iter().map(|source| {
-        let Some(contents) = &source.contents else {
-            return text_of(&folder.beside.join(source_map::path_of_file(&source.path)));
-        };
+        let Some(contents) = &source.contents else { return text_of(&path(source)) };
         let file = source_map::path_in_folder(&source.name);
         texts.push(Text { path: directory.join(&file), contents: contents.clone().into_bytes() });
         file
     });
     let files = files.collect();
-    let rows = module.defined_functions().iter().map(|function| mapped_rows(function, map)).collect();
+    let mut mappings = map.mappings.clone();
+    if is_there.contains(&true) {
+        // What comes from other sources is of a library.
+        for mapping in &mut mappings {
+            mapping.line = mapping.line.filter(|(source, _)| {
+                usize::try_from(*source)
+                    .ok()
+                    .and_then(|source| is_there.get(source))
+                    .copied()
+                    .unwrap_or_default()
+            });
+        }
+    }
+    let rows = |function: &Function| mapped_rows(function, source_map::part(&mappings, &function.body));
+    let rows = module.defined_functions().iter().map(rows).collect();
     Lines { directory, files, rows }
 }
 
 /// A row where the function starts, as compilers make it, and one where another line begins.
-fn mapped_rows(function: &Function, map: &SourceMap) -> Vec<Row> {
-    let mappings = map.part(function.body.start, function.body.end);
+fn mapped_rows(function: &Function, mappings: &[Mapping]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for mapping in mappings {
         let pc = mapping.offset;

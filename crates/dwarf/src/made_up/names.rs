@@ -24,15 +24,6 @@ struct Others {
 
 impl Names {
     pub(super) fn new(outline: &Outline<'_>) -> Self {
-        let named = |count: usize, kind: &str, names: [&Naming<'_>; 2]| {
-            let mut taken = HashSet::new();
-            let name = |index: u32| {
-                let name = names.iter().find_map(|names| names.get(&index)).copied();
-                let name = name.map_or_else(|| format!("{kind}{index}"), |name| readable(name).into_owned());
-                unique_id(name, index, &mut taken)
-            };
-            (0..).take(count).map(name).collect()
-        };
         let few = |names: &Naming<'_>| {
             let mut names: Vec<(u32, &str)> = names.iter().map(|(index, name)| (*index, *name)).collect();
             names.sort_unstable();
@@ -42,18 +33,18 @@ impl Names {
                 .map(|(index, name)| (index, unique_id(name.to_owned(), index, &mut taken)))
                 .collect()
         };
-        let Outline {
-            functions,
-            globals,
-            function_names,
-            function_exports,
-            global_names,
-            global_exports,
-            ..
-        } = outline;
+        let Outline { functions, globals, import_names, .. } = outline;
+        let import = |index: u32| import_names.get(usize::try_from(index).ok()?).map(String::as_str);
+        let function = |index: u32| {
+            let name = outline.function_names.get(&index).copied();
+            name.or_else(|| import(index)).or_else(|| outline.function_exports.get(&index).copied())
+        };
+        let global = |index: u32| {
+            outline.global_names.get(&index).or_else(|| outline.global_exports.get(&index)).copied()
+        };
         Self {
-            functions: named(functions.len(), FUNCTION, [function_names, function_exports]),
-            globals: named(globals.len(), GLOBAL, [global_names, global_exports]),
+            functions: named(functions.len(), FUNCTION, function),
+            globals: named(globals.len(), GLOBAL, global),
             others: Others {
                 memories: few(&outline.memory_names),
                 tables: few(&outline.table_names),
@@ -96,6 +87,16 @@ impl Names {
     pub(super) fn data(&self, index: u32) -> Cow<'_, str> {
         find(&self.others.data, index)
     }
+}
+
+/// Ids of so many things of a kind.
+fn named<'n>(count: usize, kind: &str, name: impl Fn(u32) -> Option<&'n str>) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let id = |index: u32| {
+        let name = name(index).map_or_else(|| format!("{kind}{index}"), |name| readable(name).into_owned());
+        unique_id(name, index, &mut taken)
+    };
+    (0..).take(count).map(id).collect()
 }
 
 /// How functions, globals and locals without a name are called, with their indices behind it.
@@ -166,7 +167,7 @@ impl LocalNames {
 /// What debuggers call a global.
 pub(super) fn global(outline: &Outline<'_>, index: u32) -> String {
     let name = outline.global_names.get(&index).or_else(|| outline.global_exports.get(&index));
-    name.map_or_else(|| format!("{GLOBAL}{index}"), |name| word(name))
+    name.map_or_else(|| format!("{GLOBAL}{index}"), |name| (*name).to_owned())
 }
 
 fn unique_word(name: &str, index: u32, taken: &mut HashSet<String>) -> String {

@@ -22,8 +22,12 @@ pub(super) struct Outline<'a> {
     tags: Vec<u32>,
     /// Type of each global by index.
     pub(super) globals: Vec<ValType>,
+    /// Address and length of each data segment by index, if it is put into memory 0 at an address that the module says.
+    data: Vec<Option<(u64, u64)>>,
     /// The module's own name.
     pub(super) module_name: Option<&'a str>,
+    /// `MODULE.NAME` of each function that is imported.
+    pub(super) import_names: Vec<String>,
     pub(super) function_names: Naming<'a>,
     /// The first export of each function that is exported.
     pub(super) function_exports: Naming<'a>,
@@ -64,7 +68,10 @@ impl<'a> Outline<'a> {
                 for import in section.into_imports() {
                     let import = import?;
                     match import.ty {
-                        TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.functions.push(ty),
+                        TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                            self.import_names.push(format!("{}.{}", import.module, import.name));
+                            self.functions.push(ty);
+                        }
                         TypeRef::Tag(tag) => self.tags.push(tag.func_type_idx),
                         TypeRef::Global(global) => {
                             self.global_exports.insert(length(&self.globals), import.name);
@@ -102,6 +109,13 @@ impl<'a> Outline<'a> {
                     names.entry(export.index).or_insert(export.name);
                 }
             }
+            Payload::DataSection(section) => {
+                for data in section {
+                    let data = data?;
+                    let address = crate::memory::address(&data);
+                    self.data.push(address.zip(u64::try_from(data.data.len()).ok()));
+                }
+            }
             Payload::CustomSection(section) => {
                 if let KnownCustom::Name(names) = section.as_known() {
                     self.names(names);
@@ -129,6 +143,14 @@ impl<'a> Outline<'a> {
                 _ => {}
             }
         }
+    }
+
+    /// Name, address and length of the data segments that have all of these.
+    pub(super) fn named_data(&self) -> impl Iterator<Item = (&'a str, u64, u64)> {
+        (0..).zip(&self.data).filter_map(|(index, data)| {
+            let (address, length) = (*data)?;
+            Some((*self.data_names.get(&index)?, address, length))
+        })
     }
 
     fn sub_type(&self, index: u32) -> Option<&SubType> {

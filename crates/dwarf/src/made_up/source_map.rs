@@ -2,6 +2,7 @@
 //!
 //! A map of a module has one generated "line", and its columns are offsets in the module's file. The format is ECMA-426.
 
+use std::ops::Range;
 use std::path::{Component, Path};
 
 use serde_json::Value;
@@ -60,13 +61,13 @@ impl SourceMap {
         let mappings = mappings_of(mappings, sources.len()).ok_or("its mappings are malformed")?;
         Ok(Self { sources, mappings })
     }
+}
 
-    /// The mappings of a part of the module's file.
-    pub(super) fn part(&self, start: u32, end: u32) -> &[Mapping] {
-        let from = self.mappings.partition_point(|mapping| mapping.offset < start);
-        let to = self.mappings.partition_point(|mapping| mapping.offset < end);
-        self.mappings.get(from..to).unwrap_or_default()
-    }
+/// Those of some mappings that are in a part of the module's file.
+pub(super) fn part<'m>(mappings: &'m [Mapping], range: &Range<u32>) -> &'m [Mapping] {
+    let from = mappings.partition_point(|mapping| mapping.offset < range.start);
+    let to = mappings.partition_point(|mapping| mapping.offset < range.end);
+    mappings.get(from..to).unwrap_or_default()
 }
 
 fn join(root: &str, source: &str) -> String {

@@ -14,6 +14,7 @@ pub(super) struct Types<'t, 'a> {
     outline: &'t Outline<'a>,
     address_size: u8,
     known: HashMap<ValType, UnitEntryId>,
+    character: Option<UnitEntryId>,
 }
 
 /// The ways to look at a vector: name of the element's type, how it is encoded, its size, how many there are.
@@ -28,7 +29,7 @@ const LANES: [(&str, dw::DwAte, u8, u8); 6] = [
 
 impl<'t, 'a> Types<'t, 'a> {
     pub(super) fn new(outline: &'t Outline<'a>, address_size: u8) -> Self {
-        Self { outline, address_size, known: HashMap::new() }
+        Self { outline, address_size, known: HashMap::new(), character: None }
     }
 
     /// The entry of a type.
@@ -46,6 +47,16 @@ impl<'t, 'a> Types<'t, 'a> {
         };
         self.known.insert(ty, id);
         id
+    }
+
+    /// So many characters.
+    pub(super) fn bytes(&mut self, unit: &mut Unit, count: u64) -> UnitEntryId {
+        let character = *self.character.get_or_insert_with(|| base(unit, "char", dw::DW_ATE_signed_char, 1));
+        let array = unit.add(unit.root(), dw::DW_TAG_array_type);
+        unit.get_mut(array).set(dw::DW_AT_type, Value::UnitRef(character));
+        let range = unit.add(array, dw::DW_TAG_subrange_type);
+        unit.get_mut(range).set(dw::DW_AT_count, Value::Udata(count));
+        array
     }
 
     /// A union of vectors, as debuggers show vector registers.

@@ -47,6 +47,8 @@ pub(super) struct Making<'m, 'a> {
     /// The directory of files with relative paths.
     pub(super) directory: &'m str,
     pub(super) lines: Option<&'m Lines>,
+    /// Whether named data segments are variables.
+    pub(super) with_data: bool,
 }
 
 /// What became of a unit.
@@ -59,7 +61,7 @@ pub(super) struct MadeUnit {
 }
 
 impl Making<'_, '_> {
-    /// A unit of some functions, and of all globals and data segments if it is the first.
+    /// A unit of some functions, and of all globals and named data segments if it is the first.
     pub(super) fn unit(&self, functions: &[&Function], is_first: bool) -> gimli::write::Result<MadeUnit> {
         let encoding =
             Encoding { format: Format::Dwarf32, version: 4, address_size: self.dialect.address_size() };
@@ -261,6 +263,11 @@ impl Making<'_, '_> {
             let Some(place) = self.dialect.global(number) else { return };
             let ty = types.of(unit, *ty);
             variable(unit, &names::global(self.outline, number), ty, place);
+        }
+        for (name, address, length) in self.outline.named_data().filter(|_| self.with_data) {
+            let Some(place) = self.dialect.memory(address) else { return };
+            let ty = types.bytes(unit, length);
+            variable(unit, name, ty, place);
         }
     }
 }

@@ -6,6 +6,7 @@ use wasmparser::{BinaryReader, FunctionBody};
 use wasmprinter::{Config, Print};
 
 use super::fold::{FunctionText, Printing};
+use super::names::Names;
 use super::parallel;
 use crate::Module;
 
@@ -34,7 +35,7 @@ pub(super) fn print(bytes: &[u8], module: &Module<'_>, printing: &Printing<'_, '
         part.map(|function| print(function).unwrap_or_default()).collect::<Vec<_>>()
     });
 
-    let [before, behind] = around(bytes);
+    let [before, behind] = around(bytes, printing.names);
     let size: usize = printed.iter().flatten().map(|function| function.text.len()).sum();
     let mut wat = Wat { text: Vec::with_capacity(before.len() + size + behind.len()), rows: Vec::new() };
     wat.text.extend_from_slice(before.as_bytes());
@@ -56,8 +57,15 @@ pub(super) fn body<'a>(bytes: &'a [u8], function: &crate::Function) -> Option<Fu
 }
 
 /// The lines before and behind the functions.
-fn around(bytes: &[u8]) -> [String; 2] {
-    let mut lines = Around::default();
+fn around(bytes: &[u8], names: &Names) -> [String; 2] {
+    let mut lines = Around {
+        names,
+        before: String::new(),
+        behind: String::new(),
+        line: String::new(),
+        in_function: false,
+        had_functions: false,
+    };
     let printed = Config::new().print_skeleton(bytes.len() > MAX_WHOLE).print(bytes, &mut lines);
     lines.end_line();
     if let Err(error) = printed {
@@ -68,8 +76,8 @@ fn around(bytes: &[u8]) -> [String; 2] {
 }
 
 /// Keeps lines that are no functions.
-#[derive(Default)]
-struct Around {
+struct Around<'n> {
+    names: &'n Names,
     before: String,
     behind: String,
     /// The line so far.
@@ -82,7 +90,7 @@ struct Around {
 const FUNCTION: &str = "  (func ";
 const END: &str = "  )";
 
-impl Around {
+impl Around<'_> {
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         // What is in a function is indented further.
@@ -94,13 +102,76 @@ impl Around {
         self.had_functions |= self.in_function;
         if !self.in_function {
             let lines = if self.had_functions { &mut self.behind } else { &mut self.before };
-            lines.push_str(&line);
-            lines.push('\n');
+            push_wrapped(lines, &named(line, self.names));
         }
     }
 }
 
-impl Print for Around {
+/// A line with the name by which functions call what it declares.
+fn named(mut line: String, names: &Names) -> String {
+    let is_import = line.starts_with("  (import ");
+    if !is_import && !line.starts_with("  (global ") {
+        return line;
+    }
+    let name = |kind: &str, id: &dyn Fn(u32) -> String| {
+        // Behind the strings of an import.
+        let at = line.rfind(kind)? + kind.len();
+        let (number, _) = line.get(at..)?.split_once(";)")?;
+        Some((at - "(;".len(), id(number.parse().ok()?)))
+    };
+    let found = name("(func (;", &|index| names.function(index).into_owned())
+        .or_else(|| name("(global (;", &|index| names.global(index).into_owned()));
+    if let Some((at, id)) = found {
+        line.insert_str(at, &format!("{id} "));
+    }
+    line
+}
+
+/// Lines around functions are not longer than this, but for words that are.
+const WIDTH: usize = 120;
+
+/// Appends a line of the text format in several lines if it is long. A string is cut into several, which mean the same.
+fn push_wrapped(lines: &mut String, line: &str) {
+    const INDENT: &str = "    ";
+    let mut width = 0;
+    let mut in_string = false;
+    let mut characters = line.chars();
+    while let Some(c) = characters.next() {
+        let is_space = c == ' ' && !in_string;
+        if is_space && width >= WIDTH {
+            lines.push('\n');
+            lines.push_str(INDENT);
+            width = INDENT.len();
+            continue;
+        }
+        if in_string && c != '"' && width >= WIDTH {
+            lines.push_str("\"\n");
+            lines.push_str(INDENT);
+            lines.push('"');
+            width = INDENT.len() + 1;
+        }
+        lines.push(c);
+        width += 1;
+        in_string ^= c == '"';
+        if in_string && c == '\\' {
+            // What is escaped: two digits, a character, or `u{...}`.
+            let rest = characters.as_str();
+            let length = match rest.chars().next() {
+                Some('u') => rest.find('}').map_or(1, |end| end + 1),
+                Some(digit) if digit.is_ascii_hexdigit() => 2,
+                Some(other) => other.len_utf8(),
+                None => 0,
+            };
+            let (escaped, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+            lines.push_str(escaped);
+            width += escaped.len();
+            characters = after.chars();
+        }
+    }
+    lines.push('\n');
+}
+
+impl Print for Around<'_> {
     fn write_str(&mut self, text: &str) -> std::io::Result<()> {
         self.line.push_str(text);
         Ok(())
