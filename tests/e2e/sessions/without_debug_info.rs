@@ -91,7 +91,7 @@ fn text(gdb: &mut Gdb) {
     gdb.go("info locals").has("vector = {i8x16 = {").has("f32x4 = {1.5, 1.5, 1.5, 1.5}").has("count = 3");
     gdb.go("print function").has("(funcref) 0x").has("<fac>");
     gdb.go("print vector.f32x4[2] * 2").is("3");
-    gdb.go("ptype types").is("type = f64 (f32, f64)");
+    gdb.go("ptype types").has("type = f64 (f32, f64)");
     gdb.go("finish").has("Value returned is $").has(" = 3.75\n");
     gdb.go("monitor debuginfo").has("no DWARF").has("fac.wat");
     gdb.go("continue").has("exited with code 03]");
