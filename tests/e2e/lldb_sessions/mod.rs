@@ -15,6 +15,7 @@ mod threads;
 mod traps;
 mod values;
 mod watchpoints;
+mod without_debug_info;
 
 use tests::lldb::Lldb;
 
@@ -37,6 +38,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     modules::SESSIONS,
     optimised::SESSIONS,
     elf::SESSIONS,
+    without_debug_info::SESSIONS,
 ];
 
 /// Why `step` into a function and the end of `finish` differ: what stock lldb cannot do with Wasm.
