@@ -63,6 +63,13 @@ impl Program {
         self.image(&machine.layout(0, Some(0), &self.imported_functions), CodeBytes::InFile)
     }
 
+    /// Whether clients that read the module are shown debug info in it that is made up.
+    fn lacks_debug_info(&self) -> bool {
+        self.texts.is_some()
+            && self.debug_file.is_none()
+            && dwarf::Module::parse(&self.module).is_ok_and(|module| !module.has_debug_info())
+    }
+
     /// Puts the texts where the debug info says that they are. Without them, a debugger has lines and cannot show them.
     pub fn write_texts(&self, texts: &[dwarf::Text]) {
         let Some(folder) = &self.texts else { return };
@@ -196,12 +203,13 @@ impl Symbols {
     /// Compares the modules with the files at their paths, and says so if a file has changed. None is as good as the same:
     /// the client may be on a machine that has it.
     pub(crate) fn look_at_files(&self) {
-        let is_misleading = |(Program { path, module, .. }, _): (&Program, _)| {
+        let is_misleading = |(program, _): (&Program, _)| {
+            let Program { path, module, .. } = program;
             let is_other = File::open(path).and_then(|file| is_other(file, module)).unwrap_or(false);
             if is_other && std::fs::read(path).is_ok_and(|file| file.starts_with(b"\0asm")) {
                 tracing::warn!("{} has changed since the program was loaded", path.display());
             }
-            is_other || wasm::image::is_misread(module) || lacks_debug_info(module)
+            is_other || wasm::image::is_misread(module) || program.lacks_debug_info()
         };
         // All of them are looked at.
         let misleading = self.modules().map(is_misleading).filter(|is_misleading| *is_misleading).count();
@@ -386,11 +394,6 @@ impl Symbols {
 /// The path under which clients open a module's image.
 fn image_path(program: &Program) -> String {
     format!("{}.elf", program.path.display())
-}
-
-/// Whether a module has nothing to say of itself.
-fn lacks_debug_info(module: &[u8]) -> bool {
-    dwarf::Module::parse(module).is_ok_and(|module| !module.has_debug_info())
 }
 
 /// Whether a file has other contents.

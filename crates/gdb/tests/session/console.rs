@@ -83,6 +83,7 @@ async fn commands_are_listed() {
           locals [FRAME]        the Wasm locals of a frame
           disassemble [FRAME]   the code around a frame's PC as WAT
           modules               the modules that are loaded, and where they are
+          debuginfo             what debuggers know of each module, and where that came from
           catch WHICH           which exceptions stop the program: uncaught, throw, all (thrown again too), off
           break FUNCTION        stop at calls of a function of the host, such as fd_write
           delete FUNCTION       stop there no longer
