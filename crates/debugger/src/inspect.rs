@@ -10,7 +10,7 @@ use crate::handler::Debugger;
 use crate::record::Standing;
 use crate::stack::Stack;
 use frame_table::ModulePc;
-use runtime::{Callee, FuncHandle, GcRef, Instance, Module, Object, Store, Value};
+use runtime::{Callee, FuncHandle, GcRef, HeapStatistics, Instance, Module, Object, Store, Value};
 use std::cell::OnceCell;
 use std::sync::Arc;
 
@@ -305,6 +305,12 @@ impl<'a> Paused<'a> {
     /// When there is none.
     pub fn table_element(&self, instance: Instance, table: u32, index: u64) -> Result<Value, Error> {
         self.store.table_element(instance, table, index).ok_or(Error::NoEntity("table element"))
+    }
+
+    /// How large the garbage-collected heap of the thread is, and what collecting costs.
+    #[must_use]
+    pub fn heap_statistics(&self) -> HeapStatistics {
+        self.store.heap_statistics()
     }
 
     /// What a reference to an object is to: its type, and the types of its fields or elements.

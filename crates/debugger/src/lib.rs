@@ -32,8 +32,8 @@ pub use handler::{DebugHandler, Debugger, Outcome, alert};
 pub use inspect::{LastCall, LoadedModule, Paused};
 pub use record::Record;
 pub use runtime::{
-    FuncHandle, GcRef, Instance as InstanceId, Object, ObjectError, ObjectKind, Reference, TrapCode, Value,
-    ValueType,
+    FuncHandle, GcRef, HeapStatistics, Instance as InstanceId, Object, ObjectError, ObjectKind, Reference,
+    TrapCode, Value, ValueType,
 };
 pub use runtime::{WatchAccess, WatchHit, WatchTarget, WatchedValue};
 pub use session::{Answer, Events, Session};

@@ -15,7 +15,7 @@
 
 mod packets;
 
-use debugger::{Exit, Others};
+use debugger::{Exit, Others, Resume, Stop};
 
 use crate::Error;
 use crate::debuggee::Debuggee;
@@ -29,6 +29,7 @@ use crate::reply;
 use crate::stop::{self, Reason};
 use crate::stub::Stub;
 use crate::target::Target;
+use crate::trace::Pending;
 
 /// How a session with a client ended.
 #[derive(Debug)]
@@ -246,7 +247,7 @@ impl<'l> Conversation<'l> {
         stub: &mut Stub<'_, 'd>,
         target: &mut Target<'d>,
     ) -> Result<Option<Outcome>, Error> {
-        if !self.is_running || !target.debuggee.is_still() {
+        if !self.is_running || !target.debuggee.is_still() || Self::steps_for_trace(target) {
             return Ok(None);
         }
         self.pass_on(target)?;
@@ -255,6 +256,50 @@ impl<'l> Conversation<'l> {
         stub.stopped(target)?;
         target.take_registers_ahead();
         self.report(target)
+    }
+
+    /// Whether the guest stopped only for steps that a tracepoint collects: it was sent on its way then.
+    fn steps_for_trace(target: &mut Target<'_>) -> bool {
+        let Some(pending) = target.debuggee.tracing.pending() else { return false };
+        let thread = target.debuggee.stopped_thread();
+        let is_of = target
+            .living()
+            .iter()
+            .any(|living| living.id == thread && living.ordinal == pending.thread_ordinal);
+        let left = match target.debuggee.stop() {
+            Some(Stop::Breakpoint { .. }) if is_of && !target.has_stepped_for_trace => Some(pending.left),
+            Some(Stop::Step) if is_of => {
+                let (collecting, key) = (target.collecting(), pending.key);
+                let collected = target
+                    .debuggee
+                    .session
+                    .inspect_thread(thread, move |paused| collecting.step(paused, key));
+                collected.is_ok().then_some(pending.left - 1)
+            }
+            // Something that the client has to know of.
+            _ => None,
+        };
+        target.has_stepped_for_trace = false;
+        let Some(left) = left else {
+            target.debuggee.tracing.set_pending(None);
+            return false;
+        };
+        let is_over = left == 0 || target.debuggee.tracing.pending().is_none();
+        target.debuggee.tracing.set_pending((!is_over).then_some(Pending { left, ..pending }));
+        let resumed = if is_over {
+            let (each, others) = target.last_resume.clone();
+            target.debuggee.resume(&each, others)
+        } else {
+            target.has_stepped_for_trace = true;
+            target.debuggee.resume(&[(thread, Resume::StepInstruction)], Others::Hold)
+        };
+        // What was asked ahead was answered at this stop.
+        target.ask_ahead();
+        if let Err(error) = &resumed {
+            tracing::debug!(%error, "the guest does not go on after a tracepoint");
+            target.debuggee.tracing.set_pending(None);
+        }
+        resumed.is_ok()
     }
 
     /// Sends the stop reply for the guest's present state, and ends the session if that is the end.

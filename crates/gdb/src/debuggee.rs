@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use debugger::{Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId, Watched};
+use debugger::{Condition, Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId, Watched};
 use frame_table::ModulePc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -14,6 +14,7 @@ use crate::machine::Watching;
 use crate::output::Output;
 use crate::persona::{self, PersonaChoice};
 use crate::symbols::{Preloaded, Program, Symbols};
+use crate::trace::Tracing;
 
 /// Starts the program again with other arguments, for clients in extended mode (`run ARGS`).
 pub trait Launcher: Send {
@@ -32,9 +33,10 @@ pub struct Debuggee {
     pub(crate) launcher: Option<Box<dyn Launcher>>,
     /// Which machine clients are shown.
     pub(crate) choice: PersonaChoice,
-    /// Breakpoints in the guest, and whether each has a condition. They outlive a client that is lost while the guest
-    /// runs.
-    pub(crate) breakpoints: BTreeMap<(ModuleId, ModulePc), bool>,
+    /// Breakpoints and tracepoints in the guest. They outlive a client that is lost while the guest runs.
+    pub(crate) breakpoints: BTreeMap<(ModuleId, ModulePc), Placed>,
+    /// What is traced.
+    pub(crate) tracing: Tracing,
     /// What clients want watched. As long-lived as breakpoints.
     pub(crate) watchpoints: BTreeMap<Watch, Watching>,
     /// A client found it running: it belongs to itself, and a client that quits leaves it alone.
@@ -62,6 +64,15 @@ pub struct Debuggee {
     observer: Option<Observer>,
 }
 
+/// What stops the guest at an operator, or collects there.
+#[derive(Debug, Default)]
+pub(crate) struct Placed {
+    /// The client's breakpoint, with its condition if it has one.
+    pub(crate) client: Option<Option<Arc<dyn Condition>>>,
+    /// The address of tracepoints.
+    pub(crate) traced: Option<u64>,
+}
+
 /// Who else is told of what happens.
 type Observer = Box<dyn Fn(&Session, &Event) + Send>;
 
@@ -87,6 +98,7 @@ impl Debuggee {
             launcher,
             choice: PersonaChoice::Auto,
             breakpoints: BTreeMap::new(),
+            tracing: Tracing::default(),
             watchpoints: BTreeMap::new(),
             was_running: false,
             signal_sent: None,
@@ -298,6 +310,7 @@ impl Debuggee {
         self.breakpoints.clear();
         self.watchpoints.clear();
         self.accesses.clear();
+        self.tracing.forget();
         self.was_running = false;
         self.signal_sent = None;
         self.stop = None;

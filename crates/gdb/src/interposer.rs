@@ -19,6 +19,7 @@ pub(crate) use watch::Watch;
 
 use crate::hex;
 use crate::packet::{PACKET_SIZE, unescape};
+use crate::trace::{self, packets::TraceRequest};
 use validate::Fields;
 
 /// What to do with a packet.
@@ -69,6 +70,8 @@ pub(crate) enum Own {
     Region(u64),
     /// `k`: end the guest; there is no reply.
     Kill,
+    /// Of tracepoints.
+    Trace(TraceRequest),
     /// What only lldb asks.
     Lldb(Request),
 }
@@ -84,6 +87,8 @@ pub(crate) enum Document {
     Threads,
     /// The list of modules, for lldb's Wasm plugin.
     Libraries,
+    /// What there is in the trace frame that the client looks at.
+    TraceFrame,
 }
 
 /// What the client said about itself, as far as packets have to be judged by it.
@@ -274,6 +279,11 @@ fn parse_expressions(text: &[u8]) -> Option<Vec<Vec<u8>>> {
 }
 
 fn query(body: &[u8], dialect: Dialect) -> Verdict {
+    if !dialect.is_lldb
+        && let Some(request) = trace::packets::parse(body)
+    {
+        return parsed(request.map(|request| Verdict::Own(Own::Trace(request))));
+    }
     let (name, arguments) = validate::name_and_arguments(body);
     match (name, arguments) {
         (b"qSupported", features) => Verdict::Forward(validate::clean_features(features, dialect.is_lldb)),
@@ -324,6 +334,7 @@ fn transfer(rest: &[u8], dialect: Dialect) -> Verdict {
         (b"exec-file", _) if is_process => Document::ExecFile,
         (b"threads", b"") => Document::Threads,
         (b"libraries", b"") if dialect.has_wasm_frames || !dialect.is_lldb => Document::Libraries,
+        (b"traceframe-info", b"") if !dialect.is_lldb => Document::TraceFrame,
         (b"features" | b"exec-file" | b"threads", _) => return Verdict::Malformed,
         _ => return Verdict::Unsupported,
     };

@@ -46,6 +46,7 @@ mod stop;
 mod stub;
 mod symbols;
 mod target;
+mod trace;
 mod value_bytes;
 mod xfer;
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod debug_info;
 mod disassemble;
+mod entities;
 
 use std::fmt::Write as _;
 
@@ -14,6 +15,7 @@ use crate::address_space::AddressSpace;
 use crate::frame_image::module_index;
 use crate::int::narrow;
 use crate::paused::number_of;
+use entities::Path;
 
 /// One command with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,11 @@ pub(crate) enum Command {
     Disassemble(usize),
     Modules,
     DebugInfo,
+    Globals,
+    /// The table's index.
+    Table(u32),
+    Gc(Path),
+    Heap,
     Catch(Catch),
     /// The name of a function of the host.
     Break(String),
@@ -44,6 +51,10 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("disassemble", "[FRAME]", "the code around a frame's PC as WAT"),
     ("modules", "", "the modules that are loaded, and where they are"),
     ("debuginfo", "", "what debuggers know of each module, and where that came from"),
+    ("globals", "", "the globals of the innermost frame's instance"),
+    ("table", "[TABLE]", "the functions and other references in a table"),
+    ("gc", "WHERE", "an object: local, operand or global, its index, and the fields to follow"),
+    ("heap", "", "how large the garbage-collected heap is"),
     ("catch", "WHICH", "which exceptions stop the program: uncaught, throw, all (thrown again too), off"),
     ("break", "FUNCTION", "stop at calls of a function of the host, such as fd_write"),
     ("delete", "FUNCTION", "stop there no longer"),
@@ -100,6 +111,9 @@ impl Command {
                 _ => Self::CoreDump(word),
             });
         }
+        if *name == "gc" {
+            return Path::parse(&rest).map(Self::Gc).ok_or_else(usage);
+        }
         let frame = match (rest.as_slice(), arguments.is_empty()) {
             ([], _) => 0,
             ([number], false) => number.parse().map_err(|_| usage())?,
@@ -112,6 +126,9 @@ impl Command {
             "disassemble" => Self::Disassemble(frame),
             "modules" => Self::Modules,
             "debuginfo" => Self::DebugInfo,
+            "globals" => Self::Globals,
+            "table" => Self::Table(narrow(frame)),
+            "heap" => Self::Heap,
             "exit" => Self::Exit,
             _ => Self::Help,
         })
@@ -132,6 +149,10 @@ impl Command {
             Self::Locals(frame) => with_wasm_frame(paused, frame, locals),
             Self::Disassemble(frame) => with_wasm_frame(paused, frame, disassembly),
             Self::Modules => modules(paused, space),
+            Self::Globals => entities::globals(paused),
+            Self::Table(table) => entities::table(paused, table),
+            Self::Gc(path) => entities::object(paused, &path),
+            Self::Heap => entities::heap(paused),
             Self::Catch(choice) => {
                 paused.catch_exceptions(choice);
                 catching(choice).to_owned()

@@ -59,6 +59,10 @@ pub(crate) fn register(target: &Target<'_>, number: u64, is_lldb: bool) -> Resul
     let number = usize::try_from(number).map_err(|_| Fault::Unmapped)?;
     let persona = target.persona;
     let size = *persona.register_sizes().get(number).ok_or(Fault::Unmapped)?;
+    if let Some(frame) = target.debuggee.tracing.selected() {
+        let unknown = || b"xx".repeat(usize::from(size));
+        return Ok(frame.registers.get(&number).map_or_else(unknown, |bytes| hex::text(bytes)));
+    }
     let read = move |machine: &mut dyn Machine| Ok(persona.register(machine, number));
     let value = if target.is_stopped(target.thread()) { target.look(read)? } else { None };
     if value.is_none() && is_lldb {
@@ -110,6 +114,10 @@ pub(crate) fn read(
             transfer(lldb::libraries(target).as_bytes(), offset, length)
         }
         Document::Libraries => transfer(libraries(target).as_bytes(), offset, length),
+        Document::TraceFrame => {
+            let frame = target.debuggee.tracing.selected();
+            transfer(frame.map(|frame| frame.info()).unwrap_or_default().as_bytes(), offset, length)
+        }
         Document::Threads => transfer(threads(target, is_multiprocess).as_bytes(), offset, length),
     }
 }

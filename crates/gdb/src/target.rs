@@ -19,7 +19,7 @@ use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use debugger::{Answer, Paused, Thread, ThreadId};
+use debugger::{Answer, Others, Paused, Resume, Thread, ThreadId};
 use gdbstub::target::TargetError;
 use gdbstub::target::ext::base::BaseOps;
 use gdbstub::target::ext::breakpoints::BreakpointsOps;
@@ -71,6 +71,10 @@ pub(crate) struct Target<'d> {
     pub(crate) resumes: Option<ThreadId>,
     /// What the packet in work asked the guest's threads to do.
     action: Action,
+    /// The last step was one that a tracepoint collects.
+    pub(crate) has_stepped_for_trace: bool,
+    /// How the client last let the threads go on.
+    pub(crate) last_resume: (Vec<(ThreadId, Resume)>, Others),
     /// The registers that the next stop reply will need, asked for when the guest was resumed.
     registers_ahead: Option<(ThreadId, Answer<Expedited>)>,
     /// The same once the guest has stopped, until that is reported.
@@ -91,6 +95,8 @@ impl<'d> Target<'d> {
             debuggee,
             persona,
             action: Action::default(),
+            has_stepped_for_trace: false,
+            last_resume: (Vec::new(), Others::Run),
             registers_ahead: None,
             registers_of_stop: None,
             has_failed_to_resume: false,
@@ -182,7 +188,7 @@ impl<'d> Target<'d> {
 
     /// Asks for the registers that the next stop reply will need, of the thread that is most likely to stop: the one that
     /// stopped last. The guest was just resumed.
-    fn ask_ahead(&mut self) {
+    pub(crate) fn ask_ahead(&mut self) {
         let (thread, persona, symbols) =
             (self.debuggee.stopped_thread(), self.persona, Arc::clone(&self.debuggee.symbols));
         let asked = self

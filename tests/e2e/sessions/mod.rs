@@ -12,6 +12,7 @@ mod returns;
 mod start;
 mod steps;
 mod threads;
+mod trace;
 mod traps;
 mod values;
 mod watchpoints;
@@ -30,6 +31,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     steps::SESSIONS,
     threads::SESSIONS,
     returns::SESSIONS,
+    trace::SESSIONS,
     traps::SESSIONS,
     catch::SESSIONS,
     exceptions::SESSIONS,

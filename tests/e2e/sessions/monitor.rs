@@ -28,6 +28,10 @@ fn monitor(gdb: &mut Gdb) {
     gdb.go("monitor disassemble").has("local.get").has("call");
     gdb.go("monitor modules").has("steps");
     gdb.go("monitor stack");
+    gdb.go("monitor globals").has("$__stack_pointer i32: ");
+    gdb.go("monitor table").has("table 0, ").has("$add");
+    gdb.go("monitor gc local 0").lacks("rror");
+    gdb.go("monitor heap").has("0 bytes of objects are in use");
     // Amid an expression there is something on the operand stack.
     gdb.go("stepi 2");
     gdb.go("monitor stack").has("i32");

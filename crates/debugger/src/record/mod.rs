@@ -34,15 +34,20 @@ pub(crate) struct Standing {
 
 impl Standing {
     pub(crate) fn local(&self, frame: usize, index: u32) -> Result<Value, Error> {
-        self.slot(frame, Some(index))
+        let is_local = self.locals(frame).is_some_and(|locals| index < locals);
+        self.slot(frame, Some(index).filter(|_| is_local))
     }
 
     pub(crate) fn operand(&self, frame: usize, index: u32) -> Result<Value, Error> {
-        let locals = match self.frames.get(frame) {
-            Some(Frame::Wasm(wasm)) => u32::try_from(wasm.locals.len()).ok(),
-            _ => None,
-        };
-        self.slot(frame, locals.and_then(|locals| locals.checked_add(index)))
+        self.slot(frame, self.locals(frame).and_then(|locals| locals.checked_add(index)))
+    }
+
+    /// How many locals a frame has.
+    fn locals(&self, frame: usize) -> Option<u32> {
+        match self.frames.get(frame)? {
+            Frame::Wasm(wasm) => u32::try_from(wasm.locals.len()).ok(),
+            Frame::Host(_) => None,
+        }
     }
 
     pub(crate) fn knows_global(&self, instance: Instance, index: u32) -> bool {

@@ -10,6 +10,7 @@ use crate::packet::{CANNOT, MALFORMED, frame};
 use crate::reply;
 use crate::stub::{Ended, Stub};
 use crate::target::{self, Target};
+use crate::trace::packets::TraceRequest;
 
 impl Conversation<'_> {
     pub(super) fn on_packet<'d>(
@@ -75,6 +76,7 @@ impl Conversation<'_> {
             Own::BreakIf { address, conditions, commands } => {
                 target.break_if(address, &conditions, &commands).map(|()| b"OK".to_vec())
             }
+            Own::Trace(request) => return self.answer_trace(target, &request).map(|()| None),
             Own::Watch(watch) => target.watch(watch).map(|()| b"OK".to_vec()),
             Own::Unwatch(watch) => target.unwatch(watch).map(|()| b"OK".to_vec()),
             Own::WatchpointLimit => Ok(format!("num:{};", target::MOST_WATCHPOINTS).into_bytes()),
@@ -117,6 +119,22 @@ impl Conversation<'_> {
     fn fail(&mut self, code: &[u8], words: &str) -> Result<(), Error> {
         let reply = if self.explains_errors { reply::lldb::error(code, words) } else { code.to_vec() };
         self.send(frame(&reply))
+    }
+
+    /// Answers a packet of tracepoints.
+    fn answer_trace(&mut self, target: &mut Target<'_>, request: &TraceRequest) -> Result<(), Error> {
+        let tracing = target.debuggee.tracing.clone();
+        let done = match request {
+            TraceRequest::Start => target.start_tracing(),
+            TraceRequest::Stop => target.remove_tracepoints().map(|()| tracing.stop()),
+            TraceRequest::Forget => target.remove_tracepoints().map(|()| tracing.forget()),
+            _ => Ok(()),
+        };
+        match (done, tracing.answer(request)) {
+            (Ok(()), Some(answer)) => self.send(frame(answer.as_bytes())),
+            (Ok(()), None) => self.fail(MALFORMED, "malformed packet"),
+            (Err(_), _) => self.fail(CANNOT, "it cannot be traced"),
+        }
     }
 
     fn answer_lldb(&mut self, target: &mut Target<'_>, request: Request) -> Result<Vec<u8>, Fault> {
@@ -185,6 +203,9 @@ impl Conversation<'_> {
                 self.fail(CANNOT, "there is no such thread")
             }
             .map(|()| None);
+        }
+        if body.starts_with(b"vCont;") {
+            target.debuggee.tracing.deselect();
         }
         let outcome = stub.feed(target, body)?;
         if std::mem::take(&mut target.has_failed_to_resume) {

@@ -13,6 +13,10 @@ const FOR_GDB: &[&str] = &[
     "binary-upload+",
     "ConditionalBreakpoints+",
     "BreakpointCommands+",
+    "ConditionalTracepoints+",
+    "QTBuffer:size+",
+    "tracenz+",
+    "qXfer:traceframe-info:read+",
 ];
 
 /// What we announce to lldb. It finds out by itself that there is an `x`, and wants its replies without gdb's `b`.
@@ -47,7 +51,8 @@ mod tests {
     fn packet_size_is_ours_and_features_are_added() {
         let reply = supported_features(b"PacketSize=20180;vContSupported+;swbreak+", Dialect::default());
         let expected = "PacketSize=20000;vContSupported+;swbreak+;qXfer:features:read+;qXfer:exec-file:read+;\
-                        qXfer:threads:read+;qXfer:libraries:read+;binary-upload+;ConditionalBreakpoints+;BreakpointCommands+";
+                        qXfer:threads:read+;qXfer:libraries:read+;binary-upload+;ConditionalBreakpoints+;BreakpointCommands+;\
+                        ConditionalTracepoints+;QTBuffer:size+;tracenz+;qXfer:traceframe-info:read+";
         assert_eq!(String::from_utf8_lossy(&reply), expected);
     }
 

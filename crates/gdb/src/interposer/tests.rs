@@ -285,7 +285,7 @@ fn ordinary_packets_pass() {
             qXfer:exec-file:read:1:0,1000: Own(Read { document: ExecFile, offset: 0, length: 4096 })
             qXfer:threads:read::0,1000: Own(Read { document: Threads, offset: 0, length: 4096 })
             qXfer:auxv:read::0,1000: Unsupported
-            qTStatus: Unsupported
+            qTStatus: Own(Trace(Status))
             qSymbol::: Unsupported
             R00: forward
         "#]],

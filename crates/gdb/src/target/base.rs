@@ -20,6 +20,11 @@ impl Target<'_> {
         if self.lives(thread_of(thread)) { Ok(()) } else { Err(refuse(Fault::Unmapped)) }
     }
 
+    /// Nothing of a trace frame can be changed.
+    fn check_is_now(&self) -> Result<(), TargetError<Infallible>> {
+        if self.debuggee.tracing.is_selected() { Err(refuse(Fault::Fixed)) } else { Ok(()) }
+    }
+
     /// What a thread shows that could not be stopped.
     fn unavailable_registers(&self) -> Vec<Option<u8>> {
         let bytes = self.persona.register_sizes().iter().map(|&size| usize::from(size)).sum();
@@ -32,6 +37,15 @@ impl MultiThreadBase for Target<'_> {
         self.check_thread(thread)?;
         let persona = self.persona;
         let thread = thread_of(thread);
+        if let Some(frame) = self.debuggee.tracing.selected() {
+            for (number, &size) in persona.register_sizes().iter().enumerate() {
+                match frame.registers.get(&number) {
+                    Some(value) => registers.0.extend(value.iter().copied().map(Some)),
+                    None => registers.0.extend(std::iter::repeat_n(None, usize::from(size))),
+                }
+            }
+            return Ok(());
+        }
         if !self.is_stopped(thread) {
             registers.0 = self.unavailable_registers();
             return Ok(());
@@ -54,6 +68,7 @@ impl MultiThreadBase for Target<'_> {
     /// Registers that have no value now cannot be written, so whatever the client sends for those is dropped.
     fn write_registers(&mut self, registers: &RegisterBytes, thread: Tid) -> TargetResult<(), Self> {
         self.check_thread(thread)?;
+        self.check_is_now()?;
         let persona = self.persona;
         let bytes: Vec<u8> = registers.0.iter().map(|byte| byte.unwrap_or(0)).collect();
         self.look_at(thread_of(thread), move |machine| {
@@ -118,6 +133,7 @@ impl SingleRegisterAccess<Tid> for Target<'_> {
 
     fn write_register(&mut self, thread: Tid, register: Number, value: &[u8]) -> TargetResult<(), Self> {
         self.check_thread(thread)?;
+        self.check_is_now()?;
         let persona = self.persona;
         let value = value.to_vec();
         self.look_at(thread_of(thread), move |machine| persona.set_register(machine, register.0, &value))

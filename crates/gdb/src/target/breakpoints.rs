@@ -14,7 +14,9 @@ use super::{Target, refuse};
 use crate::address_space::Place;
 use crate::agent::Expression;
 use crate::condition::AtBreakpoint;
+use crate::debuggee::Placed;
 use crate::machine::Fault;
+use crate::trace::{AtTracepoint, Collecting};
 
 impl Target<'_> {
     fn code_at(&self, address: u64) -> Result<(ModuleId, ModulePc), Fault> {
@@ -75,18 +77,94 @@ impl Target<'_> {
             });
         }
         let (module, pc) = self.code_at(address)?;
-        let is_conditional = condition.is_some();
-        if !is_conditional && self.debuggee.breakpoints.get(&(module, pc)) == Some(&false) {
+        let placed = self.debuggee.breakpoints.entry((module, pc)).or_default();
+        if condition.is_none() && matches!(placed.client, Some(None)) {
             return Ok(());
         }
+        let before = placed.client.replace(condition);
+        let arranged = self.arrange((module, pc));
+        if arranged.is_err()
+            && let Some(placed) = self.debuggee.breakpoints.get_mut(&(module, pc))
+        {
+            placed.client = before;
+            self.forget_unused((module, pc));
+        }
+        arranged
+    }
+
+    /// Has the guest do at an operator what is wanted there.
+    fn arrange(&self, (module, pc): (ModuleId, ModulePc)) -> Result<(), Fault> {
+        let Some(Placed { client, traced }) = self.debuggee.breakpoints.get(&(module, pc)) else {
+            return Ok(());
+        };
+        let condition = match (traced, client) {
+            (Some(address), client) => {
+                let (address, client) = (*address, client.clone());
+                let collecting = self.collecting();
+                Some(Arc::new(AtTracepoint { address, collecting, client }) as Arc<dyn Condition>)
+            }
+            (None, Some(condition)) => condition.clone(),
+            (None, None) => {
+                return self.inspect_thread(self.debuggee.stopped_thread(), move |paused| {
+                    paused.remove_breakpoint(module, pc);
+                });
+            }
+        };
         self.inspect_thread(self.debuggee.stopped_thread(), move |paused| {
             paused.add_breakpoint_if(module, pc, condition)
         })?
         .map_err(|error| {
             tracing::debug!(%error, %pc, "no breakpoint");
             Fault::Unmapped
-        })?;
-        self.debuggee.breakpoints.insert((module, pc), is_conditional);
+        })
+    }
+
+    fn forget_unused(&mut self, place: (ModuleId, ModulePc)) {
+        let is_unused = |placed: &Placed| placed.client.is_none() && placed.traced.is_none();
+        if self.debuggee.breakpoints.get(&place).is_some_and(is_unused) {
+            self.debuggee.breakpoints.remove(&place);
+        }
+    }
+
+    /// How tracepoints look at the guest.
+    pub(crate) fn collecting(&self) -> Collecting {
+        let (tracing, symbols) = (self.debuggee.tracing.clone(), Arc::clone(&self.debuggee.symbols));
+        Collecting { tracing, persona: self.persona, symbols }
+    }
+
+    /// Begins to trace: all tracepoints are set.
+    ///
+    /// # Errors
+    /// When there is no code for one; then none is.
+    pub(crate) fn start_tracing(&mut self) -> Result<(), Fault> {
+        self.remove_tracepoints()?;
+        for address in self.debuggee.tracing.addresses() {
+            let place = self.code_at(address)?;
+            self.debuggee.breakpoints.entry(place).or_default().traced = Some(address);
+            if let Err(fault) = self.arrange(place) {
+                self.remove_tracepoints()?;
+                return Err(fault);
+            }
+        }
+        self.debuggee.tracing.start();
+        Ok(())
+    }
+
+    /// Removes all tracepoints from the guest.
+    ///
+    /// # Errors
+    /// When the guest is not stopped.
+    pub(crate) fn remove_tracepoints(&mut self) -> Result<(), Fault> {
+        let is_traced = |placed: &Placed| placed.traced.is_some();
+        let all = self.debuggee.breakpoints.iter().filter(|(_, placed)| is_traced(placed));
+        let places: Vec<_> = all.map(|(place, _)| *place).collect();
+        for place in places {
+            if let Some(placed) = self.debuggee.breakpoints.get_mut(&place) {
+                placed.traced = None;
+            }
+            self.arrange(place)?;
+            self.forget_unused(place);
+        }
         Ok(())
     }
 
@@ -100,13 +178,11 @@ impl Target<'_> {
             });
         }
         let place = self.code_at(address)?;
-        if self.debuggee.breakpoints.remove(&place).is_none() {
-            return Ok(());
-        }
-        let (module, pc) = place;
-        self.inspect_thread(self.debuggee.stopped_thread(), move |paused| {
-            paused.remove_breakpoint(module, pc)
-        })
+        let Some(placed) = self.debuggee.breakpoints.get_mut(&place) else { return Ok(()) };
+        placed.client = None;
+        self.arrange(place)?;
+        self.forget_unused(place);
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Memory by synthetic address, for `m`, `M`, `X`, `x` and `qSearch:memory`.
 
 use super::Target;
+use crate::address_space::Place;
 use crate::machine::Fault;
 use crate::memory;
 
@@ -8,6 +9,14 @@ impl Target<'_> {
     /// Reads up to `length` bytes; fewer where something ends.
     pub(crate) fn read_memory(&self, address: u64, length: usize) -> Result<Vec<u8>, Fault> {
         let space = self.persona.space();
+        // Code does not change, and so need not be collected.
+        let is_code = matches!(
+            space.place(address),
+            Some(Place::Code { .. } | Place::Host | Place::HostFunction { .. } | Place::Bytecode { .. })
+        );
+        if let Some(frame) = self.debuggee.tracing.selected().filter(|_| !is_code) {
+            return frame.read(address, crate::int::wide(length)).ok_or(Fault::Unavailable);
+        }
         self.look_at(self.thread_for(address), move |machine| {
             let mut bytes = vec![0; length];
             let count = memory::read(machine, space, address, &mut bytes)?;
@@ -33,6 +42,9 @@ impl Target<'_> {
         // A write of nothing is how gdb asks whether binary writes are known.
         if bytes.is_empty() {
             return Ok(());
+        }
+        if self.debuggee.tracing.is_selected() {
+            return Err(Fault::Fixed);
         }
         let bytes = bytes.to_vec();
         self.look_at(self.thread_for(address), move |machine| memory::write(machine, space, address, &bytes))

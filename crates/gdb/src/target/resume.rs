@@ -70,6 +70,7 @@ impl MultiThreadResume for Target<'_> {
             self.debuggee.session.kill();
             return Ok(());
         }
+        self.last_resume = (each.clone(), others);
         match self.debuggee.resume(&each, others) {
             Ok(()) => self.ask_ahead(),
             Err(error) => {

@@ -4,7 +4,7 @@ use expect_test::expect;
 use runtime::Value;
 
 use crate::client::Client;
-use crate::guest::{address, guest};
+use crate::guest::{address, guest, guest_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_guest_explains_itself() {
@@ -84,6 +84,10 @@ async fn commands_are_listed() {
           disassemble [FRAME]   the code around a frame's PC as WAT
           modules               the modules that are loaded, and where they are
           debuginfo             what debuggers know of each module, and where that came from
+          globals               the globals of the innermost frame's instance
+          table [TABLE]         the functions and other references in a table
+          gc WHERE              an object: local, operand or global, its index, and the fields to follow
+          heap                  how large the garbage-collected heap is
           catch WHICH           which exceptions stop the program: uncaught, throw, all (thrown again too), off
           break FUNCTION        stop at calls of a function of the host, such as fd_write
           delete FUNCTION       stop there no longer
@@ -107,5 +111,36 @@ async fn a_trap_is_told_in_its_own_words() {
         in func[3] $divide at 0xa6 in program.wat
     "#]]
     .assert_eq(&client.monitor("why").await);
+    client.hang_up().await;
+}
+
+const OBJECTS: &str = r#"(module
+  (type $bytes (array i8)) (type $pair (struct (field i32) (field (ref $bytes))))
+  (func (export "run") (local $p (ref null $pair))
+    (local.set $p (struct.new $pair (i32.const 7) (array.new $bytes (i32.const 65) (i32.const 3))))
+    (loop $spin (br $spin))))"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_are_opened_field_by_field() {
+    let mut client = Client::greeted(guest_of(OBJECTS).await).await;
+    client.send("vCont;c").await;
+    // The object is made long before the guest can be interrupted in the loop, or the client asks again.
+    let mut said = String::new();
+    for _ in 0..1000 {
+        client.send_raw(b"\x03").await;
+        client.receive().await;
+        said = client.monitor("gc local 0").await;
+        if said.contains("structure") {
+            break;
+        }
+        client.send("vCont;c").await;
+    }
+    assert!(said.contains("a structure of type "), "{said}");
+    assert!(said.contains(" with 2 fields\n  0: 7 (0x7)\n  1: an array of type "), "{said}");
+    let array = client.monitor("gc local 0 1").await;
+    assert!(array.ends_with(" with 3 elements\n  0: 65 (0x41)\n  1: 65 (0x41)\n  2: 65 (0x41)\n"), "{array}");
+    assert_eq!(client.monitor("gc local 0 2").await, "Field 2: no such field or element.\n");
+    assert_eq!(client.monitor("gc local 0 0 1").await, "7 (0x7) has no fields.\n");
+    assert!(client.monitor("heap").await.contains(" bytes of objects are in use"));
     client.hang_up().await;
 }

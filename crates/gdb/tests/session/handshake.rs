@@ -35,7 +35,7 @@ async fn gdb_connects() {
     }
     client.check(expect![[r#"
         > qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;vfork-events+;exec-events+;vContSupported+;QThreadEvents+;no-resumed+;memory-tagging+;xmlRegisters=i386
-        < PacketSize=20000;vContSupported+;multiprocess+;QStartNoAckMode+;swbreak+;hwbreak+;qXfer:features:read+;qXfer:exec-file:read+;qXfer:threads:read+;qXfer:libraries:read+;binary-upload+;ConditionalBreakpoints+;BreakpointCommands+
+        < PacketSize=20000;vContSupported+;multiprocess+;QStartNoAckMode+;swbreak+;hwbreak+;qXfer:features:read+;qXfer:exec-file:read+;qXfer:threads:read+;qXfer:libraries:read+;binary-upload+;ConditionalBreakpoints+;BreakpointCommands+;ConditionalTracepoints+;QTBuffer:size+;tracenz+;qXfer:traceframe-info:read+
         > vMustReplyEmpty
         < 
         > QStartNoAckMode
@@ -43,7 +43,7 @@ async fn gdb_connects() {
         > Hgp0.0
         < OK
         > qTStatus
-        < 
+        < T0;tnotrun:0;tframes:0;tcreated:0;tsize:500000;tfree:500000;circular:0;disconn:0
         > ?
         < T05thread:p01.01;06:FP;07:SP;10:8e0000e000000000;
         > qXfer:threads:read::0,1000

@@ -406,6 +406,14 @@ impl Module {
         self.info.names.locals.get(&(function, local)).map(String::as_str)
     }
 
+    /// The name that the name section gives a global, or that it is exported under.
+    #[must_use]
+    pub fn global_name(&self, global: u32) -> Option<&str> {
+        let is_it = |export: &&Export| matches!(export.index, ExternIndex::Global(index) if index == global);
+        let exported = || self.info.exports.iter().find(is_it).map(|export| export.name.as_str());
+        self.info.names.globals.get(&global).map(String::as_str).or_else(exported)
+    }
+
     /// Where a defined function's body is, local declarations included; none for an import.
     #[must_use]
     pub fn body_range(&self, function: u32) -> Option<Range<ModulePc>> {

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use wasmparser::{Name, NameSectionReader};
 
-/// Names of functions, locals and tags.
+/// Names of functions, locals, globals and tags.
 #[derive(Default)]
 pub(crate) struct Names {
     pub(crate) functions: HashMap<u32, String>,
     /// By function index, then local index.
     pub(crate) locals: HashMap<(u32, u32), String>,
+    pub(crate) globals: HashMap<u32, String>,
     pub(crate) tags: HashMap<u32, String>,
 }
 
@@ -25,6 +26,9 @@ impl Names {
                         self.locals
                             .extend(of_function.map(|n| ((function.index, n.index), n.name.to_owned())));
                     }
+                }
+                Ok(Name::Global(names)) => {
+                    self.globals.extend(names.into_iter().flatten().map(|n| (n.index, n.name.to_owned())));
                 }
                 Ok(Name::Tag(names)) => {
                     self.tags.extend(names.into_iter().flatten().map(|n| (n.index, n.name.to_owned())));
