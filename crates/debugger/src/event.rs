@@ -2,7 +2,7 @@
 
 use crate::{ModuleId, ThreadId, Watched};
 use frame_table::ModulePc;
-use runtime::{Instance, TrapCode, Value};
+use runtime::{FuncHandle, Instance, TrapCode, Value};
 use std::ops::Range;
 
 /// Something that a session reports.
@@ -96,18 +96,43 @@ pub enum Stop {
     },
     /// Every thread that was allowed to run has ended, and the others were told to stay.
     NoneRuns,
+    /// A call that the debugger made ([`Resume::Call`]) is over, and the thread is where it was before.
+    Called {
+        /// How it ended.
+        end: CallEnd,
+        /// Why the thread had stopped before it was made.
+        at: Box<Stop>,
+    },
+}
+
+/// How a call that the debugger made has ended, if the guest goes on after it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallEnd {
+    /// The function returned these values.
+    Returned(Vec<Value>),
+    /// The debugger gave it up: [`Resume::Abandon`].
+    Abandoned,
 }
 
 impl Stop {
+    /// Why the thread is where it is: for the end of a call, why it was there before.
+    #[must_use]
+    pub fn reason(&self) -> &Self {
+        match self {
+            Self::Called { at, .. } => at.reason(),
+            other => other,
+        }
+    }
+
     /// Whether it is said to be at a breakpoint.
     pub(crate) fn is_at_breakpoint(&self) -> bool {
-        matches!(self, Self::Breakpoint { .. })
+        matches!(self.reason(), Self::Breakpoint { .. })
     }
 
     /// Whether it is certain that the next operator has not begun.
     pub(crate) fn is_before_operator(&self) -> bool {
         matches!(
-            self,
+            self.reason(),
             Self::Start | Self::Step | Self::Watchpoint { .. } | Self::Interrupt { in_host_call: false }
         )
     }
@@ -115,7 +140,10 @@ impl Stop {
     /// Whether the program cannot go on from here.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        matches!(self, Self::Trap { .. } | Self::HostError { .. } | Self::Exception { caught: false, .. })
+        matches!(
+            self.reason(),
+            Self::Trap { .. } | Self::HostError { .. } | Self::Exception { caught: false, .. }
+        )
     }
 }
 
@@ -156,6 +184,26 @@ pub enum Resume {
     },
     /// Until the innermost frame has returned to its caller.
     StepOut,
+    /// No further than to another operator of the innermost frame's function, which it goes on at later. The next event is
+    /// [`Stop::Step`], there; or here, if that is not possible.
+    Jump(ModulePc),
+    /// No further than to where this many of the innermost frames have returned, without running anything of them. They
+    /// return zeroes. The next event is [`Stop::Step`], there; or further in, if a frame cannot be left.
+    Return {
+        /// How many, at least one.
+        frames: u32,
+    },
+    /// Calls a function of the guest from where the thread stands. Stops in it are events like any other; when it has
+    /// returned, there is a [`Stop::Called`]. A trap of it ends the guest, when it goes on.
+    Call {
+        /// The function.
+        function: FuncHandle,
+        /// Its arguments, which must fit.
+        arguments: Vec<Value>,
+    },
+    /// Not at all: gives up the innermost call that the debugger made, with all frames of it. The next event is a
+    /// [`Stop::Called`].
+    Abandon,
 }
 
 /// What threads do that were not told anything of their own.

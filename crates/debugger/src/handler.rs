@@ -3,7 +3,8 @@
 
 use crate::ModuleId;
 use crate::breakpoint::{Breakpoints, Requests};
-use crate::event::{Resume, Stop};
+use crate::depart::Departure;
+use crate::event::{Exit, Resume, Stop};
 use crate::inspect::Paused;
 use crate::record::Standing;
 use crate::step::Plan;
@@ -56,8 +57,22 @@ pub(crate) struct State {
     plan: Plan,
     /// What a core dump says of the thread.
     standing: Option<Arc<Standing>>,
+    /// The innermost call that the debugger made is being given up.
+    pub(crate) gives_up: bool,
+    /// How the guest ended, if it did in a call that the debugger made.
+    pub(crate) ends_as: Option<Exit>,
     /// Native address from which [`crate::WasmFrame::depth`] counts.
     stack_base: Option<usize>,
+}
+
+impl State {
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(crate) fn set_plan(&mut self, plan: Plan) {
+        self.plan = plan;
+    }
 }
 
 impl Debugger {
@@ -83,6 +98,8 @@ impl Debugger {
             agrees_with: (0, 0),
             plan,
             standing: None,
+            gives_up: false,
+            ends_as: None,
             stack_base: None,
         };
         let debugger = Self { state: Arc::new(Mutex::new(state)), requests, thread_ordinal };
@@ -188,11 +205,14 @@ impl<H: DebugHandler> DebugHook for Hook<H> {
             self.debugger.agree(store);
         }
         let mut next = self.stop_for(store, event);
+        if next == Some(Stop::Step) && self.debugger.leaves_another(store) {
+            return Resumption::Continue;
+        }
         while let Some(stop) = next.take() {
             let can_hit = !stop.is_at_breakpoint() && stop.is_before_operator();
             let handler = self.handler.clone();
             let outcome = {
-                let mut paused = Paused::new(store, self.debugger.clone(), stop);
+                let mut paused = Paused::new(store, self.debugger.clone(), stop.clone());
                 block_on(handler.handle(&mut paused))
             };
             match outcome {
@@ -200,11 +220,13 @@ impl<H: DebugHandler> DebugHook for Hook<H> {
                 Outcome::Proceed => self.debugger.agree(store),
                 Outcome::Resume(resume) => {
                     self.debugger.agree(store);
-                    let plan = Plan::new(resume, store.innermost_frame().as_ref());
-                    store.set_stepping(plan.steps());
-                    self.debugger.state().plan = plan;
-                    // A breakpoint that was reached in another way is hit when the guest goes on, as on a processor.
-                    next = if can_hit { self.breakpoint_here(store) } else { None };
+                    match self.debugger.depart(store, resume, &stop) {
+                        // A breakpoint that was reached in another way is hit when the guest goes on, as on a processor.
+                        Departure::Runs if can_hit => next = self.breakpoint_here(store),
+                        Departure::Runs | Departure::Moves => {}
+                        Departure::Stays(stop) => next = Some(stop),
+                        Departure::Ends => return Resumption::Kill,
+                    }
                 }
             }
         }
@@ -250,7 +272,7 @@ impl<H> Hook<H> {
                     return Some(Stop::Watchpoint { watched, breakpoint });
                 }
                 // A step of one operator reaches a breakpoint and does not hit it, unless it is said to be elsewhere.
-                let is_step = matches!(state.plan, Plan::Step(Resume::StepInstruction, _));
+                let is_step = state.plan.passes_breakpoints();
                 if let Some(pc) = breakpoint.filter(|requested| !is_step || *requested != pc) {
                     return Some(Stop::Breakpoint { module: ModuleId::of(module), pc });
                 }

@@ -443,6 +443,19 @@ impl<'a> Paused<'a> {
         Ok(results?)
     }
 
+    /// A function of an instance by its index, imports first.
+    #[must_use]
+    pub fn function(&self, instance: Instance, index: u32) -> Option<FuncHandle> {
+        self.store.function(instance, index)
+    }
+
+    /// The operator at `pc`, or else the next one in the same function: where a breakpoint at `pc` stops. None without one,
+    /// or if the function cannot be compiled.
+    #[must_use]
+    pub fn operator_at(&mut self, module: ModuleId, pc: ModulePc) -> Option<ModulePc> {
+        self.store.program_point(module.index(), pc).ok().flatten()
+    }
+
     /// An exported function of an instance.
     #[must_use]
     pub fn export(&self, instance: Instance, name: &str) -> Option<FuncHandle> {

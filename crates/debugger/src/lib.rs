@@ -7,6 +7,7 @@
 
 mod breakpoint;
 mod catch;
+mod depart;
 mod error;
 mod event;
 mod frame;
@@ -25,7 +26,7 @@ mod watch;
 pub use breakpoint::Condition;
 pub use catch::Catch;
 pub use error::Error;
-pub use event::{Event, Exit, Others, Resume, Stop};
+pub use event::{CallEnd, Event, Exit, Others, Resume, Stop};
 pub use frame::{Frame, Gap, HostFrame, WasmFrame};
 pub use guest::{Entry, Guest, Preload};
 pub use handler::{DebugHandler, Debugger, Outcome, alert};

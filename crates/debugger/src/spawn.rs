@@ -180,10 +180,14 @@ impl Remote {
         let (id, group) = (self.id, Arc::clone(&self.group));
         let shared = (Arc::clone(&group.breakpoints), group.ordinal(id));
         let interrupt = store.interrupt_handle();
-        let _debugger = Debugger::attach_with(&mut store, self, stop_first, shared);
-        match group.began(id, interrupt) {
+        let debugger = Debugger::attach_with(&mut store, self, stop_first, shared);
+        let exit = match group.began(id, interrupt) {
             Parking::End => Some(Exit::Killed),
             Parking::Stay | Parking::Proceed => body(&mut store, id),
+        };
+        match exit {
+            Some(Exit::Killed) => debugger.state().ends_as.take().or(exit),
+            exit => exit,
         }
     }
 

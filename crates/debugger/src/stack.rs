@@ -55,7 +55,7 @@ impl Stack {
     /// slipped. So the innermost frame's PC is where a debugger believes that it stopped.
     fn correct_innermost(&mut self, store: &Store, stop: &Stop) {
         let Some(Frame::Wasm(first)) = self.frames.first_mut() else { return };
-        match stop {
+        match stop.reason() {
             Stop::Breakpoint { pc, .. } | Stop::Watchpoint { breakpoint: Some(pc), .. } => first.pc = *pc,
             Stop::Trap { .. } | Stop::HostError { .. } | Stop::Exception { .. } => {}
             _ => {

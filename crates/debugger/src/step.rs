@@ -12,6 +12,8 @@ pub(crate) enum Plan {
     First,
     /// A step of this kind from this frame (its address).
     Step(Resume, usize),
+    /// The frame at this address is left; after it, as many more.
+    Leave(usize, u32),
 }
 
 impl Plan {
@@ -21,6 +23,11 @@ impl Plan {
             Resume::Continue => Self::Run,
             step => Self::Step(step, innermost.map_or(usize::MAX, WasmFrame::address)),
         }
+    }
+
+    /// Whether breakpoints at the operator where it is done are not hit: it arrives there, and goes no further.
+    pub(crate) fn passes_breakpoints(&self) -> bool {
+        matches!(self, Self::Step(Resume::StepInstruction, _) | Self::Leave(..))
     }
 
     /// Whether the hook has to be asked at every point.
@@ -33,12 +40,15 @@ impl Plan {
         let (resume, from) = match self {
             Self::Run => return false,
             Self::First => return true,
+            Self::Leave(from, _) => {
+                return store.innermost_frame().is_none_or(|frame| frame.address() > *from);
+            }
             Self::Step(resume, from) => (resume, *from),
         };
         let Some(frame) = store.innermost_frame() else { return true };
         match resume {
-            Resume::Continue => false,
-            Resume::StepInstruction => true,
+            Resume::Continue | Resume::Call { .. } | Resume::Abandon | Resume::Return { .. } => false,
+            Resume::StepInstruction | Resume::Jump(_) => true,
             Resume::StepRange { module, range } => {
                 frame.address() != from || frame.module != module.index() || !range.contains(&frame.pc)
             }

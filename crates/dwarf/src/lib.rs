@@ -27,6 +27,7 @@ mod module;
 mod report;
 mod returns;
 mod sections;
+mod signature;
 mod vtable;
 
 pub use convert::{NamedLocals, named_locals};
@@ -39,3 +40,4 @@ pub use made_up::{MadeUp, MadeUpSections, Text, TextFolder, WatLines, made_up_se
 pub use module::{Function, Module, ValueType};
 pub use report::{Drop, Report};
 pub use returns::{FunctionReturn, RegisterClass, ReturnPlace};
+pub use signature::{Parameter, Signature, signature};

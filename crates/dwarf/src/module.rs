@@ -67,6 +67,8 @@ pub struct Module<'a> {
     pub globals: Vec<ValueType>,
     /// Index of the global `__tls_base`, which only modules with threads have.
     pub tls_base: Option<u32>,
+    /// Index of the global `__stack_pointer`, if the name section has that name.
+    pub stack_pointer: Option<u32>,
     /// Custom sections in file order: name and contents.
     pub custom_sections: Vec<(&'a str, &'a [u8])>,
     /// The file named by the custom section `external_debug_info`, if there is one.
@@ -330,9 +332,13 @@ impl<'a> Reading<'a> {
                     self.function_names.extend(names.map(|naming| (naming.index, naming.name)));
                 }
                 Ok(Name::Global(map)) => {
-                    let mut globals = map.map_while(Result::ok);
-                    self.module.tls_base =
-                        globals.find(|naming| naming.name == "__tls_base").map(|naming| naming.index);
+                    for naming in map.map_while(Result::ok) {
+                        match naming.name {
+                            "__tls_base" => self.module.tls_base = Some(naming.index),
+                            "__stack_pointer" => self.module.stack_pointer = Some(naming.index),
+                            _ => {}
+                        }
+                    }
                 }
                 Ok(_) => {}
                 Err(_) => return,

@@ -74,10 +74,33 @@ pub(crate) fn function_return(
     if is_scalar {
         return None;
     }
+    Some(FunctionReturn { byte_size, hidden_pointer: !has_results, place: place_of(unit, offset, byte_size) })
+}
+
+/// Where the ABI puts a value of a stripped type.
+pub(crate) fn place_of(unit: UnitRef<'_, Reader<'_>>, offset: UnitOffset, byte_size: u64) -> ReturnPlace {
     let mut classifier = Classifier { unit, classes: [Class::None; 2], steps: MAX_STEPS };
     let fits = byte_size <= MAX_SIZE && classifier.add(offset, 0, 0).is_some();
-    let place = if fits { place(classifier.classes, byte_size) } else { ReturnPlace::Memory };
-    Some(FunctionReturn { byte_size, hidden_pointer: !has_results, place })
+    if fits { place(classifier.classes, byte_size) } else { ReturnPlace::Memory }
+}
+
+/// The scalar that is all that a structure has, however deep in it.
+pub(crate) fn only_scalar<'a>(unit: UnitRef<'_, Reader<'a>>, structure: UnitOffset) -> Option<Entry<'a>> {
+    let mut offset = structure;
+    for _ in 0..MAX_DEPTH {
+        let mut classifier = Classifier { unit, classes: [Class::None; 2], steps: MAX_STEPS };
+        let members = classifier.members(offset)?;
+        let [member] = &*members else { return None };
+        let (inner, mut entry) = strip(unit, type_of(member)?)?;
+        offset = inner;
+        if entry.tag() == dw::DW_TAG_array_type && elements(unit, inner) == Some(1) {
+            (offset, entry) = strip(unit, type_of(&entry)?)?;
+        }
+        if !is_aggregate(entry.tag()) {
+            return Some(entry);
+        }
+    }
+    None
 }
 
 fn place(classes: [Class; 2], byte_size: u64) -> ReturnPlace {
@@ -96,10 +119,10 @@ fn is_aggregate(tag: DwTag) -> bool {
     )
 }
 
-type Entry<'a> = gimli::DebuggingInformationEntry<Reader<'a>>;
+pub(crate) type Entry<'a> = gimli::DebuggingInformationEntry<Reader<'a>>;
 
 /// The type behind typedefs and qualifiers.
-fn strip<'a>(unit: UnitRef<'_, Reader<'a>>, ty: UnitOffset) -> Option<(UnitOffset, Entry<'a>)> {
+pub(crate) fn strip<'a>(unit: UnitRef<'_, Reader<'a>>, ty: UnitOffset) -> Option<(UnitOffset, Entry<'a>)> {
     let mut offset = ty;
     for _ in 0..MAX_CHAIN {
         let entry = unit.entry(offset).ok()?;
@@ -115,7 +138,7 @@ fn strip<'a>(unit: UnitRef<'_, Reader<'a>>, ty: UnitOffset) -> Option<(UnitOffse
     None
 }
 
-fn type_of(entry: &Entry<'_>) -> Option<UnitOffset> {
+pub(crate) fn type_of(entry: &Entry<'_>) -> Option<UnitOffset> {
     match entry.attr_value(dw::DW_AT_type)? {
         AttributeValue::UnitRef(offset) => Some(offset),
         _ => None,
@@ -132,7 +155,7 @@ pub(crate) fn type_size(unit: UnitRef<'_, Reader<'_>>, ty: UnitOffset) -> Option
 }
 
 /// The size of a stripped type in bytes.
-fn size(unit: UnitRef<'_, Reader<'_>>, entry: &Entry<'_>) -> Option<u64> {
+pub(crate) fn size(unit: UnitRef<'_, Reader<'_>>, entry: &Entry<'_>) -> Option<u64> {
     if let Some(size) = number(entry, dw::DW_AT_byte_size) {
         return Some(size);
     }

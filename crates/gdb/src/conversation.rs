@@ -73,6 +73,7 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: &mut Link) -> Outcome {
         target.debuggee.clear_breakpoints();
     }
     if matches!(outcome, Outcome::Detached) {
+        target.give_up_calls();
         target.debuggee.was_running = true;
         target.debuggee.wants_everything = false;
         if let Err(error) = target.debuggee.resume(&[], Others::Run) {
@@ -255,6 +256,8 @@ impl<'l> Conversation<'l> {
         target.select(target.debuggee.stopped_thread());
         stub.stopped(target)?;
         target.take_registers_ahead();
+        target.notice_end_of_call();
+        target.link_calls();
         self.report(target)
     }
 
@@ -315,6 +318,10 @@ impl<'l> Conversation<'l> {
         let debuggee = &*target.debuggee;
         let reason = match (debuggee.exit(), debuggee.stop()) {
             (Some(exit), _) => stop::of_exit(exit, debuggee.signal_sent),
+            // The client has a breakpoint where it believes that the call returns to.
+            (None, Some(_)) if target.pretended.is_at_end_of_call => {
+                Reason::Stopped { signal: stop::signal::TRAP, is_breakpoint: true }
+            }
             (None, Some(stop)) => stop::of_stop(stop),
             (None, None) => stop::STOPPED,
         };

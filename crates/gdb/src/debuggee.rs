@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use debugger::{Condition, Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId, Watched};
+use debugger::{
+    CallEnd, Condition, Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId, Watched,
+};
 use frame_table::ModulePc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -44,6 +46,8 @@ pub struct Debuggee {
     /// The signal with which a client ended it.
     pub(crate) signal_sent: Option<u8>,
     stop: Option<(ThreadId, Stop)>,
+    /// A call that the client made has ended, and it was not told of it.
+    pub(crate) call_end: Option<CallEnd>,
     /// What is to be told of the watched accesses because of which it stopped: a stop reply can name one.
     accesses: VecDeque<(Watch, u64)>,
     /// The client cuts what a user wants watched into pieces, and an access to several pieces is one.
@@ -103,6 +107,7 @@ impl Debuggee {
             was_running: false,
             signal_sent: None,
             stop: None,
+            call_end: None,
             accesses: VecDeque::new(),
             joins_watchpoints: false,
             wants_everything: false,
@@ -234,6 +239,10 @@ impl Debuggee {
             observer(&self.session, &event);
         }
         match event {
+            Event::Stopped { thread, stop: Stop::Called { end, at } } => {
+                self.call_end = Some(end);
+                self.stop = Some((thread, *at));
+            }
             Event::Stopped { thread, stop } => {
                 self.accesses = self.accesses_of(&stop);
                 self.stop = Some((thread, stop));
@@ -293,7 +302,8 @@ impl Debuggee {
         each: &[(ThreadId, Resume)],
         others: Others,
     ) -> Result<(), debugger::Error> {
-        if self.stop.is_some() && self.tells_more() {
+        let is_call = each.iter().any(|(_, how)| matches!(how, Resume::Call { .. }));
+        if self.stop.is_some() && !is_call && self.tells_more() {
             self.has_stopped_again = true;
             return Ok(());
         }
@@ -301,6 +311,12 @@ impl Debuggee {
         self.session.resume_threads(each, others)?;
         self.stop = None;
         Ok(())
+    }
+
+    /// The guest goes on behind the client's back.
+    pub(crate) fn goes_on(&mut self) {
+        self.stop = None;
+        self.accesses.clear();
     }
 
     /// Takes the place of the guest with another one of the same program.
@@ -314,6 +330,7 @@ impl Debuggee {
         self.was_running = false;
         self.signal_sent = None;
         self.stop = None;
+        self.call_end = None;
         self.exit = None;
         self.keeps_everything = false;
     }

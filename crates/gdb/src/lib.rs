@@ -20,6 +20,7 @@
 
 mod address_space;
 mod agent;
+mod calling;
 mod condition;
 mod conversation;
 mod debuggee;

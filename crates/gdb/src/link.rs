@@ -9,6 +9,8 @@ use debugger::{Event, alert};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::runtime::Runtime;
 
+use std::time::Duration;
+
 use crate::Error;
 use crate::debuggee::Debuggee;
 
@@ -48,7 +50,7 @@ impl Link {
     pub(crate) fn open<S: Stream + 'static>(
         open: impl FnOnce() -> std::io::Result<S>,
     ) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let stream = {
             let _entered = runtime.enter();
             Box::new(open()?)
@@ -91,6 +93,16 @@ impl Link {
             stream.write_all(bytes).await?;
             Ok(stream.flush().await?)
         })
+    }
+
+    /// Waits until the client has hung up, but no longer than a while. What it still sends is not looked at.
+    pub(crate) fn wait_for_end(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let Self { runtime, stream, chunk } = self;
+        let ends = async { while matches!(stream.read(chunk).await, Ok(1..)) {} };
+        if runtime.block_on(async { tokio::time::timeout(PATIENCE, ends).await }).is_err() {
+            tracing::debug!("the client stays");
+        }
     }
 
     /// Says that nothing more will be sent.

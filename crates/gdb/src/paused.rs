@@ -73,7 +73,7 @@ impl Machine for View<'_, '_> {
     fn first_operator(&self) -> Option<ModulePc> {
         let Some(Frame::Wasm(frame)) = self.paused.innermost() else { return None };
         let (start, operator) = self.module(module_index(frame.module))?.module.entry(frame.function)?;
-        let is_at_breakpoint = matches!(self.paused.stop(), Stop::Breakpoint { .. });
+        let is_at_breakpoint = matches!(self.paused.stop().reason(), Stop::Breakpoint { .. });
         (frame.pc == start && !is_at_breakpoint).then_some(operator)
     }
 

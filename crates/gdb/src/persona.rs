@@ -4,6 +4,7 @@
 //! one is a folder beside `i386` and one more arm where the client is recognised.
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 use crate::address_space::{AddressSpace, NARROW, NARROW_MODULES};
 use crate::greeting::Client;
@@ -84,6 +85,23 @@ fn room<'m>(modules: impl Iterator<Item = &'m [u8]>) -> Room {
     if has_place && !has_wide_pointers { room } else { Room::Wide }
 }
 
+/// The numbers of the registers that describe a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameNumbers {
+    pub(crate) pc: usize,
+    pub(crate) fp: usize,
+    pub(crate) sp: usize,
+}
+
+/// Where the machine's calling convention passes values, by the numbers of registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Calling {
+    pub(crate) integers: [usize; 6],
+    pub(crate) floats: Range<usize>,
+    pub(crate) integer_results: [usize; 2],
+    pub(crate) float_results: [usize; 2],
+}
+
 /// Registers by number, with their bytes in target order.
 pub(crate) type Expedited = Vec<(usize, Vec<u8>)>;
 
@@ -115,6 +133,21 @@ pub(crate) trait Persona: Debug + Send + Sync {
     /// # Errors
     /// [`Fault::Fixed`] unless the write changes nothing or the register stands for a Wasm value.
     fn set_register(&self, machine: &mut dyn Machine, number: usize, bytes: &[u8]) -> Result<(), Fault>;
+
+    /// The registers that describe a frame; none on a machine whose frames cannot be taken away.
+    fn frame_registers(&self) -> Option<FrameNumbers> {
+        None
+    }
+
+    /// Whether a register keeps what a client writes to it until the thread goes on, though it means nothing.
+    fn is_scratch(&self, _number: usize) -> bool {
+        false
+    }
+
+    /// How clients call functions; none if they cannot.
+    fn calling(&self) -> Option<&'static Calling> {
+        None
+    }
 
     /// The registers that go with every stop reply, so that the debugger need not ask.
     fn expedited(&self) -> &'static [usize];

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::hex;
 use crate::interposer::Document;
-use crate::machine::{Fault, Machine};
+use crate::machine::Fault;
 use crate::packet::escape;
 use crate::stop::Reason;
 use crate::target::Target;
@@ -57,14 +57,13 @@ pub(crate) fn current_thread(thread: ThreadId, is_multiprocess: bool) -> Vec<u8>
 /// would show `0xcc` for each), and understands an error.
 pub(crate) fn register(target: &Target<'_>, number: u64, is_lldb: bool) -> Result<Vec<u8>, Fault> {
     let number = usize::try_from(number).map_err(|_| Fault::Unmapped)?;
-    let persona = target.persona;
-    let size = *persona.register_sizes().get(number).ok_or(Fault::Unmapped)?;
+    let size = *target.persona.register_sizes().get(number).ok_or(Fault::Unmapped)?;
     if let Some(frame) = target.debuggee.tracing.selected() {
         let unknown = || b"xx".repeat(usize::from(size));
         return Ok(frame.registers.get(&number).map_or_else(unknown, |bytes| hex::text(bytes)));
     }
-    let read = move |machine: &mut dyn Machine| Ok(persona.register(machine, number));
-    let value = if target.is_stopped(target.thread()) { target.look(read)? } else { None };
+    let thread = target.thread();
+    let value = if target.is_stopped(thread) { target.shown_register(thread, number) } else { None };
     if value.is_none() && is_lldb {
         return Err(Fault::Unavailable);
     }

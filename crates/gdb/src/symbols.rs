@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dwarf::{CodeBytes, FunctionReturn, TextFolder};
+use dwarf::{CodeBytes, FunctionReturn, Signature, TextFolder};
 
 use crate::image_file;
 use crate::int::index;
@@ -107,6 +107,8 @@ pub(crate) struct Symbols {
     is_file_misleading: AtomicBool,
     /// What lldb's Wasm plugin reads of modules, by number.
     read_by_plugin: Mutex<BTreeMap<u32, PluginImage>>,
+    /// How functions are called, by module and function, of those that somebody called.
+    signatures: Mutex<BTreeMap<(u32, u32), Arc<Signature>>>,
 }
 
 /// What lldb's Wasm plugin reads of a module.
@@ -146,6 +148,7 @@ impl Symbols {
             images: Mutex::default(),
             is_file_misleading: AtomicBool::new(false),
             read_by_plugin: Mutex::default(),
+            signatures: Mutex::default(),
         }
     }
 
@@ -378,6 +381,25 @@ impl Symbols {
                 None
             }
         }
+    }
+
+    /// How a function of a module is called. Reads the debug info anew for a function that was not asked for yet.
+    pub(crate) fn signature(&self, module: u32, function: u32) -> Arc<Signature> {
+        let mut signatures = self.signatures.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = signatures.entry((module, function)).or_insert_with(|| {
+            let read = self.module(module).map(|(program, _)| {
+                dwarf::signature(&program.module, program.debug_file.as_deref(), function)
+            });
+            match read {
+                Some(Ok(signature)) => Arc::new(signature),
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "how functions are called is not known");
+                    Arc::default()
+                }
+                None => Arc::default(),
+            }
+        });
+        Arc::clone(known)
     }
 
     /// How a function of a module returns what is not one scalar. Waits for a persona's image if it is being

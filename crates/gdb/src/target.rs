@@ -7,12 +7,15 @@
 mod arch;
 mod base;
 mod breakpoints;
+mod call;
 mod extended;
 mod host_io;
 mod memory;
 mod monitor;
+mod pretended;
 mod regions;
 mod resume;
+mod settle;
 mod watch;
 
 use std::convert::Infallible;
@@ -29,6 +32,7 @@ use gdbstub::target::ext::monitor_cmd::MonitorCmdOps;
 use gdbstub::target::ext::section_offsets::{Offsets, SectionOffsets, SectionOffsetsOps};
 
 use crate::address_space::Place;
+use crate::calling::Refusal;
 use crate::debuggee::Debuggee;
 use crate::interposer as packet;
 use crate::machine::{Fault, Machine};
@@ -79,6 +83,10 @@ pub(crate) struct Target<'d> {
     registers_ahead: Option<(ThreadId, Answer<Expedited>)>,
     /// The same once the guest has stopped, until that is reported.
     registers_of_stop: Option<(ThreadId, Expedited)>,
+    /// What the client wrote and the guest does not have.
+    pub(crate) pretended: pretended::Pretended,
+    /// Why the packet in work could not be done, if there are words for it.
+    pub(crate) refusal: Option<Refusal>,
     /// The packet in work wanted to resume the guest, and it could not be.
     pub(crate) has_failed_to_resume: bool,
     /// The client said `!`.
@@ -99,6 +107,8 @@ impl<'d> Target<'d> {
             last_resume: (Vec::new(), Others::Run),
             registers_ahead: None,
             registers_of_stop: None,
+            pretended: pretended::Pretended::default(),
+            refusal: None,
             has_failed_to_resume: false,
             is_extended: false,
             wants_exit: false,
@@ -212,11 +222,19 @@ impl<'d> Target<'d> {
 
     /// The registers of a thread that every client asks for next. None of a thread that could not be stopped.
     pub(crate) fn expedited(&self, thread: ThreadId) -> Expedited {
-        if let Some((_, registers)) = self.registers_of_stop.as_ref().filter(|(of, _)| *of == thread) {
-            return registers.clone();
-        }
+        let known = self.registers_of_stop.as_ref().filter(|(of, _)| *of == thread);
         let persona = self.persona;
-        self.look_at(thread, move |machine| Ok(persona::expedited(persona, machine))).unwrap_or_default()
+        let ask = || self.look_at(thread, move |machine| Ok(persona::expedited(persona, machine)));
+        let mut registers = match known {
+            Some((_, registers)) => registers.clone(),
+            None => ask().unwrap_or_default(),
+        };
+        for (number, value) in &mut registers {
+            if let Some(pretended) = self.pretended.register(thread, *number) {
+                *value = pretended.to_vec();
+            }
+        }
+        registers
     }
 
     /// Waits until the guest has stopped or ended. Returns at once if it has.

@@ -25,8 +25,8 @@ mod value;
 mod vm;
 
 pub use debug::{
-    BreakpointEdit, DebugEvent, DebugHook, EntityError, Frame, FrameError, Frames, LastCall, Resumption,
-    WasmFrame, WatchAccess, WatchHit, WatchId, WatchTarget, WatchedValue,
+    BreakpointEdit, DebugEvent, DebugHook, Detour, DetourError, EntityError, Frame, FrameError, Frames,
+    LastCall, Resumption, WasmFrame, WatchAccess, WatchHit, WatchId, WatchTarget, WatchedValue,
 };
 pub use engine::{Engine, EngineConfig, Tiers};
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! The sessions, by what the person at gdb wants.
 
 mod breakpoints;
+mod calls;
 mod catch;
 mod exceptions;
 mod frames;
@@ -28,6 +29,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     frames::SESSIONS,
     modules::SESSIONS,
     values::SESSIONS,
+    calls::SESSIONS,
     steps::SESSIONS,
     threads::SESSIONS,
     returns::SESSIONS,

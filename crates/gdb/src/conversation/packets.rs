@@ -94,6 +94,10 @@ impl Conversation<'_> {
                 // gdb goes away without an answer; lldb waits for one.
                 if self.dialect.is_lldb {
                     self.send(frame(&self.stop_reply(target)))?;
+                    // It takes a connection that breaks for the way in which the program has ended, if it is slow to read.
+                    if !target.can_launch() {
+                        self.link.wait_for_end();
+                    }
                 }
                 return Ok((!target.can_launch()).then_some(Outcome::Killed));
             }
@@ -134,6 +138,18 @@ impl Conversation<'_> {
             (Ok(()), Some(answer)) => self.send(frame(answer.as_bytes())),
             (Ok(()), None) => self.fail(MALFORMED, "malformed packet"),
             (Err(_), _) => self.fail(CANNOT, "it cannot be traced"),
+        }
+    }
+
+    /// Answers with an error and the reason that the target has for it, or else with these words. gdb prints text behind
+    /// `E.`.
+    fn refuse(&mut self, target: &mut Target<'_>, words: &str) -> Result<(), Error> {
+        let reason = target.refusal.take().map_or_else(|| words.to_owned(), |refusal| refusal.to_string());
+        tracing::debug!(reason, "refused");
+        if self.dialect.is_lldb {
+            self.fail(CANNOT, &reason)
+        } else {
+            self.send(frame(format!("E.{reason}").as_bytes()))
         }
     }
 
@@ -218,7 +234,7 @@ impl Conversation<'_> {
             return if target.debuggee.exit().is_some() {
                 self.report(target)
             } else {
-                self.fail(CANNOT, "the program cannot go on").map(|()| None)
+                self.refuse(target, "the program cannot go on").map(|()| None)
             };
         }
         self.is_running = outcome.is_running;
@@ -239,6 +255,9 @@ impl Conversation<'_> {
                 frame(&self.stop_reply(target))
             }
             b"qfThreadInfo" if target.living().is_empty() => frame(b"l"),
+            _ if target.refusal.is_some() && is_error(unframed(&outcome.replies)) => {
+                return self.refuse(target, why_refused(body)).map(|()| None);
+            }
             _ if self.explains_errors && is_error(unframed(&outcome.replies)) => {
                 frame(&reply::lldb::error(unframed(&outcome.replies), why_refused(body)))
             }

@@ -12,7 +12,7 @@ use super::arch::{Number, RegisterBytes};
 use gdbstub::target::TargetResult;
 
 use super::{Target, refuse, thread_of, tid};
-use crate::machine::{Fault, Machine};
+use crate::machine::Fault;
 use crate::reply::NOT_STOPPED;
 
 impl Target<'_> {
@@ -62,6 +62,14 @@ impl MultiThreadBase for Target<'_> {
                 Ok(bytes)
             })
             .map_err(refuse)?;
+        let mut offset = 0;
+        for (number, &size) in persona.register_sizes().iter().enumerate() {
+            if let Some(pretended) = self.pretended.register(thread, number) {
+                let place = registers.0.iter_mut().skip(offset);
+                place.zip(pretended).for_each(|(to, from)| *to = Some(*from));
+            }
+            offset += usize::from(size);
+        }
         Ok(())
     }
 
@@ -69,20 +77,18 @@ impl MultiThreadBase for Target<'_> {
     fn write_registers(&mut self, registers: &RegisterBytes, thread: Tid) -> TargetResult<(), Self> {
         self.check_thread(thread)?;
         self.check_is_now()?;
-        let persona = self.persona;
+        let thread = thread_of(thread);
         let bytes: Vec<u8> = registers.0.iter().map(|byte| byte.unwrap_or(0)).collect();
-        self.look_at(thread_of(thread), move |machine| {
-            let mut rest = &*bytes;
-            for (number, &size) in persona.register_sizes().iter().enumerate() {
-                let (value, later) = rest.split_at_checked(usize::from(size)).ok_or(Fault::Fixed)?;
-                rest = later;
-                if persona.register(machine, number).is_some() {
-                    persona.set_register(machine, number, value)?;
-                }
+        let (mut rest, mut writes) = (&*bytes, Vec::new());
+        for (number, &size) in self.persona.register_sizes().iter().enumerate() {
+            let (value, later) =
+                rest.split_at_checked(usize::from(size)).ok_or_else(|| refuse(Fault::Fixed))?;
+            rest = later;
+            if self.shown_register(thread, number).is_some_and(|shown| shown != value) {
+                writes.push((number, value.to_vec()));
             }
-            Ok(())
-        })
-        .map_err(refuse)
+        }
+        self.write_registers_of(thread, writes).map_err(refuse)
     }
 
     fn support_single_register_access(&mut self) -> Option<SingleRegisterAccessOps<'_, Tid, Self>> {
@@ -122,10 +128,8 @@ impl SingleRegisterAccess<Tid> for Target<'_> {
         buffer: &mut [u8],
     ) -> TargetResult<usize, Self> {
         self.check_thread(thread)?;
-        let persona = self.persona;
-        let read =
-            move |machine: &mut dyn Machine| persona.register(machine, register.0).ok_or(Fault::Unavailable);
-        let value = self.look_at(thread_of(thread), read).map_err(refuse)?;
+        let value = self.shown_register(thread_of(thread), register.0);
+        let value = value.ok_or_else(|| refuse(Fault::Unavailable))?;
         let target = buffer.get_mut(..value.len()).ok_or(TargetError::NonFatal)?;
         target.copy_from_slice(&value);
         Ok(value.len())
@@ -134,10 +138,8 @@ impl SingleRegisterAccess<Tid> for Target<'_> {
     fn write_register(&mut self, thread: Tid, register: Number, value: &[u8]) -> TargetResult<(), Self> {
         self.check_thread(thread)?;
         self.check_is_now()?;
-        let persona = self.persona;
-        let value = value.to_vec();
-        self.look_at(thread_of(thread), move |machine| persona.set_register(machine, register.0, &value))
-            .map_err(refuse)
+        let write = vec![(register.0, value.to_vec())];
+        self.write_registers_of(thread_of(thread), write).map_err(refuse)
     }
 }
 

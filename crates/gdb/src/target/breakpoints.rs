@@ -67,7 +67,11 @@ impl Target<'_> {
     }
 
     fn add(&mut self, address: u64, condition: Option<AtBreakpoint>) -> Result<(), Fault> {
-        if self.persona.is_dropped_code(address) {
+        // The end of a call that the client makes, whose caller is a frame that it made up.
+        if self.persona.is_dropped_code(address)
+            || self.pretended.returns_to(address)
+            || self.is_below_stack(address, 1)
+        {
             return Ok(());
         }
         let condition = condition.map(|condition| Arc::new(condition) as Arc<dyn Condition>);
@@ -169,7 +173,8 @@ impl Target<'_> {
     }
 
     fn remove(&mut self, address: u64) -> Result<(), Fault> {
-        if self.persona.is_dropped_code(address) {
+        let is_on_stack = matches!(self.persona.space().place(address), Some(Place::Stack { .. }));
+        if self.persona.is_dropped_code(address) || is_on_stack {
             return Ok(());
         }
         if let Some(function) = self.host_function_at(address) {

@@ -1,7 +1,9 @@
 //! Memory by synthetic address, for `m`, `M`, `X`, `x` and `qSearch:memory`.
 
 use super::Target;
+use super::pretended::ROOM;
 use crate::address_space::Place;
+use crate::int::wide;
 use crate::machine::Fault;
 use crate::memory;
 
@@ -23,6 +25,12 @@ impl Target<'_> {
             bytes.truncate(count);
             Ok(bytes)
         })
+        .map(|bytes| self.with_pretended(address, bytes))
+    }
+
+    fn with_pretended(&self, address: u64, mut bytes: Vec<u8>) -> Vec<u8> {
+        self.pretended.patch(address, &mut bytes);
+        bytes
     }
 
     /// Reads `length` bytes, all or none.
@@ -34,10 +42,11 @@ impl Target<'_> {
             memory::read_whole(machine, space, for_plugin, address, &mut bytes)?;
             Ok(bytes)
         })
+        .map(|bytes| self.with_pretended(address, bytes))
     }
 
     /// Writes.
-    pub(crate) fn write_memory(&self, address: u64, bytes: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn write_memory(&mut self, address: u64, bytes: &[u8]) -> Result<(), Fault> {
         let space = self.persona.space();
         // A write of nothing is how gdb asks whether binary writes are known.
         if bytes.is_empty() {
@@ -46,8 +55,21 @@ impl Target<'_> {
         if self.debuggee.tracing.is_selected() {
             return Err(Fault::Fixed);
         }
+        if self.is_below_stack(address, bytes.len()) {
+            self.pretended.write(address, bytes);
+            return Ok(());
+        }
         let bytes = bytes.to_vec();
         self.look_at(self.thread_for(address), move |machine| memory::write(machine, space, address, &bytes))
+    }
+
+    /// Whether bytes are where a client may put the arguments of a call.
+    pub(super) fn is_below_stack(&self, address: u64, length: usize) -> bool {
+        let thread = self.thread_for(address);
+        let is_stack = matches!(self.persona.space().place(address), Some(Place::Stack { .. }));
+        let end = address.saturating_add(wide(length));
+        let fits = |sp: u64| (sp.saturating_sub(ROOM)..sp).contains(&address) && end <= sp;
+        is_stack && self.real_frame_registers(thread).is_some_and(|registers| fits(registers.sp))
     }
 
     /// Finds a pattern.

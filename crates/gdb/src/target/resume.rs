@@ -12,6 +12,7 @@ use gdbstub::target::ext::base::multithread::{
 };
 
 use super::{Target, thread_of};
+use crate::calling::Refusal;
 use crate::stop::signal;
 
 /// What one `vCont` packet asks of the guest's threads.
@@ -54,6 +55,18 @@ impl Target<'_> {
         }
     }
 
+    /// Has threads make the calls that their registers ask for, whatever else they are told.
+    fn begin_calls(&mut self, each: &mut Vec<(ThreadId, Resume)>) -> Result<(), Refusal> {
+        for thread in self.pretended.threads() {
+            if let Some(call) = self.begin_call(thread) {
+                let call = call?;
+                each.retain(|(other, _)| *other != thread);
+                each.push((thread, call));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a signal for the guest ends it. A guest that trapped ends anyway when it goes on, by its own signal.
     fn is_ended_by(&self, number: u8) -> bool {
         let has_trapped = self.debuggee.stop().is_some_and(Stop::is_fatal);
@@ -63,7 +76,7 @@ impl Target<'_> {
 
 impl MultiThreadResume for Target<'_> {
     fn resume(&mut self) -> Result<(), Self::Error> {
-        let Action { each, others, signal } = std::mem::take(&mut self.action);
+        let Action { mut each, others, signal } = std::mem::take(&mut self.action);
         let is_record = self.debuggee.session.is_record();
         if self.is_ended_by(signal) && self.debuggee.exit().is_none() && !is_record {
             self.debuggee.signal_sent = Some(signal);
@@ -71,6 +84,13 @@ impl MultiThreadResume for Target<'_> {
             return Ok(());
         }
         self.last_resume = (each.clone(), others);
+        let begun = self.begin_calls(&mut each);
+        self.pretended.forget();
+        if let Err(refusal) = begun {
+            self.refusal = Some(refusal);
+            self.has_failed_to_resume = true;
+            return Ok(());
+        }
         match self.debuggee.resume(&each, others) {
             Ok(()) => self.ask_ahead(),
             Err(error) => {

@@ -108,6 +108,9 @@ impl Store {
         if !self.limits().requested(Limits::STEP) {
             self.disarm_all();
         }
+        if self.take_detour()? {
+            return Ok(true);
+        }
         self.begin_watched();
         Ok(self.switch_at_point(&frame, Entrance::BehindPoint) || self.leave_at_loop(&frame))
     }
@@ -127,6 +130,9 @@ impl Store {
             self.arm_around();
         } else {
             self.disarm_all();
+        }
+        if self.take_detour()? {
+            return Ok(true);
         }
         let entrance = if interrupted { Entrance::BehindPoint } else { Entrance::AtPoint };
         Ok(self.switch_at_point(frame, entrance))
@@ -149,6 +155,17 @@ impl Store {
                 Ok(false)
             }
             None => self.at_point(),
+        }
+    }
+
+    /// The innermost frame's instruction trapped: whether it goes on elsewhere, after whoever debugs it saw it.
+    pub(crate) fn at_trap(&mut self, code: TrapCode, general: [u64; 16]) -> Result<(), Failure> {
+        let failure = self.trap_failure(code);
+        // Not before: whoever debugs it may have called the guest meanwhile.
+        self.note_general_registers(general);
+        match failure {
+            Failure::Trap(_) if self.take_detour()? => Ok(()),
+            failure => Err(failure),
         }
     }
 

@@ -4,6 +4,7 @@
 //! until it returns. What it learns of frames is good until then: a [`Frame`] used later is refused as stale.
 
 mod arm;
+mod detour;
 mod entity;
 mod event;
 mod frame;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use arm::BreakpointEdit;
+pub use detour::{Detour, DetourError};
 pub use entity::EntityError;
 pub use event::{DebugEvent, DebugHook, Resumption};
 pub use frame::{Frame, FrameError, LastCall, WasmFrame};
@@ -40,6 +42,8 @@ pub(crate) struct DebugState {
     stepped: BTreeSet<(usize, u32)>,
     /// The frame whose surroundings were armed last, by frame pointer.
     armed_around: usize,
+    /// Where the innermost frame goes on after the event that is being told of.
+    detour: Option<Detour>,
     /// Frames that were found at other stops are stale.
     stop: StopId,
     pub(crate) watch: watch::Watchpoints,
@@ -66,6 +70,7 @@ impl Default for DebugState {
             always_debug_tier: false,
             stepped: BTreeSet::new(),
             armed_around: 0,
+            detour: None,
             stop: StopId { store: STORES.fetch_add(1, Ordering::Relaxed), generation: 0 },
             watch: watch::Watchpoints::default(),
         }

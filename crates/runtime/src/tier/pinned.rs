@@ -5,11 +5,10 @@
 //! frame pointer stays, so a tail call may not have moved the frame to make room for arguments on the stack.
 
 use crate::module::ModuleInfo;
+use crate::unwind::has_results_in_memory;
 use crate::value::{FuncType, ValueType};
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
-/// Integers and references, or floats and vectors, that are returned in registers.
-const RESULTS: usize = 8;
 /// Integers and references that are passed in registers beside the two vmctxs.
 const ARGUMENTS: usize = 4;
 /// Floats and vectors that are passed in registers.
@@ -50,11 +49,6 @@ fn body_pins(info: &ModuleInfo, index: u32) -> Option<bool> {
         }
     }
     Some(false)
-}
-
-fn has_results_in_memory(ty: &FuncType) -> bool {
-    let (integers, floats) = count(ty.results());
-    integers > RESULTS || floats > RESULTS
 }
 
 fn has_arguments_in_memory(ty: &FuncType) -> bool {

@@ -43,6 +43,8 @@ pub(crate) struct Activation {
     /// For the signal handler, which cannot ask the store.
     arena: std::ops::Range<usize>,
     pub(crate) exit: Exit,
+    /// The general registers where an instruction trapped, by their numbers in instructions.
+    pub(super) trapped: [u64; 16],
 }
 
 thread_local! {
@@ -102,6 +104,8 @@ pub(crate) unsafe fn enter(
     let arena = store.code().arena();
     store.before_entry(innermost_exit(store));
     let scope = store.roots.get_mut().mark();
+    // Those of the Wasm code that waits for this call, which it will go on with.
+    let registers = (!CURRENT.get().is_null()).then(|| store.switching.registers());
     let store: *mut Store = store;
     let mut activation = Activation {
         sp: 0,
@@ -109,6 +113,7 @@ pub(crate) unsafe fn enter(
         previous: CURRENT.get(),
         arena,
         exit: Exit { pc: 0, fp: 0, record: 0, kind: ExitKind::None },
+        trapped: [0; 16],
     };
     let pointer: *mut Activation = &raw mut activation;
     CURRENT.set(pointer);
@@ -118,6 +123,9 @@ pub(crate) unsafe fn enter(
     CURRENT.set(unsafe { (*pointer).previous });
     // SAFETY: the exclusive reference that this function was given; nobody below uses it any more.
     let store = unsafe { &mut *store };
+    if let Some(registers) = registers {
+        store.note_registers(&registers);
+    }
     // A host function that panicked left its scope open.
     store.roots.get_mut().close(scope);
     store.debug.goes_on();
@@ -165,11 +173,11 @@ pub(crate) unsafe fn raise(failure: Failure) -> ! {
 pub(super) unsafe extern "C" fn after_fault(activation: *mut Activation) -> ! {
     // SAFETY: the promise above.
     let activation = unsafe { &mut *activation };
-    let exit = activation.exit;
+    let (exit, general) = (activation.exit, activation.trapped);
     let code = {
         // SAFETY: the thread was in Wasm code of this store.
         let store = unsafe { &mut *activation.store };
         store.code().function_at(exit.pc).and_then(|function| function.trap_at(exit.pc))
     };
-    crate::vm::trapped(code)
+    crate::vm::trapped(code, general)
 }

@@ -54,8 +54,10 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         let pointer: *mut Activation = activation;
         // SAFETY: `context` is what the kernel gave; `after_fault` does not return and gets the innermost activation.
         let found = unsafe { arch::redirect(context, after_fault, pointer, |pc| arena.contains(&pc)) };
-        if let Some((pc, fp)) = found {
+        if let Some((pc, general)) = found {
+            let fp = usize::try_from(general[arch::Registers::FP]).unwrap_or_default();
             activation.exit = Exit { pc, fp, record: 0, kind: ExitKind::Trap };
+            activation.trapped = general;
             return;
         }
     }

@@ -22,6 +22,7 @@ use crate::engine::Tier;
 use crate::jit::FunctionCode;
 use crate::module::narrow;
 use crate::store::Store;
+use crate::value::{FuncType, Value};
 use frame_table::{LocalSetId, Operand, Place, ShapeId, SlotLayout, TextOffset, ValueType};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +47,11 @@ impl Switching {
     /// Where a call of the frame really returns to.
     pub(super) fn return_of(&self, fp: usize) -> Option<usize> {
         self.returns.get(&fp).copied()
+    }
+
+    /// What [`Store::note_registers`] noted last.
+    pub(super) fn registers(&self) -> Registers {
+        (*self.registers).clone()
     }
 
     /// Whether a frame's slot has values that its code has not seen.
@@ -74,6 +80,11 @@ impl Store {
     /// Compiled code called the runtime with these registers.
     pub(crate) fn note_registers(&mut self, registers: &Registers) {
         (*self.switching.registers).clone_from(registers);
+    }
+
+    /// The general registers of compiled code that trapped.
+    pub(crate) fn note_general_registers(&mut self, general: [u64; 16]) {
+        self.switching.registers.general = general;
     }
 
     /// The frame whose call returned to [`returned_address`].
@@ -259,6 +270,76 @@ impl Store {
         }
         true
     }
+}
+
+impl Store {
+    /// Prepares what an innermost frame's function would do if it returned these values, which are of its results' types.
+    /// False if that is not possible.
+    pub(crate) fn return_from(&mut self, frame: &RawFrame, results: &[Value]) -> bool {
+        let module = self.modules.get(frame.code.module).map(|loaded| loaded.module.clone());
+        let Some(ty) = module.as_ref().and_then(|module| module.function_type(frame.code.function)) else {
+            return false;
+        };
+        self.restore_registers(frame);
+        let record: *const [usize; 2] = std::ptr::with_exposed_provenance(frame.fp);
+        // SAFETY: the frame is on this thread's stack, and has its caller's frame pointer and its return address there.
+        let [outer, returns_to] = unsafe { record.read() };
+        // The return takes the arguments on the stack away, and what a tail call made room for.
+        let popped = FRAME_RECORD + stack_arguments(ty) + frame.code.native.moved as usize;
+        let (mut integers, mut floats) = (Registers::RESULTS.into_iter(), 0..);
+        for (value, ty) in results.iter().zip(ty.results()) {
+            let bits = self.bits_of(*value);
+            let registers = &mut self.switching.registers;
+            if is_integer(*ty) {
+                let Some(number) = integers.next() else { return false };
+                registers.general[number] = u64::try_from(bits).unwrap_or_default();
+            } else {
+                let number: usize = floats.next().unwrap_or_default();
+                let Some(register) = registers.vectors.get_mut(number) else { return false };
+                *register = bits;
+            }
+        }
+        self.switching.written.remove(&frame.fp);
+        let registers = &mut self.switching.registers;
+        registers.general[Registers::FP] = outer as u64;
+        registers.general[Registers::SP] = (frame.fp + popped) as u64;
+        registers.pc = returns_to;
+        registers.image_length = 0;
+        registers.image_to = frame.fp + popped;
+        true
+    }
+}
+
+/// Bytes of a saved frame pointer and a return address.
+const FRAME_RECORD: usize = 16;
+/// Integers and references that are passed in registers, the two vmctxs among them.
+const ARGUMENTS: usize = 6;
+/// Floats and vectors that are passed, or returned, in registers.
+const FLOATS: usize = 8;
+
+fn is_integer(ty: ValueType) -> bool {
+    matches!(ty, ValueType::I32 | ValueType::I64 | ValueType::Ref(_))
+}
+
+/// Whether a function returns more than fits into registers.
+pub(crate) fn has_results_in_memory(ty: &FuncType) -> bool {
+    let integers = ty.results().iter().filter(|ty| is_integer(**ty)).count();
+    integers > Registers::RESULTS.len() || ty.results().len() - integers > FLOATS
+}
+
+/// Bytes that the arguments of a function take on the stack.
+fn stack_arguments(ty: &FuncType) -> usize {
+    let (mut integers, mut floats, mut bytes) = (2, 0, 0_usize);
+    for param in ty.params() {
+        let (count, room) =
+            if is_integer(*param) { (&mut integers, ARGUMENTS) } else { (&mut floats, FLOATS) };
+        *count += 1;
+        if *count > room {
+            let size = (param.bytes() as usize).max(size_of::<u64>());
+            bytes = bytes.next_multiple_of(size) + size;
+        }
+    }
+    bytes.next_multiple_of(16)
 }
 
 /// Goes on with the registers that the store has prepared.

@@ -122,22 +122,21 @@ pub(crate) extern "C" fn returned(registers: &Registers) -> ! {
     unsafe { go_on(next) }
 }
 
-/// Reports a trap, and leaves the Wasm code. Without a code, the instruction that faulted is none that traps: what
-/// compiled code relies on does not hold.
-pub(crate) fn trapped(code: Option<TrapCode>) -> ! {
+/// Reports a trap, and leaves the Wasm code, or goes on where the debugger wants. Without a code, the instruction that
+/// faulted is none that traps: what compiled code relies on does not hold. `general`: the registers at that instruction.
+pub(crate) fn trapped(code: Option<TrapCode>, general: [u64; 16]) -> ! {
     let exit = current().map(|activation| activation.exit);
-    serve(
-        exit.unwrap_or(Exit { pc: 0, fp: 0, record: 0, kind: ExitKind::None }),
-        |store| -> Result<(), Failure> {
-            Err(match code {
-                Some(code) => store.trap_failure(code),
-                None => {
-                    store.host_failure("internal error: compiled code faulted where it cannot trap".into())
-                }
-            })
-        },
-    );
-    std::process::abort()
+    let exit = exit.unwrap_or(Exit { pc: 0, fp: 0, record: 0, kind: ExitKind::None });
+    let next = serve(exit, |store| {
+        let Some(code) = code else {
+            let words = "internal error: compiled code faulted where it cannot trap";
+            return Err(store.host_failure(words.into()));
+        };
+        store.at_trap(code, general)?;
+        Ok(store.next_registers())
+    });
+    // SAFETY: the store has just prepared them; nothing here has anything left to drop.
+    unsafe { go_on(next) }
 }
 
 /// Compiles a function that is called for the first time; returns its code's address.

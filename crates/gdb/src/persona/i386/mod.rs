@@ -32,7 +32,8 @@ pub(super) static I386: X86 = X86 {
     target_xml: include_str!("target.xml"),
     sizes: &registers::SIZES,
     expedited: &registers::EXPEDITED,
-    pc: registers::EIP,
+    frame: registers::FRAME,
+    calling: None,
     meaning: registers::meaning,
     result: returned::result,
     // They are on the stack.

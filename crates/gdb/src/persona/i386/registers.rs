@@ -11,13 +11,14 @@
 //!   41..=46  wasm_module wasm_instance wasm_func wasm_pc wasm_locals wasm_operands  4
 //! ```
 
+use crate::persona::FrameNumbers;
 use crate::persona::x86::{Fact, Register, ResultRegister};
 
 const EAX: usize = 0;
 const EDX: usize = 2;
 const ESP: usize = 4;
 const EBP: usize = 5;
-pub(super) const EIP: usize = 8;
+const EIP: usize = 8;
 const ST0: usize = 16;
 const XMM0: usize = 32;
 const WASM: usize = 41;
@@ -27,6 +28,9 @@ pub(super) const COUNT: usize = 47;
 
 /// Size of each register in bytes.
 pub(super) static SIZES: [u8; COUNT] = sizes();
+
+/// Those that describe a frame.
+pub(super) const FRAME: FrameNumbers = FrameNumbers { pc: EIP, fp: EBP, sp: ESP };
 
 /// What every stop reply carries.
 pub(super) static EXPEDITED: [usize; 3] = [ESP, EBP, EIP];

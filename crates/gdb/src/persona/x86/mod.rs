@@ -9,7 +9,7 @@ use std::ops::Range;
 use debugger::{Frame, Value};
 use frame_table::ModulePc;
 
-use super::Persona;
+use super::{Calling, FrameNumbers, Persona};
 use crate::address_space::{AddressSpace, HOST_FUNCTION};
 use crate::frame_image::{
     frame_pointer, host_address, module_index, resume_address, stack_of, stack_pointer,
@@ -31,8 +31,10 @@ pub(crate) struct X86 {
     pub(super) sizes: &'static [u8],
     /// What every stop reply carries.
     pub(super) expedited: &'static [usize],
-    /// The number of the register that is the instruction pointer.
-    pub(super) pc: usize,
+    /// The numbers of the instruction pointer, the frame pointer and the stack pointer.
+    pub(super) frame: FrameNumbers,
+    /// How debuggers call functions, if they can.
+    pub(super) calling: Option<&'static Calling>,
     /// The meaning of a register; none for those without one.
     pub(super) meaning: fn(usize) -> Option<Register>,
     /// What a result register shows at this stop; none when that is not known.
@@ -156,6 +158,18 @@ impl X86 {
     }
 }
 
+impl X86 {
+    /// Whether a debugger writes arguments of calls to a register. gdb changes a part of such a register, and leaves one alone
+    /// that has no value: so it is 0 unless it shows something else, or something that is not known.
+    fn is_argument(&self, number: usize) -> bool {
+        self.calling.is_some_and(|calling| {
+            calling.integers.contains(&number)
+                || calling.floats.contains(&number)
+                || calling.integer_results.contains(&number)
+        })
+    }
+}
+
 impl Persona for X86 {
     fn name(&self) -> &'static str {
         self.name
@@ -185,7 +199,10 @@ impl Persona for X86 {
         }
         let innermost = machine.innermost();
         let stack = stack_of(machine, self.space);
-        let mut bytes = match (self.meaning)(number)? {
+        let Some(meaning) = (self.meaning)(number) else {
+            return self.is_argument(number).then(|| vec![0; size]);
+        };
+        let mut bytes = match meaning {
             Register::InstructionPointer => instruction_pointer(self.space, machine).to_le_bytes().to_vec(),
             Register::FramePointer => {
                 innermost.map_or(0, |frame| frame_pointer(stack, frame)).to_le_bytes().to_vec()
@@ -193,9 +210,11 @@ impl Persona for X86 {
             Register::StackPointer => {
                 innermost.map_or(stack.base, |frame| stack_pointer(stack, frame)).to_le_bytes().to_vec()
             }
-            Register::Result(result) => {
-                (self.result)(machine, self.space, result)?.bytes(machine, self.space)?
-            }
+            Register::Result(result) => match (self.result)(machine, self.space, result) {
+                Some(shown) => shown.bytes(machine, self.space)?,
+                None if self.is_argument(number) && machine.returned_call().is_none() => Vec::new(),
+                None => return None,
+            },
             Register::Wasm(fact) => wasm_fact(machine, fact)?.to_le_bytes().to_vec(),
         };
         bytes.resize(size, 0);
@@ -228,7 +247,19 @@ impl Persona for X86 {
     }
 
     fn pc(&self) -> usize {
-        self.pc
+        self.frame.pc
+    }
+
+    fn frame_registers(&self) -> Option<FrameNumbers> {
+        Some(self.frame)
+    }
+
+    fn is_scratch(&self, number: usize) -> bool {
+        number < self.sizes.len() && !matches!((self.meaning)(number), Some(Register::Wasm(_)))
+    }
+
+    fn calling(&self) -> Option<&'static Calling> {
+        self.calling
     }
 
     fn triple(&self, _must_ask: bool) -> &'static str {

@@ -15,12 +15,13 @@
 //! return value without `org.gnu.gdb.i386.sse`.
 
 use crate::persona::x86::{Argument, Fact, Register, ResultRegister};
+use crate::persona::{Calling, FrameNumbers};
 
 const RAX: usize = 0;
 const RDX: usize = 3;
 const RBP: usize = 6;
 const RSP: usize = 7;
-pub(super) const RIP: usize = 16;
+const RIP: usize = 16;
 const XMM0: usize = 40;
 const XMM1: usize = 41;
 const WASM: usize = 57;
@@ -30,6 +31,17 @@ pub(super) const COUNT: usize = 63;
 
 /// Size of each register in bytes.
 pub(super) static SIZES: [u8; COUNT] = sizes();
+
+/// Those that describe a frame.
+pub(super) const FRAME: FrameNumbers = FrameNumbers { pc: RIP, fp: RBP, sp: RSP };
+
+/// The System V calling convention: `rdi`, `rsi`, `rdx`, `rcx`, `r8`, `r9`, and `xmm0` to `xmm7`.
+pub(super) static CALLING: Calling = Calling {
+    integers: [5, 4, RDX, 2, 8, 9],
+    floats: XMM0..XMM0 + 8,
+    integer_results: [RAX, RDX],
+    float_results: [XMM0, XMM1],
+};
 
 /// What every stop reply carries.
 pub(super) static EXPEDITED: [usize; 3] = [RBP, RSP, RIP];

@@ -154,6 +154,9 @@ impl Registers {
     pub(crate) const FIRST_ARGUMENT: usize = 7;
     /// The number of the register that has the second argument.
     pub(crate) const SECOND_ARGUMENT: usize = 6;
+    /// The registers in which the `tail` convention returns integers and references, in order: rax, rcx, rdx, rsi, rdi, r8,
+    /// r9, r10. Floats and vectors are in those with the numbers 0 to 7.
+    pub(crate) const RESULTS: [usize; 8] = [0, 1, 2, 6, 7, 8, 9, 10];
     /// The number of the register that has an exception where it is caught.
     pub(crate) const EXCEPTION: usize = 0;
 }
@@ -337,9 +340,29 @@ pub(in super::super) unsafe fn interrupted_pc(context: *mut libc::c_void) -> usi
     usize::try_from(registers[rip].cast_unsigned()).unwrap_or_default()
 }
 
+/// The names of the general registers in a signal's context, by their numbers in instructions.
+const BY_NUMBER: [libc::c_int; 16] = [
+    libc::REG_RAX,
+    libc::REG_RCX,
+    libc::REG_RDX,
+    libc::REG_RBX,
+    libc::REG_RSP,
+    libc::REG_RBP,
+    libc::REG_RSI,
+    libc::REG_RDI,
+    libc::REG_R8,
+    libc::REG_R9,
+    libc::REG_R10,
+    libc::REG_R11,
+    libc::REG_R12,
+    libc::REG_R13,
+    libc::REG_R14,
+    libc::REG_R15,
+];
+
 /// Changes the context of a signal so that, when the handler returns, the thread calls `target(activation)` on the
-/// stack of the interrupted code. Returns the interrupted PC and frame pointer; none, and no change, if `accept`
-/// refuses the PC.
+/// stack of the interrupted code. Returns the interrupted PC, and the general registers by their numbers in instructions;
+/// none, and no change, if `accept` refuses the PC.
 ///
 /// # Safety
 /// `context` is the third argument of a handler with `SA_SIGINFO`. `target` does not return.
@@ -348,7 +371,7 @@ pub(in super::super) unsafe fn redirect(
     target: unsafe extern "C" fn(*mut Activation) -> !,
     activation: *mut Activation,
     accept: impl FnOnce(usize) -> bool,
-) -> Option<(usize, usize)> {
+) -> Option<(usize, [u64; 16])> {
     let context: *mut libc::ucontext_t = context.cast();
     // SAFETY: the kernel's promise for such handlers.
     let context = unsafe { &mut *context };
@@ -359,11 +382,11 @@ pub(in super::super) unsafe fn redirect(
     if !accept(pc) {
         return None;
     }
-    let fp = read(registers[at(libc::REG_RBP)]);
+    let general = BY_NUMBER.map(|register| registers[at(register)].cast_unsigned());
     // Below everything that the interrupted code may have put under its stack pointer, and aligned as after a call.
     let sp = (read(registers[at(libc::REG_RSP)]) - 256) & !15;
     registers[at(libc::REG_RSP)] = ((sp - 8) as u64).cast_signed();
     registers[at(libc::REG_RDI)] = (activation.expose_provenance() as u64).cast_signed();
     registers[at(libc::REG_RIP)] = (target as *const () as u64).cast_signed();
-    Some((pc, fp))
+    Some((pc, general))
 }

@@ -1,0 +1,167 @@
+//! How a function takes its arguments: what clang for wasm32 does, and where gdb puts them.
+//!
+//! gdb believes in the System V ABI of x86-64. A structure is passed there in registers or as a copy on the stack; clang for
+//! Wasm passes a pointer to a copy, or the only scalar that is in it. Whoever translates a call has to know which.
+
+use gimli::{AttributeValue, UnitRef, constants as dw};
+
+use crate::module::Function;
+use crate::report::Report;
+use crate::returns::{
+    Entry, FunctionReturn, ReturnPlace, function_return, only_scalar, place_of, return_type, size, strip,
+    type_of,
+};
+use crate::sections::{DebugSections, Reader, Split};
+use crate::{Error, Module};
+
+/// How a function is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signature {
+    /// Its parameters, in order; none without debug info.
+    pub parameters: Option<Vec<Parameter>>,
+    /// It takes more arguments than these.
+    pub is_variadic: bool,
+    /// How it returns what is not one scalar.
+    pub returns: Option<FunctionReturn>,
+    /// The global that is the program's stack pointer, if the module names one so.
+    pub stack_pointer: Option<u32>,
+}
+
+/// How one parameter is passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parameter {
+    /// One integer or pointer of up to 8 bytes, or a structure of only that.
+    Integer,
+    /// A pointer to a function: an index into the table in Wasm, the function's address to a debugger.
+    Function,
+    /// One float of up to 8 bytes, or a structure of only that.
+    Float,
+    /// An integer of 16 bytes: two Wasm parameters, the low half first.
+    WideInteger,
+    /// A structure: in Wasm a pointer to a copy.
+    Indirect {
+        /// Its size in bytes.
+        byte_size: u64,
+        /// Where a debugger puts it.
+        place: ReturnPlace,
+    },
+    /// Something else.
+    Unsupported,
+}
+
+/// How a function is called, by its debug info if it has some.
+///
+/// # Errors
+/// If the module is malformed.
+pub fn signature(module: &[u8], debug_file: Option<&[u8]>, function: u32) -> Result<Signature, Error> {
+    let module = Module::parse(module)?;
+    let debug_file = debug_file.map(Module::parse).transpose()?;
+    let sections = DebugSections::find(&module, debug_file.as_ref(), &mut Report::default());
+    let found = usize::try_from(function).ok().and_then(|index| module.functions.get(index));
+    let address = found.and_then(|found| found.body.start.checked_sub(module.code.start));
+    let split = match &sections.split {
+        Split::Object(object) => Some(&**object),
+        Split::None | Split::Package(_) => None,
+    };
+    let mut dwarfs = std::iter::once(&*sections.main).chain(split);
+    let signature = found
+        .zip(address)
+        .and_then(|(function, address)| dwarfs.find_map(|dwarf| find(dwarf, address.into(), function)));
+    Ok(Signature { stack_pointer: module.stack_pointer, ..signature.unwrap_or_default() })
+}
+
+fn find(dwarf: &gimli::Dwarf<Reader<'_>>, address: u64, function: &Function) -> Option<Signature> {
+    let mut headers = dwarf.units();
+    while let Ok(Some(header)) = headers.next() {
+        let Ok(unit) = dwarf.unit(header) else { continue };
+        let unit = unit.unit_ref(dwarf);
+        if let Some(found) = find_in(unit, address, function) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+fn find_in(unit: UnitRef<'_, Reader<'_>>, address: u64, function: &Function) -> Option<Signature> {
+    let mut entries = unit.entries();
+    while let Ok(Some(entry)) = entries.next_dfs() {
+        if entry.tag() != dw::DW_TAG_subprogram {
+            continue;
+        }
+        let low = entry.attr_value(dw::DW_AT_low_pc).and_then(|low| unit.attr_address(low).ok().flatten());
+        if low == Some(address) {
+            return Some(read(unit, entry, function));
+        }
+    }
+    None
+}
+
+fn read(unit: UnitRef<'_, Reader<'_>>, subprogram: &Entry<'_>, function: &Function) -> Signature {
+    let returns =
+        return_type(unit, subprogram).and_then(|ty| function_return(unit, ty, !function.results.is_empty()));
+    let mut signature = Signature { returns, ..Signature::default() };
+    let Ok(mut children) = unit.entries_at_offset(subprogram.offset()) else { return signature };
+    let mut parameters = Vec::new();
+    let start = children.next_dfs().ok().flatten().map_or(0, Entry::depth);
+    while let Ok(Some(child)) = children.next_dfs() {
+        let depth = child.depth() - start;
+        if depth <= 0 {
+            break;
+        }
+        match child.tag() {
+            _ if depth > 1 => {}
+            dw::DW_TAG_formal_parameter => parameters.push(parameter(unit, child)),
+            dw::DW_TAG_unspecified_parameters => signature.is_variadic = true,
+            _ => {}
+        }
+    }
+    signature.parameters = Some(parameters);
+    signature
+}
+
+fn parameter(unit: UnitRef<'_, Reader<'_>>, entry: &Entry<'_>) -> Parameter {
+    let origin = match entry.attr_value(dw::DW_AT_abstract_origin) {
+        Some(AttributeValue::UnitRef(origin)) => unit.entry(origin).ok(),
+        _ => None,
+    };
+    let ty = type_of(entry).or_else(|| type_of(origin.as_ref()?));
+    ty.and_then(|ty| passed(unit, ty)).unwrap_or(Parameter::Unsupported)
+}
+
+fn passed(unit: UnitRef<'_, Reader<'_>>, ty: gimli::UnitOffset) -> Option<Parameter> {
+    let (offset, entry) = strip(unit, ty)?;
+    let byte_size = size(unit, &entry)?;
+    let is_complex =
+        entry.attr_value(dw::DW_AT_encoding) == Some(AttributeValue::Encoding(dw::DW_ATE_complex_float));
+    let is_structure =
+        matches!(entry.tag(), dw::DW_TAG_structure_type | dw::DW_TAG_class_type | dw::DW_TAG_union_type);
+    if is_structure || is_complex {
+        return match only_scalar(unit, offset).filter(|_| is_structure) {
+            Some(scalar) if size(unit, &scalar)? == byte_size => scalar_passed(&scalar, byte_size),
+            _ if byte_size == 0 => None,
+            _ => Some(Parameter::Indirect { byte_size, place: place_of(unit, offset, byte_size) }),
+        };
+    }
+    if entry.tag() == dw::DW_TAG_pointer_type
+        && let Some((_, target)) = type_of(&entry).and_then(|target| strip(unit, target))
+        && target.tag() == dw::DW_TAG_subroutine_type
+    {
+        return Some(Parameter::Function);
+    }
+    scalar_passed(&entry, byte_size)
+}
+
+fn scalar_passed(entry: &Entry<'_>, byte_size: u64) -> Option<Parameter> {
+    let encoding = match entry.attr_value(dw::DW_AT_encoding) {
+        Some(AttributeValue::Encoding(encoding)) => Some(encoding),
+        _ => None,
+    };
+    match (entry.tag(), encoding, byte_size) {
+        (dw::DW_TAG_array_type, ..) | (_, Some(dw::DW_ATE_complex_float), _) => None,
+        (_, Some(dw::DW_ATE_float), 4 | 8) => Some(Parameter::Float),
+        (_, Some(dw::DW_ATE_float), _) => None,
+        (_, _, 1..=8) => Some(Parameter::Integer),
+        (dw::DW_TAG_base_type, _, 16) => Some(Parameter::WideInteger),
+        _ => None,
+    }
+}
