@@ -53,7 +53,7 @@ impl Stopped {
         let pc = stopped.first(function);
         stopped.inspect(move |paused| paused.add_breakpoint(ModuleId(0), pc).expect("code"));
         assert_eq!(stopped.go(Resume::Continue), Stop::Breakpoint { module: ModuleId(0), pc });
-        stopped.inspect(Paused::clear_breakpoints);
+        stopped.inspect(|paused| paused.clear_breakpoints());
         stopped
     }
 
