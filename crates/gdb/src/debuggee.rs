@@ -5,9 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use debugger::{
-    CallEnd, Condition, Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId, Watched,
-};
+use debugger::{CallEnd, Condition, Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId, Watched};
 use frame_table::ModulePc;
 use tokio::sync::mpsc::UnboundedReceiver;
 

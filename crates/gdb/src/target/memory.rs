@@ -17,7 +17,7 @@ impl Target<'_> {
             Some(Place::Code { .. } | Place::Host | Place::HostFunction { .. } | Place::Bytecode { .. })
         );
         if let Some(frame) = self.debuggee.tracing.selected().filter(|_| !is_code) {
-            return frame.read(address, crate::int::wide(length)).ok_or(Fault::Unavailable);
+            return frame.read(address, wide(length)).ok_or(Fault::Unavailable);
         }
         self.look_at(self.thread_for(address), move |machine| {
             let mut bytes = vec![0; length];
