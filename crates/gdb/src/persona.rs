@@ -131,7 +131,8 @@ pub(crate) trait Persona: Debug + Send + Sync {
     /// Writes a register.
     ///
     /// # Errors
-    /// [`Fault::Fixed`] unless the write changes nothing or the register stands for a Wasm value.
+    /// [`Fault::Unmapped`] if it stands for no Wasm value, unless the write changes nothing; [`Fault::Fixed`] if the value cannot
+    /// be this one.
     fn set_register(&self, machine: &mut dyn Machine, number: usize, bytes: &[u8]) -> Result<(), Fault>;
 
     /// The registers that describe a frame; none on a machine whose frames cannot be taken away.

@@ -25,7 +25,7 @@ fn named(lldb: &mut Lldb) {
     lldb.connect();
     lldb.go("breakpoint set --name add").has("at named.wat:");
     lldb.go("continue").has("stop reason = breakpoint 1.1").has("add(local0=").has("(call $checksum ");
-    lldb.go("bt 2").has("frame #0").has("add(local0=").has("frame #1").has("main(local0=");
+    lldb.go("bt 2").has("frame #0").has("add(local0=").has("frame #1").has("main");
     lldb.go("frame variable").has("(int) local0 = ").has("(int) local1 = 0");
     lldb.go("step").has("checksum(local0=").has("local1=7) at named.wat:");
     lldb.go("next").has("(local.set $local0 (i32.add");

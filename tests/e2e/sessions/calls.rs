@@ -6,7 +6,7 @@ use crate::O0_BOTH;
 use crate::session::{End, Script, Session};
 
 pub(crate) const SESSIONS: &[Session] = &[
-    session("calls_values", values, End::Exit(71, "111 4 4")),
+    session("calls_values", values, End::Exit(70, "111 4 4")),
     session("calls_stops", stops, End::Killed),
     session("calls_traps", traps, End::Killed),
     session("calls_exit", exit, End::Exit(7, "")),
@@ -53,11 +53,11 @@ fn values(gdb: &mut Gdb) {
     gdb.go("print length(\"hello, world\")").is("12");
     gdb.go("print apply(fib, 7)").is("13");
     gdb.go("print y").is("10");
-    gdb.go("bt").has("#0  inner (x=5)").has("#1  0x").has("#3  ");
+    gdb.go("bt").has("#0  inner (x=5)").has("#1  0x").has("in outer (x=5)");
     gdb.go("finish").has("Value returned is $").has(" = 11");
     gdb.go("print sum_mixed(make_mixed(2))").is("3");
     gdb.go("delete");
-    gdb.go("continue").has("exited with code 0107]");
+    gdb.go("continue").has("exited with code 0106]");
 }
 
 fn stops(gdb: &mut Gdb) {

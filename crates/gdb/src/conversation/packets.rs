@@ -144,7 +144,9 @@ impl Conversation<'_> {
     /// Answers with an error and the reason that the target has for it, or else with these words. gdb prints text behind
     /// `E.`.
     fn refuse(&mut self, target: &mut Target<'_>, words: &str) -> Result<(), Error> {
-        let reason = target.refusal.take().map_or_else(|| words.to_owned(), |refusal| refusal.to_string());
+        let Some(reason) = target.refusal.take().map(|refusal| refusal.to_string()) else {
+            return self.fail(CANNOT, words);
+        };
         tracing::debug!(reason, "refused");
         if self.dialect.is_lldb {
             self.fail(CANNOT, &reason)

@@ -96,9 +96,16 @@ impl Target<'_> {
             return Ok(());
         }
         let is_in_frame = self.frame_registers(thread) == self.real_frame_registers(thread);
-        if is_in_frame && self.set_real_register(thread, number, &value).is_ok() {
-            self.pretended.forget_register(thread, number);
-            return Ok(());
+        if is_in_frame {
+            match self.set_real_register(thread, number, &value) {
+                Ok(()) => {
+                    self.pretended.forget_register(thread, number);
+                    return Ok(());
+                }
+                // It stands for a value, which cannot be this one.
+                Err(Fault::Fixed) => return Err(Fault::Fixed),
+                Err(Fault::Unmapped | Fault::Unavailable) => {}
+            }
         }
         if !self.persona.is_scratch(number) {
             return Err(Fault::Fixed);
@@ -115,6 +122,7 @@ impl Target<'_> {
         };
         if shown == real {
             self.pretended.is_at_end_of_call = false;
+            self.keep_values(thread);
             return Ok(());
         }
         if self.pretended.is_at_end_of_call {
@@ -186,6 +194,18 @@ impl Target<'_> {
             let _only_results_can_be = self.set_real_register(thread, number, &value);
         }
         Ok(())
+    }
+
+    /// The client has come back to the frame that the thread is in, with registers that it wrote elsewhere: those of them that
+    /// stand for values of the guest are written. gdb changes one for a call, and restores it before the frame's own.
+    fn keep_values(&mut self, thread: ThreadId) {
+        let written: Vec<_> =
+            self.pretended.registers_of(thread).map(|(number, value)| (number, value.to_vec())).collect();
+        for (number, value) in written {
+            if self.set_real_register(thread, number, &value).is_ok() {
+                self.pretended.forget_register(thread, number);
+            }
+        }
     }
 
     /// Gives up all calls that the client has made and that have not returned.

@@ -144,6 +144,6 @@ fn register_writes_change_values_or_fail() {
     );
     let eip = I386.register(&machine, 8).unwrap();
     assert_eq!(I386.set_register(&mut machine, 8, &eip), Ok(()), "nothing changes");
-    assert_eq!(I386.set_register(&mut machine, 8, &[0; 4]), Err(Fault::Fixed), "no jumps");
+    assert_eq!(I386.set_register(&mut machine, 8, &[0; 4]), Err(Fault::Unmapped), "no value");
     assert_eq!(I386.set_register(&mut machine, 3, &[0; 4]), Err(Fault::Unavailable), "ebx means nothing");
 }

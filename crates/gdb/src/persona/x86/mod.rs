@@ -199,8 +199,10 @@ impl Persona for X86 {
         }
         let innermost = machine.innermost();
         let stack = stack_of(machine, self.space);
+        // Of a function of the host it is not known what it was called with.
+        let is_free = self.is_argument(number) && !matches!(innermost, Some(Frame::Host(_)));
         let Some(meaning) = (self.meaning)(number) else {
-            return self.is_argument(number).then(|| vec![0; size]);
+            return is_free.then(|| vec![0; size]);
         };
         let mut bytes = match meaning {
             Register::InstructionPointer => instruction_pointer(self.space, machine).to_le_bytes().to_vec(),
@@ -212,7 +214,7 @@ impl Persona for X86 {
             }
             Register::Result(result) => match (self.result)(machine, self.space, result) {
                 Some(shown) => shown.bytes(machine, self.space)?,
-                None if self.is_argument(number) && machine.returned_call().is_none() => Vec::new(),
+                None if is_free && machine.returned_call().is_none() => Vec::new(),
                 None => return None,
             },
             Register::Wasm(fact) => wasm_fact(machine, fact)?.to_le_bytes().to_vec(),
@@ -231,10 +233,10 @@ impl Persona for X86 {
         }
         match (self.meaning)(number) {
             Some(Register::Result(result)) => {
-                let shown = (self.result)(machine, self.space, result).ok_or(Fault::Fixed)?;
+                let shown = (self.result)(machine, self.space, result).ok_or(Fault::Unmapped)?;
                 set_top(self.space, machine, shown, bytes)
             }
-            _ => Err(Fault::Fixed),
+            _ => Err(Fault::Unmapped),
         }
     }
 
@@ -310,7 +312,7 @@ pub(super) fn hidden_pointer(call: &ReturnedCall) -> Option<u64> {
 /// Writes what a result register shows, if it is of the top of the operand stack. What the register has beyond those
 /// bytes stays zero.
 fn set_top(space: &AddressSpace, machine: &mut dyn Machine, shown: Shown, bytes: &[u8]) -> Result<(), Fault> {
-    let Shown::Operand { value: old, bytes: range } = shown else { return Err(Fault::Fixed) };
+    let Shown::Operand { value: old, bytes: range } = shown else { return Err(Fault::Unmapped) };
     let place = top(machine).ok_or(Fault::Unavailable)?;
     let (new, padding) = bytes.split_at_checked(range.len()).ok_or(Fault::Fixed)?;
     if padding.iter().any(|&byte| byte != 0) {
