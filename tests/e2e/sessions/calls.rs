@@ -68,7 +68,7 @@ fn stops(gdb: &mut Gdb) {
     gdb.go("print fib(4)").has("Breakpoint 2, fib (n=0)").has("stopped while in a function called from GDB");
     gdb.go("bt").has("#4  <function called from gdb>").has("#5  inner (x=5)").has("main () at ");
     gdb.go("up").has("#1  ").has("fib (n=2)");
-    gdb.go("info locals").has("a = 1");
+    gdb.go("print a").is("1");
     gdb.go("frame 5").has("inner (x=5)");
     gdb.go("print y").is("10");
     // A call within a call.

@@ -74,7 +74,7 @@ async fn frames_can_be_walked_as_gdb_walks_them() {
         > p0
         < 6300000000000000
         > P0=0000000001000000
-        < OK
+        < E01
     "#]]);
     client.hang_up().await;
 }

@@ -139,7 +139,7 @@ fn register_writes_change_values_or_fail() {
     let one = [0, 0, 0, 0, 0, 0, 0, 0x80, 0xff, 0x3f];
     assert_eq!(
         I386.set_register(&mut machine, ST0, &one),
-        Err(Fault::Fixed),
+        Err(Fault::Unmapped),
         "not every such value is an f32"
     );
     let eip = I386.register(&machine, 8).unwrap();
