@@ -198,7 +198,7 @@ fn rust(gdb: &mut Gdb) {
     gdb.go("continue").has("shapes::total (shapes=..., name=...)").at("sum");
     gdb.go("info args").has("name = \"h\u{e9}\"").has("shapes = &[&shapes::Shape] [0x");
     gdb.go("print sum").is("24");
-    gdb.go("print shapes::inner::CALLS").is("1");
+    gdb.go("print shapes::inner::CALLS.v.value").is("1");
     gdb.go("delete 3");
     gdb.go("continue").has("shapes::Pair<u16>::pick<u16> (self=0x").has("second=true)").at("pick");
     gdb.go("print *self").is("shapes::Pair<u16> {first: 10, second: core::option::Option<u16>::Some(20)}");

@@ -91,7 +91,8 @@ impl Target<'_> {
         if value.len() != usize::from(size) {
             return Err(Fault::Fixed);
         }
-        if self.real_register(thread, number).is_some_and(|real| real == value) {
+        let real = self.real_register(thread, number);
+        if real.as_ref() == Some(&value) {
             self.pretended.forget_register(thread, number);
             return Ok(());
         }
@@ -103,7 +104,10 @@ impl Target<'_> {
                     return Ok(());
                 }
                 // It stands for a value, which cannot be this one.
-                Err(Fault::Fixed) => return Err(Fault::Fixed),
+                Err(Fault::Fixed) if !self.is_count(number, real.as_deref(), &value) => {
+                    return Err(Fault::Fixed);
+                }
+                Err(Fault::Fixed) => {}
                 Err(Fault::Unmapped | Fault::Unavailable) => {}
             }
         }
@@ -112,6 +116,14 @@ impl Target<'_> {
         }
         self.pretended.set_register(thread, number, value);
         Ok(())
+    }
+
+    /// Whether a write only puts into `al` how many vector registers have arguments, as before each call.
+    fn is_count(&self, number: usize, old: Option<&[u8]>, new: &[u8]) -> bool {
+        const MOST: u8 = 8;
+        let is_al = self.persona.calling().is_some_and(|calling| calling.integer_results[0] == number);
+        let rest = |bytes: &[u8]| bytes.get(1..).map(<[u8]>::to_vec);
+        is_al && new.first().is_some_and(|count| *count <= MOST) && old.and_then(rest) == rest(new)
     }
 
     /// Looks at the registers of the innermost frame after some were written. `moves`: the program counter was.
