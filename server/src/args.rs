@@ -109,7 +109,7 @@ pub struct GuestOptions {
 }
 
 /// What the server does when clients come and go.
-#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServeOptions {
     /// Stay when the guest has ended: clients may start it again (gdb: `target extended-remote`, `run ARGS`)
     #[arg(long, conflicts_with = "once")]
@@ -128,6 +128,9 @@ pub struct ServeOptions {
     /// files for lldb, or what suits each debugger
     #[arg(long, value_name = "auto|gdb|wasm|elf", value_parser = parse_persona, default_value = "auto", hide_default_value = true)]
     pub persona: PersonaChoice,
+    /// Keep what is made of the debug info in this directory, so that gdb has its symbols sooner the next time
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
 }
 
 /// How a core dump is served.

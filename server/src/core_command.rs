@@ -55,7 +55,6 @@ pub(crate) fn serve(
         warn_if_reachable(local);
         let mut debuggee = Debuggee::new(session, events, symbols, None).with_preloaded(libraries);
         debuggee.show(options.persona);
-        debuggee.expect_gdb();
         debuggee.note(first);
         // Nobody tells it anything: a core dump crashed long ago, and nobody has to hear of that.
         let (relay, watcher) = Relay::new();

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
-use dwarf::{OwnText, TextFolder, WatLines};
+use dwarf::{LocalNames, NamedLocals, OwnText, TextFolder, WatLines};
+use frame_table::ModulePc;
 use runtime::{Engine, EngineConfig, ExternType, FuncType, Import, Linker, Module, ObservableLocals, Tiers};
 
 use crate::args::GuestOptions;
@@ -120,7 +122,7 @@ impl ModuleFile {
         if let Some(bytes) = &self.debug_file {
             return Some(Arc::clone(bytes));
         }
-        let parsed = dwarf::Module::parse(self.module.bytes()).ok()?;
+        let parsed = dwarf::Module::parse_custom_sections(self.module.bytes()).ok()?;
         let path = self.path.parent()?.join(parsed.external_debug_info?);
         match std::fs::read(&path) {
             Ok(bytes) => Some(Arc::from(bytes)),
@@ -134,18 +136,21 @@ impl ModuleFile {
     /// Has the guest keep the locals that the debug info names, and of the others those that it needs itself.
     pub(crate) fn keep_what_is_named(&mut self) {
         let file = self.clone();
-        let find = move || match dwarf::named_locals(file.module.bytes(), file.debug_file().as_deref()) {
-            Ok(locals) => {
+        let get_ready = move || match LocalNames::new(Arc::clone(file.module.bytes()), file.debug_file()) {
+            Ok(names) => {
                 // Without debug info, debuggers show locals as they are.
-                let locals = locals?;
-                Some(ObservableLocals::new(locals.named, locals.whole, locals.frame_bases))
+                let names = names?;
+                Some(move |body: &Range<ModulePc>| {
+                    let NamedLocals { named, whole, frame_bases } = names.of_function(body)?;
+                    Some(ObservableLocals::new(named, whole, frame_bases))
+                })
             }
             Err(error) => {
                 tracing::debug!(%error, "all locals are kept");
                 None
             }
         };
-        self.module = self.module.clone().with_observable_from(find);
+        self.module = self.module.clone().with_observable_from(get_ready);
     }
 
     /// What texts that stand for its sources are made from, and where they are to be.
@@ -156,7 +161,8 @@ impl ModuleFile {
         let stem = self.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let file = std::path::absolute(&self.path).context("no current directory")?;
         let beside = file.parent().unwrap_or(Path::new("/")).to_owned();
-        let url = dwarf::Module::parse(self.module.bytes()).ok().and_then(|module| module.source_map_url);
+        let parsed = dwarf::Module::parse_custom_sections(self.module.bytes()).ok();
+        let url = parsed.and_then(|module| module.source_map_url);
         let source_map = url.filter(|url| !url.contains(':')).and_then(|url| {
             let path = beside.join(url);
             let read = std::fs::read(&path).map(Arc::from);
@@ -387,7 +393,14 @@ fn invalid(path: &Path, error: runtime::Error) -> anyhow::Error {
 /// Which lines a module in the text format has in its file.
 fn own_text(path: &Path, module: &Module) -> Option<OwnText> {
     // A pipe was read already.
-    let text = std::fs::read(path).ok().filter(|bytes| path.is_file() && !bytes.starts_with(MAGIC))?;
+    let is_binary = || -> io::Result<bool> {
+        let mut first = [0; MAGIC.len()];
+        File::open(path)?.read_exact(&mut first).map(|()| first.as_slice() == MAGIC)
+    };
+    if !path.is_file() || is_binary().unwrap_or(false) {
+        return None;
+    }
+    let text = std::fs::read(path).ok()?;
     let mut parser = wat::Parser::new();
     let assembled = parser.generate_dwarf(wat::GenerateDwarf::Lines).parse_bytes(Some(path), &text).ok()?;
     OwnText::new(path.to_owned(), module.bytes(), &assembled)

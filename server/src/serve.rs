@@ -12,6 +12,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -19,7 +20,7 @@ use debugger::{Event, Exit, Resume, Session};
 use gdb::{Debuggee, Launcher, Outcome};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::args::{ListenAddress, LogOptions, OnTrap, ServeOptions};
@@ -38,6 +39,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a second client waits for the first one to be gone. A debugger that disconnects and connects again is
 /// often faster than the end of its first connection.
 const SUCCESSION: Duration = Duration::from_millis(300);
+
+/// By how much what nobody waits for is less urgent, see nice(2).
+const BACKGROUND: i32 = 15;
 
 /// What Ctrl-C at the server's terminal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +63,8 @@ pub(crate) fn serve(
     logs: &LogOptions,
 ) -> Result<u8> {
     let runtime = runtime()?;
-    let checked = program.clone();
     let served = runtime.block_on(async {
-        let validity = tokio::task::spawn_blocking(move || checked.wait_until_valid());
+        let validity = validate(program.clone())?;
         let (relay, watcher) = Relay::new();
         let (session, first, events) = match start(&program).await? {
             Started::Stopped(session, first, events) => (session, first, events),
@@ -81,7 +84,6 @@ pub(crate) fn serve(
         let mut debuggee =
             Debuggee::new(session.clone(), events, symbols, launcher).with_preloaded(preloaded);
         debuggee.show(options.persona);
-        debuggee.expect_gdb();
         debuggee.write_core_dumps_to(std::env::current_dir().unwrap_or_default());
         debuggee.observe(move |session, event| relay.note(session, event));
         if options.no_wait {
@@ -100,12 +102,34 @@ pub(crate) fn serve(
     served
 }
 
+/// Validates a program while others do what a client waits for, which come first: nothing runs that was not validated.
+fn validate(program: Program) -> Result<oneshot::Receiver<Result<()>>> {
+    let (valid, validity) = oneshot::channel();
+    let work = move || {
+        // Threads that it starts inherit it.
+        if let Err(error) = rustix::process::nice(BACKGROUND) {
+            tracing::debug!(%error, "validation is as urgent as everything else");
+        }
+        // Nobody may be there any more.
+        let _unheard = valid.send(program.wait_until_valid());
+    };
+    let spawned = std::thread::Builder::new().name("validation".to_owned()).spawn(work);
+    spawned.context("cannot start threads").map(|_| validity)
+}
+
+/// What tells this program from other ones that make other symbol images.
+fn version() -> String {
+    let own = std::env::current_exe().and_then(std::fs::metadata);
+    let build = own.map(|file| (file.len(), file.mtime(), file.mtime_nsec()));
+    format!("{} {:?}", env!("CARGO_PKG_VERSION"), build.ok())
+}
+
 /// Waits for the end of a validation, and for ever if all is valid.
-async fn invalid(validity: JoinHandle<Result<()>>) -> anyhow::Error {
+async fn invalid(validity: oneshot::Receiver<Result<()>>) -> anyhow::Error {
     match validity.await {
         Ok(Ok(())) => std::future::pending().await,
         Ok(Err(error)) => error,
-        Err(error) => error.into(),
+        Err(error) => anyhow::Error::new(error).context("the validation has failed"),
     }
 }
 
@@ -232,6 +256,12 @@ impl Host {
     /// # Errors
     /// When a client's session cost us the guest.
     pub(crate) async fn run(mut self, mut debuggee: Debuggee) -> Result<u8> {
+        debuggee.keep_files_in(self.files.path().to_owned());
+        if let Some(folder) = &self.options.cache {
+            let kept = debuggee.keep_images_in(folder.clone(), version());
+            kept.with_context(|| format!("cannot keep anything in {}", folder.display()))?;
+        }
+        debuggee.expect_gdb();
         // Whether a client is expected to come for a guest that stops.
         let mut is_expected = !self.options.no_wait;
         loop {
@@ -311,7 +341,7 @@ impl Host {
             tracing::debug!(%error, "packets may be delayed");
         }
         let shares_files = peer::is_gdb_with_our_files(&stream);
-        debuggee.share_files(shares_files.then(|| self.files.path().to_owned()));
+        debuggee.share_files(shares_files);
         let stream = stream.into_std()?;
         let session = gdb::serve(move || TcpStream::from_std(stream), debuggee);
         tokio::pin!(session);

@@ -1,6 +1,7 @@
 //! `wasm-gdbserver symbols`: the symbol image as a file. gdb is served the same by the server; lldb needs it, because it
 //! never fetches it.
 
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -26,10 +27,10 @@ pub(crate) fn write(
     let mut program = file.for_symbols(&[])?;
     let folder = std::path::absolute(output).context("no current directory")?.with_added_extension("texts");
     program.texts = Some(TextFolder { wat, ..file.texts_in(folder)? });
-    let image = program.symbol_image(reader);
+    let elf = File::create(output).with_context(|| format!("cannot write {}", output.display()))?;
+    let image = program.symbol_image(reader, elf);
     let image = image.with_context(|| module.display().to_string())?;
     tracing::info!("{}", image.report);
     program.write_texts(&image.texts);
-    std::fs::write(output, image.elf).with_context(|| format!("cannot write {}", output.display()))?;
     Ok(0)
 }

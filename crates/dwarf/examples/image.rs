@@ -36,15 +36,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         own_text: None,
         source_map: None,
     };
-    let image = dwarf::symbol_image_of_sources(
-        &module,
-        debug_file.as_deref(),
-        &layout,
-        &std::path::Path::is_file,
-        dwarf::CodeBytes::InFile,
-        Some(&folder),
-    )?;
-    std::fs::write(elf, image.elf)?;
+    let options = dwarf::ImageOptions {
+        source_exists: Some(&std::path::Path::is_file),
+        folder: Some(&folder),
+        ..dwarf::ImageOptions::default()
+    };
+    let elf = std::fs::File::create(elf)?;
+    let image = dwarf::write_symbol_image(&module, debug_file.as_deref(), &layout, &options, elf)?;
     let mut out = std::io::stdout().lock();
     std::io::Write::write_all(&mut out, format!("{}\n", image.report).as_bytes())?;
     Ok(())

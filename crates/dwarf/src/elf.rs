@@ -4,10 +4,12 @@
 //! a Linux program goes looking for a dynamic linker. Code is filler: debuggers scan code for prologues, epilogues
 //! and branches, and 0xCF (`iret`) is the byte with which they all behave as on real code.
 
+use std::io::{self, BufWriter};
+
 use object::elf;
 use object::endian::Endianness;
-use object::write::StringId;
 use object::write::elf::{FileHeader, ProgramHeader, SectionHeader, SectionIndex, Sym, Writer};
+use object::write::{StreamingBuffer, StringId};
 
 use crate::convert::Pieces;
 use crate::{Error, Machine, Symbol};
@@ -54,22 +56,24 @@ pub enum CodeBytes {
 }
 
 /// Writes the file: the entry point `entry`, sections with addresses, as segments too, then `debug` sections (name and contents) in their order.
+/// Returns how many bytes it has.
 ///
 /// # Errors
-/// If a size or a string table overflows.
+/// If a size or a string table overflows, or there is no room for it.
 pub(crate) fn write(
     machine: Machine,
     entry: u64,
     sections: &[AddressSection],
     debug: &[(&'static str, Pieces)],
-) -> Result<Vec<u8>, Error> {
+    out: &mut dyn io::Write,
+) -> Result<u64, Error> {
     let (e_machine, is_64) = match machine {
         Machine::X86_64 => (elf::EM_X86_64, true),
         Machine::X32 => (elf::EM_X86_64, false),
         Machine::I386 => (elf::EM_386, false),
     };
-    let mut bytes = Vec::new();
-    let mut writer = Writer::new(Endianness::Little, is_64, &mut bytes);
+    let mut stream = StreamingBuffer::new(BufWriter::new(out));
+    let mut writer = Writer::new(Endianness::Little, is_64, &mut stream);
     let places = Places::reserve(&mut writer, sections, debug)?;
 
     // Everything is written in the order in which its place was reserved.
@@ -125,8 +129,10 @@ pub(crate) fn write(
     writer.write_symtab_section_header(u32::try_from(locals + 1).unwrap_or(u32::MAX));
     writer.write_strtab_section_header();
     writer.write_shstrtab_section_header();
+    let length = writer.reserved_len();
     drop(writer);
-    Ok(bytes)
+    stream.flush().map_err(Error::Write)?;
+    Ok(length)
 }
 
 /// Where everything goes in the file.

@@ -24,6 +24,12 @@ pub enum Error {
     /// The ELF file could not be written.
     #[error("cannot write the symbol image: {0}")]
     Elf(#[from] object::write::Error),
+    /// There is no room for the ELF file.
+    #[error("cannot write the symbol image: {0}")]
+    Write(#[source] std::io::Error),
+    /// Nobody wanted the image any more.
+    #[error("nobody wants the symbol image")]
+    Unwanted,
 }
 
 impl From<wasmparser::Error> for Error {

@@ -1,9 +1,9 @@
 //! From a module to its symbol image: the driver.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::io;
 use std::ops::Range;
-use std::path::Path;
 
 use frame_table::ModulePc;
 
@@ -12,7 +12,7 @@ use crate::elf::{self, AddressSection, CodeBytes, Contents};
 use crate::made_up::{self, Dialect, Made, Text, TextFolder};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
-use crate::{Error, FunctionReturn, Layout, Module, Symbol, convert, data, frame_info, vtable};
+use crate::{Error, Layout, Module, Symbol, convert, data, frame_info, vtable};
 
 /// Host functions further apart do not fit one section.
 const MAX_HOST_REGION: u64 = 1 << 24;
@@ -22,17 +22,37 @@ const MAX_CODE_BYTES: u32 = 1 << 20;
 
 /// An ELF file that describes a module to a stock debugger.
 #[derive(Clone, Debug)]
-pub struct SymbolImage {
+pub struct SymbolImage<F = Vec<u8>> {
     /// The file.
-    pub elf: Vec<u8>,
+    pub elf: F,
     /// Where its first segment is.
     pub first_address: u64,
-    /// How functions return what is not one scalar, by function index. Known for functions with debug info.
-    pub returns: BTreeMap<u32, FunctionReturn>,
     /// Files that stand for sources.
     pub texts: Vec<Text>,
     /// What became of the debug info.
     pub report: Report,
+}
+
+/// What a symbol image is to be like.
+#[derive(Clone, Copy)]
+pub struct ImageOptions<'o> {
+    /// Says whether a source file is there. If the sources of some units are, the units in C, C++ or assembler whose sources
+    /// are not have no lines in the image ([`Report::units_without_lines`]): debuggers step over libraries. The paths are as
+    /// the debug info has them: a relative one is relative to where the debugger would look for it. Without this, all units
+    /// have their lines.
+    pub source_exists: Option<SourceExists<'o>>,
+    /// Whether the image has the bytes of code.
+    pub code: CodeBytes,
+    /// Where the lines of functions without debug info are to be, which get some that is made up. Without this, they get none.
+    pub folder: Option<&'o TextFolder>,
+    /// Whether somebody still wants the image. It is asked now and then.
+    pub is_wanted: &'o (dyn Fn() -> bool + Sync),
+}
+
+impl Default for ImageOptions<'_> {
+    fn default() -> Self {
+        Self { source_exists: None, code: CodeBytes::InFile, folder: None, is_wanted: &|| true }
+    }
 }
 
 /// Makes the symbol image of a module.
@@ -44,38 +64,22 @@ pub struct SymbolImage {
 /// If the module is malformed, or the layout does not fit an ELF file. Malformed debug info is not an error: what
 /// cannot be used is left out and reported.
 pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -> Result<SymbolImage, Error> {
-    make(module, debug_file, layout, None, CodeBytes::InFile, None)
+    write_symbol_image(module, debug_file, layout, &ImageOptions::default(), Vec::new())
 }
 
-/// Makes the symbol image of a module as [`symbol_image`] does, for a debugger that steps over libraries.
-///
-/// `source_exists` says whether a source file is there. If the sources of some units are, the units in C, C++ or
-/// assembler whose sources are not have no lines in the image ([`Report::units_without_lines`]). The paths are as the
-/// debug info has them: a relative one is relative to where the debugger would look for it. `code` says whether the image
-/// has the bytes of code. Functions without debug info get some that is made up, with lines in texts in `folder` if there
-/// is one.
+/// Makes the symbol image of a module as [`symbol_image`] does, and writes it to `elf`. It is never in memory as a whole with
+/// the pieces that it is made of.
 ///
 /// # Errors
-/// As [`symbol_image`].
-pub fn symbol_image_of_sources(
+/// As [`symbol_image`]; if it cannot be written, or nobody wants it any more.
+pub fn write_symbol_image<F: io::Write>(
     module: &[u8],
     debug_file: Option<&[u8]>,
     layout: &Layout,
-    source_exists: &dyn Fn(&Path) -> bool,
-    code: CodeBytes,
-    folder: Option<&TextFolder>,
-) -> Result<SymbolImage, Error> {
-    make(module, debug_file, layout, Some(source_exists), code, folder)
-}
-
-fn make(
-    module: &[u8],
-    debug_file: Option<&[u8]>,
-    layout: &Layout,
-    source_exists: Option<SourceExists<'_>>,
-    code: CodeBytes,
-    folder: Option<&TextFolder>,
-) -> Result<SymbolImage, Error> {
+    options: &ImageOptions<'_>,
+    mut elf: F,
+) -> Result<SymbolImage<F>, Error> {
+    let &ImageOptions { source_exists, code, folder, is_wanted } = options;
     let bytes = module;
     let module = Module::parse(bytes)?;
     let mut report = Report::default();
@@ -117,7 +121,11 @@ fn make(
         made.replace(made_now);
         std::mem::take(&mut made.borrow_mut().written)
     };
-    let converted = convert::convert(&sections, &module, layout, source_exists, &make_up, &mut report);
+    let converted =
+        convert::convert(&sections, &module, layout, source_exists, is_wanted, &make_up, &mut report);
+    if !is_wanted() {
+        return Err(Error::Unwanted);
+    }
     let made = made.into_inner();
     report.made_up = made.counts;
     made.errors.iter().for_each(|error| report.drop(Drop::Unit, error));
@@ -130,9 +138,10 @@ fn make(
     // gdb takes the first and the last segment for the ends of a library.
     allocated.sort_by_key(|section| section.address);
     let first_address = allocated.first().map_or(0, |section| section.address);
-    let elf = elf::write(layout.machine, entry_point(&module, layout), &allocated, &debug)?;
-    tracing::debug!(%report, "symbol image of {} bytes", elf.len());
-    Ok(SymbolImage { elf, first_address, returns: converted.returns, texts: made.texts, report })
+    let entry = entry_point(&module, layout);
+    let length = elf::write(layout.machine, entry, &allocated, &debug, &mut elf)?;
+    tracing::debug!(%report, "symbol image of {length} bytes");
+    Ok(SymbolImage { elf, first_address, texts: made.texts, report })
 }
 
 /// The code section. Without its bytes it is in three parts, of which the one with the entry point has them: gdb complains

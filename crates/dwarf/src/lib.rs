@@ -30,10 +30,10 @@ mod sections;
 mod signature;
 mod vtable;
 
-pub use convert::{NamedLocals, named_locals};
+pub use convert::{LocalNames, NamedLocals, SourceExists, named_locals};
 pub use elf::CodeBytes;
 pub use error::Error;
-pub use image::{SymbolImage, symbol_image, symbol_image_of_sources};
+pub use image::{ImageOptions, SymbolImage, symbol_image, write_symbol_image};
 pub use layout::{Layout, Machine, Symbol};
 pub use made_up::own_text::OwnText;
 pub use made_up::{MadeUp, MadeUpSections, Text, TextFolder, WatLines, made_up_sections};

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use frame_table::ModulePc;
 use wasmparser::{
-    CompositeInnerType, ExternalKind, FunctionBody, KnownCustom, Name, NameSectionReader, Parser, Payload,
-    TypeRef, ValType,
+    Chunk, CompositeInnerType, CustomSectionReader, ExternalKind, FunctionBody, KnownCustom, Name,
+    NameSectionReader, Parser, Payload, TypeRef, ValType,
 };
 
 use crate::Error;
@@ -149,10 +149,42 @@ impl<'a> Module<'a> {
         Ok(reading.finish())
     }
 
+    /// Reads the custom sections of a module and nothing else, which takes no time even if there is much code.
+    ///
+    /// # Errors
+    /// As [`Module::parse`], for what stands between sections.
+    pub fn parse_custom_sections(bytes: &'a [u8]) -> Result<Self, Error> {
+        let (mut parser, mut rest) = (Parser::new(0), bytes);
+        let mut reading = Reading::default();
+        while let Chunk::Parsed { consumed, payload } = parser.parse(rest, true)? {
+            rest = rest.get(consumed..).unwrap_or_default();
+            match payload {
+                Payload::CodeSectionStart { size, .. } => {
+                    parser.skip_section();
+                    let size = usize::try_from(size).unwrap_or(usize::MAX);
+                    rest = rest.get(size..).unwrap_or_default();
+                }
+                Payload::CustomSection(section) => reading.custom_section(&section),
+                Payload::End(_) => break,
+                _ => {}
+            }
+        }
+        Ok(reading.module)
+    }
+
     /// Whether there is DWARF in it.
     #[must_use]
     pub fn has_debug_info(&self) -> bool {
         self.custom_section(".debug_info").is_some_and(|section| !section.is_empty())
+    }
+
+    /// The module without what it borrows from its file: its sections, and what is in memory at first.
+    pub(crate) fn without_sections(self) -> Module<'static> {
+        let Self {
+            functions, imported_functions, code, globals, tls_base, stack_pointer, renamed_main, ..
+        } = self;
+        let own = Module { functions, imported_functions, code, globals, ..Module::default() };
+        Module { tls_base, stack_pointer, renamed_main, ..own }
     }
 
     /// The first custom section of a name.
@@ -257,21 +289,23 @@ impl<'a> Reading<'a> {
             }
             Payload::CodeSectionEntry(body) => self.body(&body)?,
             Payload::CustomSection(section) => {
-                self.module.custom_sections.push((section.name(), section.data()));
-                match section.as_known() {
-                    KnownCustom::Name(names) => self.names(names),
-                    _ if section.name() == "external_debug_info" => {
-                        self.module.external_debug_info = string(&section);
-                    }
-                    _ if section.name() == "sourceMappingURL" => {
-                        self.module.source_map_url = string(&section);
-                    }
-                    _ => {}
+                self.custom_section(&section);
+                if let KnownCustom::Name(names) = section.as_known() {
+                    self.names(names);
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn custom_section(&mut self, section: &CustomSectionReader<'a>) {
+        self.module.custom_sections.push((section.name(), section.data()));
+        match section.name() {
+            "external_debug_info" => self.module.external_debug_info = string(section),
+            "sourceMappingURL" => self.module.source_map_url = string(section),
+            _ => {}
+        }
     }
 
     fn import(&mut self, import: wasmparser::Import<'a>) {
@@ -379,7 +413,7 @@ pub(crate) fn is_main(name: &[u8]) -> bool {
 }
 
 /// The string that a custom section is.
-fn string<'a>(section: &wasmparser::CustomSectionReader<'a>) -> Option<&'a str> {
+fn string<'a>(section: &CustomSectionReader<'a>) -> Option<&'a str> {
     wasmparser::BinaryReader::new(section.data(), section.data_offset()).read_unlimited_string().ok()
 }
 

@@ -75,11 +75,27 @@ fn find(dwarf: &gimli::Dwarf<Reader<'_>>, address: u64, function: &Function) -> 
     while let Ok(Some(header)) = headers.next() {
         let Ok(unit) = dwarf.unit(header) else { continue };
         let unit = unit.unit_ref(dwarf);
+        if !may_have(unit, address) {
+            continue;
+        }
         if let Some(found) = find_in(unit, address, function) {
             return Some(found);
         }
     }
     None
+}
+
+/// Whether a unit may be about the code at an address: it says so, or does not say where its code is.
+fn may_have(unit: UnitRef<'_, Reader<'_>>, address: u64) -> bool {
+    let Ok(mut ranges) = unit.unit_ranges() else { return true };
+    let mut says_nothing = true;
+    while let Ok(Some(range)) = ranges.next() {
+        if range.begin <= address && address < range.end {
+            return true;
+        }
+        says_nothing &= range.begin == range.end;
+    }
+    says_nothing
 }
 
 fn find_in(unit: UnitRef<'_, Reader<'_>>, address: u64, function: &Function) -> Option<Signature> {

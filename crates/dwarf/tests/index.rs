@@ -7,9 +7,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use common::{compile, gdb, narrow_layout};
-use dwarf::{CodeBytes, Machine};
+use dwarf::{ImageOptions, Layout, Machine};
 
 const SECTION: &[u8] = b".gdb_index\0";
+
+fn image_for_gdb(module: &[u8], layout: &Layout) -> Vec<u8> {
+    let options = ImageOptions { source_exists: Some(&|_: &Path| true), ..ImageOptions::default() };
+    dwarf::write_symbol_image(module, None, layout, &options, Vec::new()).unwrap().elf
+}
 
 /// Writes the image that gdb is served, and one whose index gdb does not know.
 fn images(directory: &Path, module: &[u8], machine: Machine) -> (PathBuf, PathBuf) {
@@ -17,14 +22,12 @@ fn images(directory: &Path, module: &[u8], machine: Machine) -> (PathBuf, PathBu
         Machine::X86_64 => common::layout(module),
         machine => narrow_layout(module, machine),
     };
-    let all_there = |_: &Path| true;
-    let image =
-        dwarf::symbol_image_of_sources(module, None, &layout, &all_there, CodeBytes::InFile, None).unwrap();
-    let mut without = image.elf.clone();
+    let elf = image_for_gdb(module, &layout);
+    let mut without = elf.clone();
     let place = without.windows(SECTION.len()).rposition(|name| name == SECTION).unwrap();
     without[place + 1] = b'x';
     let (with, plain) = (directory.join("with.elf"), directory.join("without.elf"));
-    std::fs::write(&with, image.elf).unwrap();
+    std::fs::write(&with, elf).unwrap();
     std::fs::write(&plain, without).unwrap();
     (with, plain)
 }
@@ -179,11 +182,7 @@ fn only_gdb_is_given_an_index() {
     let directory = tempfile::tempdir().unwrap();
     let module = compile(directory.path(), "calls.c", &["-O0", "-g"]);
     let layout = narrow_layout(&module, Machine::X32);
-    let image = |layout: &dwarf::Layout| {
-        dwarf::symbol_image_of_sources(&module, None, layout, &|_: &Path| true, CodeBytes::InFile, None)
-            .unwrap()
-            .elf
-    };
+    let image = |layout: &Layout| image_for_gdb(&module, layout);
     let has_index = |elf: &[u8]| elf.windows(SECTION.len()).any(|name| name == SECTION);
     assert!(has_index(&image(&layout)));
     // lldb has no use for one.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{core, gdb, layout, programs};
-use dwarf::SymbolImage;
+use dwarf::{ImageOptions, SymbolImage};
 
 /// Compiles `caller.c` and `library.c`, each in a directory of its own, and links them.
 fn linked(directory: &Path, flags: &[&str]) -> Vec<u8> {
@@ -42,15 +42,8 @@ fn linked_in(directory: &Path, flags: &[&str], language: &str) -> Vec<u8> {
 
 /// Writes the image to a file.
 fn image(directory: &Path, module: &[u8], source_exists: &dyn Fn(&Path) -> bool) -> (PathBuf, SymbolImage) {
-    let image = dwarf::symbol_image_of_sources(
-        module,
-        None,
-        &layout(module),
-        source_exists,
-        dwarf::CodeBytes::InFile,
-        None,
-    )
-    .unwrap();
+    let options = ImageOptions { source_exists: Some(source_exists), ..ImageOptions::default() };
+    let image = dwarf::write_symbol_image(module, None, &layout(module), &options, Vec::new()).unwrap();
     let path = directory.join("image.elf");
     std::fs::write(&path, &image.elf).unwrap();
     (path, image)

@@ -6,9 +6,10 @@ mod common;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::process::Command;
+use std::sync::Arc;
 
 use common::{compile, custom_section, programs, run};
-use dwarf::{Function, Module, NamedLocals, named_locals};
+use dwarf::{Function, LocalNames, Module, NamedLocals};
 use frame_table::ModulePc;
 
 /// Begin and end as DWARF counts, and the local.
@@ -92,6 +93,29 @@ fn found(module: &Module<'_>, locals: &NamedLocals) -> BTreeSet<Named> {
     let address = |pc: ModulePc| u64::from(pc.0 - module.code.start);
     let named = locals.named.iter();
     named.map(|(range, local)| (address(range.start), address(range.end), *local)).collect()
+}
+
+/// What all units name; asked for one function after the other, it must be the same.
+fn named_locals(bytes: &[u8], debug_file: Option<&[u8]>) -> Result<Option<NamedLocals>, dwarf::Error> {
+    let all = dwarf::named_locals(bytes, debug_file)?;
+    let alone = LocalNames::new(bytes.into(), debug_file.map(Into::into))?;
+    let Some(all) = all else { return Ok(None) };
+    let alone = alone.expect("there is debug info");
+    for function in Module::parse(bytes)?.defined_functions() {
+        let body = body(function);
+        let sorted = |list: &[(Range<ModulePc>, u32)]| {
+            let own = list.iter().filter(|(range, _)| body.contains(&range.start));
+            let mut own: Vec<_> = own.map(|(range, local)| (range.start, range.end, *local)).collect();
+            own.sort_unstable();
+            own
+        };
+        let found = alone.of_function(&body);
+        let expected =
+            (!all.whole.contains(&body.start)).then(|| (sorted(&all.named), sorted(&all.frame_bases)));
+        let found = found.map(|found| (sorted(&found.named), sorted(&found.frame_bases)));
+        assert_eq!(found, expected, "{}", function.name);
+    }
+    Ok(Some(all))
 }
 
 fn function<'m>(module: &'m Module<'_>, name: &str) -> &'m Function {
@@ -220,5 +244,8 @@ fn with_variables(count: usize) -> Vec<u8> {
 fn too_much_is_none() {
     let known = named_locals(&with_variables(1), None).unwrap().unwrap();
     assert!(known.named.len() == 5000 && known.whole.is_empty(), "{known:?}");
-    assert_eq!(named_locals(&with_variables(2000), None).unwrap(), None);
+    let too_much = with_variables(2000);
+    assert_eq!(named_locals(&too_much, None).unwrap(), None);
+    let names = LocalNames::new(Arc::from(&*too_much), None).unwrap().unwrap();
+    assert_eq!(names.of_function(&body(function(&Module::parse(&too_much).unwrap(), "func[0]"))), None);
 }

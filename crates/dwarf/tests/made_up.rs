@@ -20,8 +20,12 @@ fn folder() -> TextFolder {
 }
 
 fn image(module: &[u8], folder: &TextFolder) -> SymbolImage {
-    let code = dwarf::CodeBytes::InFile;
-    dwarf::symbol_image_of_sources(module, None, &layout(module), &Path::is_file, code, Some(folder)).unwrap()
+    let options = dwarf::ImageOptions {
+        source_exists: Some(&Path::is_file),
+        folder: Some(folder),
+        ..dwarf::ImageOptions::default()
+    };
+    dwarf::write_symbol_image(module, None, &layout(module), &options, Vec::new()).unwrap()
 }
 
 #[test]

@@ -388,6 +388,7 @@ impl<'l> Conversation<'l> {
         tracing::info!(persona = target.persona.name(), is_lldb = self.dialect.is_lldb, "a client begins");
         // lldb with its Wasm plugin reads the module itself. With a symbol image from a file, it still wants to know from us
         // what functions return.
+        target.debuggee.symbols.give_up_others(target.persona);
         if !self.dialect.has_wasm_frames {
             target.debuggee.symbols.prepare(target.persona);
         }

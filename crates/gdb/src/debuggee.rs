@@ -9,6 +9,7 @@ use debugger::{CallEnd, Condition, Event, Exit, ModuleId, Others, Resume, Sessio
 use frame_table::ModulePc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::cache::Cache;
 use crate::interposer::Watch;
 use crate::machine::Watching;
 use crate::output::Output;
@@ -52,8 +53,8 @@ pub struct Debuggee {
     pub(crate) joins_watchpoints: bool,
     /// The client needs every value of every frame at every stop, for which the guest is slower.
     pub(crate) wants_everything: bool,
-    /// Where the client, which is a gdb on this machine, may be given files. None if it is not.
-    pub(crate) files: Option<PathBuf>,
+    /// The client is a gdb on this machine, and may be given files.
+    pub(crate) shares_files: bool,
     /// What it prints for the client while it runs.
     pub(crate) output: Arc<Output>,
     /// The folder into which clients may have core dumps written. None if they may not.
@@ -109,7 +110,7 @@ impl Debuggee {
             accesses: VecDeque::new(),
             joins_watchpoints: false,
             wants_everything: false,
-            files: None,
+            shares_files: false,
             output: Arc::default(),
             core_dumps: None,
             keeps_everything: false,
@@ -139,10 +140,26 @@ impl Debuggee {
         }
     }
 
-    /// Says whether the next client is a gdb that sees the files of this machine as this process does: then large symbol images are
-    /// put into `directory` for it, which is made if it is missing. The directory is the caller's to remove.
-    pub fn share_files(&mut self, directory: Option<PathBuf>) {
-        self.files = directory;
+    /// Has large symbol images written into a folder, which is made if it is missing, and is the caller's to remove. To be said
+    /// before somebody wants one.
+    pub fn keep_files_in(&self, folder: PathBuf) {
+        self.symbols.keep_files_in(folder);
+    }
+
+    /// Has symbol images kept in a folder for the next time, and taken from there. `version` is that of whoever makes them. To be
+    /// said before somebody wants one.
+    ///
+    /// # Errors
+    /// When there is no such folder that others cannot write to.
+    pub fn keep_images_in(&self, folder: PathBuf, version: String) -> std::io::Result<()> {
+        self.symbols.keep_images(Cache::new(folder, version)?);
+        Ok(())
+    }
+
+    /// Says whether the next client is a gdb that sees the files of this machine as this process does: then it opens large symbol
+    /// images itself.
+    pub fn share_files(&mut self, shares: bool) {
+        self.shares_files = shares;
     }
 
     /// Lets clients have core dumps written into a folder.

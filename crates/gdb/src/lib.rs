@@ -20,6 +20,7 @@
 
 mod address_space;
 mod agent;
+mod cache;
 mod calling;
 mod condition;
 mod conversation;

@@ -124,10 +124,8 @@ pub(crate) fn read(
 /// Where gdb is to open the symbol image: a file on its machine, if it can have one there, or else with us.
 fn exec_file(target: &mut Target<'_>) -> Vec<u8> {
     let symbols = Arc::clone(&target.debuggee.symbols);
-    let file = target.debuggee.files.as_ref().and_then(|directory| symbols.file(target.persona, directory));
-    if file.is_none() {
-        target.debuggee.files = None;
-    }
+    let file = if target.debuggee.shares_files { symbols.file(target.persona) } else { None };
+    target.debuggee.shares_files = file.is_some();
     file.map_or_else(|| symbols.path().into_bytes(), |file| file.into_os_string().into_vec())
 }
 

@@ -1,5 +1,6 @@
 //! The symbol images that clients read as the guest's executable file: each made once, and only when somebody wants it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -7,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dwarf::{CodeBytes, FunctionReturn, Signature, TextFolder};
+use dwarf::{CodeBytes, FunctionReturn, ImageOptions, Signature, SymbolImage, TextFolder};
 
-use crate::image_file;
-use crate::int::index;
+use crate::cache::{Cache, Entry, Known};
+use crate::image_file::{self, ImageFile, Unfinished, WORTH_A_FILE};
+use crate::int::{index, wide};
 use crate::monitor::debug_info::describe;
 use crate::persona::{self, Persona, wasm};
 
@@ -50,24 +52,48 @@ pub enum Reader {
 }
 
 impl Program {
-    /// The symbol image for a debugger, to be kept as a file. Code of libraries whose sources are not on this machine
-    /// has no lines in it, if other sources are.
+    /// Writes the symbol image for a debugger to a file. Code of libraries whose sources are not on this machine has no lines
+    /// in it, if other sources are.
     ///
     /// # Errors
-    /// If the module is malformed. Debug info that cannot be used is left out, and reported in the image.
-    pub fn symbol_image(&self, reader: Reader) -> Result<dwarf::SymbolImage, dwarf::Error> {
+    /// If the module is malformed, or the file cannot be written. Debug info that cannot be used is left out, and reported in
+    /// the image.
+    pub fn symbol_image(&self, reader: Reader, file: File) -> Result<SymbolImage<File>, dwarf::Error> {
         let machine = match reader {
             Reader::Gdb => persona::for_modules(std::iter::once(&*self.module)),
             Reader::Lldb => persona::elf_for_modules(std::iter::once(&*self.module)),
         };
-        self.image(&machine.layout(0, Some(0), &self.imported_functions), CodeBytes::InFile)
+        let layout = machine.layout(0, Some(0), &self.imported_functions);
+        self.image(&layout, CodeBytes::InFile, &|source| self.has_source(source), &|| true, file)
+    }
+
+    /// Whether a source is there. A debugger looks for relative paths in its current directory; next to the module is the
+    /// closest to that.
+    fn has_source(&self, source: &Path) -> bool {
+        self.path.parent().unwrap_or(Path::new("")).join(source).is_file()
+    }
+
+    /// The place of the image with a layout in the cache. None for one that is made from other files as well.
+    fn cached(&self, cache: &Cache, layout: &dwarf::Layout) -> Option<Entry> {
+        let wat = match &self.texts {
+            Some(TextFolder { own_text: None, source_map: None, wat, .. }) => Some(wat),
+            Some(_) => return None,
+            None => None,
+        };
+        let options = format!("{layout:?} {:?} {wat:?}", self.path);
+        let debug_file = self.debug_file.as_deref().unwrap_or_default();
+        Some(cache.entry(&self.image_name(), &[options.as_bytes(), &self.module, debug_file]))
+    }
+
+    fn image_name(&self) -> String {
+        format!("{}.elf", self.path.file_name().unwrap_or_default().to_string_lossy())
     }
 
     /// Whether clients that read the module are shown debug info in it that is made up.
     fn lacks_debug_info(&self) -> bool {
         self.texts.is_some()
             && self.debug_file.is_none()
-            && dwarf::Module::parse(&self.module).is_ok_and(|module| !module.has_debug_info())
+            && dwarf::Module::parse_custom_sections(&self.module).is_ok_and(|module| !module.has_debug_info())
     }
 
     /// Puts the texts where the debug info says that they are. Without them, a debugger has lines and cannot show them.
@@ -80,19 +106,17 @@ impl Program {
         }
     }
 
-    fn image(&self, layout: &dwarf::Layout, code: CodeBytes) -> Result<dwarf::SymbolImage, dwarf::Error> {
-        // A debugger looks for relative paths in its current directory; next to the module is the closest to that.
-        let directory = self.path.parent().unwrap_or(Path::new(""));
-        let source_exists = |source: &Path| directory.join(source).is_file();
+    fn image<F: io::Write>(
+        &self,
+        layout: &dwarf::Layout,
+        code: CodeBytes,
+        source_exists: &dyn Fn(&Path) -> bool,
+        is_wanted: &(dyn Fn() -> bool + Sync),
+        file: F,
+    ) -> Result<SymbolImage<F>, dwarf::Error> {
         let folder = self.texts.as_ref();
-        dwarf::symbol_image_of_sources(
-            &self.module,
-            self.debug_file.as_deref(),
-            layout,
-            &source_exists,
-            code,
-            folder,
-        )
+        let options = ImageOptions { source_exists: Some(source_exists), code, folder, is_wanted };
+        dwarf::write_symbol_image(&self.module, self.debug_file.as_deref(), layout, &options, file)
     }
 }
 
@@ -104,6 +128,10 @@ pub(crate) struct Symbols {
     preloaded: Vec<Preloaded>,
     /// Those that somebody wanted.
     images: Mutex<Vec<Slot>>,
+    /// Where large ones are, for clients on this machine.
+    folder: OnceLock<PathBuf>,
+    /// Where images are kept for the next time.
+    cache: OnceLock<Cache>,
     is_file_misleading: AtomicBool,
     /// What lldb's Wasm plugin reads of modules, by number.
     read_by_plugin: Mutex<BTreeMap<u32, PluginImage>>,
@@ -125,17 +153,14 @@ struct Slot {
     persona: &'static dyn Persona,
     module: u32,
     image: Arc<OnceLock<Option<Image>>>,
+    is_wanted: Arc<AtomicBool>,
 }
 
 /// The symbol image and what else was learned on the way.
 #[derive(Debug)]
 struct Image {
-    elf: Arc<Vec<u8>>,
+    elf: Arc<ImageFile>,
     first_address: u64,
-    /// The file that has it, if one was wanted and there is one.
-    file: OnceLock<Option<PathBuf>>,
-    /// By function index.
-    returns: BTreeMap<u32, FunctionReturn>,
     /// What became of the debug info.
     report: dwarf::Report,
 }
@@ -146,10 +171,22 @@ impl Symbols {
             program,
             preloaded,
             images: Mutex::default(),
+            folder: OnceLock::new(),
+            cache: OnceLock::new(),
             is_file_misleading: AtomicBool::new(false),
             read_by_plugin: Mutex::default(),
             signatures: Mutex::default(),
         }
+    }
+
+    /// Has large images written into a folder, which is made if it is missing.
+    pub(crate) fn keep_files_in(&self, folder: PathBuf) {
+        self.folder.get_or_init(|| folder);
+    }
+
+    /// Has images kept for the next time, and taken from there.
+    pub(crate) fn keep_images(&self, cache: Cache) {
+        self.cache.get_or_init(|| cache);
     }
 
     /// The program's own module.
@@ -285,7 +322,7 @@ impl Symbols {
 
     /// The image of a module; makes it if nobody did, and waits if somebody is at it. None when it cannot be made, which is
     /// logged.
-    pub(crate) fn image(&self, persona: &'static dyn Persona, module: u32) -> Option<Arc<Vec<u8>>> {
+    pub(crate) fn image(&self, persona: &'static dyn Persona, module: u32) -> Option<Arc<ImageFile>> {
         self.with_image(&self.slot(persona, module), |image| Arc::clone(&image.elf))
     }
 
@@ -304,32 +341,26 @@ impl Symbols {
         self.with_image(&self.slot(persona, module), |image| image.first_address)
     }
 
-    /// The program's image as a file in `directory`, if it is large enough to be worth one and one can be written. None if
-    /// there are libraries, which gdb would look for on its machine as well.
-    pub(crate) fn file(&self, persona: &'static dyn Persona, directory: &Path) -> Option<PathBuf> {
-        let write = |image: &Image| match image_file::write(directory, &self.file_name(), &image.elf) {
-            Ok(file) => file,
-            Err(error) => {
-                tracing::info!(%error, directory = %directory.display(), "gdb reads the symbols from the server, which takes longer");
-                None
-            }
-        };
+    /// The program's image as a file, if it is large enough to be worth one and one can be written. None if there are
+    /// libraries, which gdb would look for on its machine as well.
+    pub(crate) fn file(&self, persona: &'static dyn Persona) -> Option<PathBuf> {
         if !self.preloaded.is_empty() {
             return None;
         }
-        let file =
-            self.with_image(&self.slot(persona, 0), |image| image.file.get_or_init(|| write(image)).clone());
-        // Somebody may have cleared the directory of temporary files.
-        file.flatten().filter(|file| file.is_file())
+        self.with_image(&self.slot(persona, 0), |image| image.elf.path().map(Path::to_owned))?
     }
 
-    fn file_name(&self) -> String {
-        let name = self.program.path.file_name().unwrap_or_default();
-        format!("{}.elf", name.to_string_lossy())
+    /// A file for the image of a module: one that clients can open if that may be worth it.
+    fn new_file(&self, module: u32) -> io::Result<Unfinished> {
+        let (program, _) = self.module(module).ok_or(io::ErrorKind::NotFound)?;
+        let name = program.image_name();
+        let is_large = wide(program.module.len()) >= WORTH_A_FILE;
+        let folder = self.folder.get().filter(|_| self.preloaded.is_empty() && is_large);
+        Unfinished::new(folder.map(|folder| (folder.as_path(), name.as_str())))
     }
 
     fn with_image<R>(&self, slot: &Slot, read: impl FnOnce(&Image) -> R) -> Option<R> {
-        slot.image.get_or_init(|| self.make(slot.persona, slot.module)).as_ref().map(read)
+        slot.image.get_or_init(|| self.make(slot)).as_ref().map(read)
     }
 
     fn slots(&self) -> MutexGuard<'_, Vec<Slot>> {
@@ -342,7 +373,8 @@ impl Symbols {
         if let Some(slot) = slots.iter().find(is_it) {
             return slot.clone();
         }
-        let slot = Slot { persona, module, image: Arc::default() };
+        let is_wanted = Arc::new(AtomicBool::new(true));
+        let slot = Slot { persona, module, image: Arc::default(), is_wanted };
         slots.push(slot.clone());
         slot
     }
@@ -360,27 +392,60 @@ impl Symbols {
         }
     }
 
-    fn make(&self, persona: &dyn Persona, module: u32) -> Option<Image> {
-        let (program, instance) = self.module(module)?;
-        let layout = persona.symbol_layout(module, instance, &program.imported_functions)?;
-        match program.image(&layout, CodeBytes::OnTarget) {
-            Ok(made) => {
-                program.write_texts(&made.texts);
-                let returns = if instance.is_some() { made.returns } else { BTreeMap::new() };
-                let file = OnceLock::new();
-                Some(Image {
-                    elf: Arc::new(made.elf),
-                    first_address: made.first_address,
-                    file,
-                    returns,
-                    report: made.report,
-                })
-            }
+    /// Gives up the images that are being made for other personas than that of the client.
+    pub(crate) fn give_up_others(&self, persona: &dyn Persona) {
+        self.slots().retain(|slot| {
+            let stays = slot.image.get().is_some() || slot.persona.name() == persona.name();
+            slot.is_wanted.fetch_and(stays, Ordering::Relaxed);
+            stays
+        });
+    }
+
+    fn make(&self, slot: &Slot) -> Option<Image> {
+        let (program, instance) = self.module(slot.module)?;
+        let layout = slot.persona.symbol_layout(slot.module, instance, &program.imported_functions)?;
+        let entry = self.cache.get().and_then(|cache| program.cached(cache, &layout));
+        if let Some((elf, known)) =
+            entry.as_ref().and_then(|entry| entry.find(|source| program.has_source(source)))
+        {
+            let Known { first_address, report, .. } = known;
+            return Some(Image { elf: Arc::new(elf), first_address, report });
+        }
+        match self.make_anew(slot, program, &layout, entry) {
+            Ok(image) => Some(image),
+            Err(dwarf::Error::Unwanted) => None,
             Err(error) => {
                 tracing::warn!(%error, "no symbols of {} for the debugger", program.path.display());
                 None
             }
         }
+    }
+
+    fn make_anew(
+        &self,
+        slot: &Slot,
+        program: &Program,
+        layout: &dwarf::Layout,
+        entry: Option<Entry>,
+    ) -> Result<Image, dwarf::Error> {
+        let file = self.new_file(slot.module).map_err(dwarf::Error::Write)?;
+        let sources = RefCell::new(Vec::new());
+        let source_exists = |source: &Path| {
+            let is_there = program.has_source(source);
+            sources.borrow_mut().push((source.to_owned(), is_there));
+            is_there
+        };
+        let is_wanted = || slot.is_wanted.load(Ordering::Relaxed);
+        let made = program.image(layout, CodeBytes::OnTarget, &source_exists, &is_wanted, file)?;
+        let SymbolImage { elf, first_address, texts, report } = made;
+        program.write_texts(&texts);
+        let elf = Arc::new(elf.finish().map_err(dwarf::Error::Write)?);
+        let entry = entry.filter(|_| texts.is_empty());
+        if let Some(entry) = entry {
+            let known = Known { first_address, report: report.clone(), sources: sources.into_inner() };
+            keep(entry, Arc::clone(&elf), known);
+        }
+        Ok(Image { elf, first_address, report })
     }
 
     /// How a function of a module is called. Reads the debug info anew for a function that was not asked for yet.
@@ -402,14 +467,22 @@ impl Symbols {
         Arc::clone(known)
     }
 
-    /// How a function of a module returns what is not one scalar. Waits for a persona's image if it is being
-    /// made: gdb has read it before it finishes a function, but lldb has a file of its own.
+    /// How a function of a module returns what is not one scalar, if clients are told of the module's variables.
     pub(crate) fn function_return(&self, module: u32, function: u32) -> Option<FunctionReturn> {
-        let slots: Vec<Slot> = self.slots().iter().filter(|slot| slot.module == module).cloned().collect();
-        // What functions return is the same in all images, so one that is there will do.
-        let is_made = |slot: &&Slot| slot.image.get().is_some();
-        let slot = slots.iter().find(is_made).or(slots.first())?;
-        self.with_image(slot, |image| image.returns.get(&function).cloned())?
+        let (_, instance) = self.module(module)?;
+        instance.and_then(|_| self.signature(module, function).returns.clone())
+    }
+}
+
+/// Keeps an image for the next time. Nobody waits for that.
+fn keep(entry: Entry, image: Arc<ImageFile>, known: Known) {
+    let work = move || {
+        if let Err(error) = entry.keep(&image, &known) {
+            tracing::warn!(%error, "the symbol image is not kept");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("cache".to_owned()).spawn(work) {
+        tracing::debug!(%error, "the symbol image is not kept");
     }
 }
 

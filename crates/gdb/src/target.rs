@@ -305,7 +305,7 @@ impl gdbstub::target::Target for Target<'_> {
 
     fn support_host_io(&mut self) -> Option<HostIoOps<'_, Self>> {
         // Without it, gdb opens the symbol image itself.
-        if self.debuggee.files.is_some() { None } else { Some(self) }
+        if self.debuggee.shares_files { None } else { Some(self) }
     }
 }
 

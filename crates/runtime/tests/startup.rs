@@ -1,8 +1,10 @@
 //! What happens before a program runs: bodies are validated on all processors, and what is observable is found out meanwhile.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::mpsc;
 
+use frame_table::ModulePc;
 use runtime::{Engine, EngineConfig, Error, Instance, Linker, Module, ObservableLocals, Store, Tiers, Value};
 
 fn engine() -> Engine {
@@ -64,7 +66,12 @@ const SUM: &str = r#"(module (func (export "run") (param i32) (result i32) (loca
     (local.set $kept (i32.add (local.get 0) (i32.const 1))) (local.get $kept)))"#;
 
 fn run_observed(find: impl FnOnce() -> Option<ObservableLocals> + Send + 'static, before: impl FnOnce()) {
-    let module = Module::new(&engine(), SUM.as_bytes(), "sum").expect("valid").with_observable_from(find);
+    let get_ready = move || {
+        let found = find()?;
+        Some(move |_: &Range<ModulePc>| Some(found.clone()))
+    };
+    let module =
+        Module::new(&engine(), SUM.as_bytes(), "sum").expect("valid").with_observable_from(get_ready);
     let mut store = Store::new(&engine()).expect("memory for code");
     let instance = Instance::new(&mut store, &module, &Linker::new()).expect("instantiates");
     let run = instance.get_func(&store, "run").expect("exported");

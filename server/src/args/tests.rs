@@ -61,6 +61,12 @@ fn all_locals_are_kept_if_the_user_says_so() {
 }
 
 #[test]
+fn nothing_is_kept_for_the_next_time_unless_the_user_says_where() {
+    assert_eq!(served(":0 m.wasm").1.cache, None);
+    assert_eq!(served("--cache /var/x :0 m.wasm").1.cache, Some(PathBuf::from("/var/x")));
+}
+
+#[test]
 fn options_may_stand_between_the_address_and_the_module() {
     let (address, options, guest) = served("--env A=1 :5 --env B=2 --no-wait m.wasm --once");
     assert_eq!(address.port, 5);

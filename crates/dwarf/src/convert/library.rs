@@ -18,7 +18,7 @@ use crate::Module;
 const MAX_PATH: usize = 4096;
 
 /// Whether the source file at a path is there. Relative paths are relative to where the debugger looks for them.
-pub(crate) type SourceExists<'p> = &'p dyn Fn(&Path) -> bool;
+pub type SourceExists<'p> = &'p dyn Fn(&Path) -> bool;
 
 /// Whether the function in which the program starts has debug info, or no function is that. Of a program that was compiled
 /// without, only libraries may have some.

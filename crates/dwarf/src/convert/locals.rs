@@ -45,41 +45,76 @@ pub fn named_locals(module: &[u8], debug_file: Option<&[u8]>) -> Result<Option<N
     if debug.info_bytes() == 0 {
         return Ok(None);
     }
-    let lists = Budget::new(debug.list_bytes());
-    let map = AddressMap::new(&module, 0, &lists);
-    // An expression takes some bytes; that many ranges name something in honest files.
-    let most = Budget::new(debug.info_bytes().saturating_add(debug.list_bytes()));
-    let mut reading = Reading {
-        module: &module,
-        most: &most,
-        has_info: vec![false; module.defined_functions().len()],
-        unreadable: Vec::new(),
-        named: Vec::new(),
-        frame_bases: Vec::new(),
-    };
-    for source in sources(&debug, &mut report) {
-        // Somebody else may have the contents of a skeleton.
-        if source.skeleton.is_some() || skeleton_id(&source.unit).is_none() {
-            reading.unit(&source, counted_by(&source, map));
-        }
-    }
-    if lists.is_spent() && debug.list_bytes() > 0 || most.is_spent() {
+    let bounds = Bounds::new(&debug);
+    let found = read(&module, &bounds, &sources(&debug, &mut report));
+    if bounds.are_broken() {
         return Ok(None);
     }
-    Ok(Some(reading.finish()))
+    let Found { described, named, frame_bases, .. } = found;
+    let functions = module.defined_functions().iter().enumerate();
+    let whole = functions.filter(|(function, _)| described.binary_search(function).is_err());
+    let whole = whole.map(|(_, function)| ModulePc(function.body.start)).collect();
+    Ok(Some(NamedLocals { named, whole, frame_bases }))
+}
+
+/// What may be read of debug info.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    lists: Budget,
+    has_lists: bool,
+    /// How much may be named.
+    most: Budget,
+}
+
+impl Bounds {
+    pub(super) fn new(debug: &DebugSections<'_>) -> Self {
+        let (info, lists) = (debug.info_bytes(), debug.list_bytes());
+        // An expression takes some bytes; that many ranges name something in honest files.
+        let most = Budget::new(info.saturating_add(lists));
+        Self { lists: Budget::new(lists), has_lists: lists > 0, most }
+    }
+
+    /// Whether it was too much.
+    pub(super) fn are_broken(&self) -> bool {
+        self.lists.is_spent() && self.has_lists || self.most.is_spent()
+    }
+}
+
+/// What is found in some units.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The defined functions that there is debug info of, all of which can be read. Ascending.
+    pub(super) described: Vec<usize>,
+    /// Those whose debug info is not to be trusted.
+    pub(super) unreadable: Vec<usize>,
+    /// As in [`NamedLocals`].
+    pub(super) named: Vec<(Range<ModulePc>, u32)>,
+    pub(super) frame_bases: Vec<(Range<ModulePc>, u32)>,
+}
+
+/// Reads some units.
+pub(super) fn read(module: &Module<'_>, bounds: &Bounds, sources: &[Source<'_>]) -> Found {
+    let map = AddressMap::new(module, 0, &bounds.lists);
+    let mut reading = Reading { module, most: &bounds.most, found: Found::default() };
+    for source in sources {
+        // Somebody else may have the contents of a skeleton.
+        if source.skeleton.is_some() || skeleton_id(&source.unit).is_none() {
+            reading.unit(source, counted_by(source, map));
+        }
+    }
+    let mut found = reading.found;
+    found.unreadable.sort_unstable();
+    found.described.sort_unstable();
+    found.described.dedup();
+    found.described.retain(|function| found.unreadable.binary_search(function).is_err());
+    found
 }
 
 /// What was found so far.
 struct Reading<'m> {
     module: &'m Module<'m>,
-    /// How much may be named.
     most: &'m Budget,
-    /// For each defined function, whether there is debug info of it.
-    has_info: Vec<bool>,
-    /// Defined functions whose debug info is not to be trusted.
-    unreadable: Vec<usize>,
-    named: Vec<(Range<ModulePc>, u32)>,
-    frame_bases: Vec<(Range<ModulePc>, u32)>,
+    found: Found,
 }
 
 /// Where an entry has its code.
@@ -90,37 +125,17 @@ struct Scope {
 }
 
 impl<'m> Reading<'m> {
-    fn finish(self) -> NamedLocals {
-        let mut trusted = self.has_info;
-        for function in self.unreadable {
-            if let Some(trusted) = trusted.get_mut(function) {
-                *trusted = false;
-            }
-        }
-        let functions = self.module.defined_functions().iter().zip(trusted);
-        let whole = functions.filter(|(_, trusted)| !trusted);
-        let whole = whole.map(|(function, _)| ModulePc(function.body.start)).collect();
-        NamedLocals { named: self.named, whole, frame_bases: self.frame_bases }
-    }
-
     fn unit(&mut self, source: &Source<'_>, map: AddressMap<'m>) {
         let mut walk = Walk { unit: source.unit_ref(), map, scopes: Vec::new(), functions: Vec::new() };
         if walk.entries(self).is_err() {
             // What is behind the malformed entry may be about any of them.
-            self.unreadable.append(&mut walk.functions);
+            self.found.unreadable.append(&mut walk.functions);
         }
     }
 
     /// The defined functions that a range of code meets, with their part of it.
     fn parts(&self, range: &Range<ModulePc>) -> impl Iterator<Item = (usize, Range<ModulePc>)> + use<'m> {
-        let functions = self.module.defined_functions();
-        let first = functions.partition_point(|function| function.body.end <= range.start.0);
-        let Range { start, end } = range.clone();
-        let met = functions.iter().enumerate().skip(first).take_while(move |(_, f)| f.body.start < end.0);
-        met.map(move |(index, function)| {
-            let body = &function.body;
-            (index, start.max(ModulePc(body.start))..end.min(ModulePc(body.end)))
-        })
+        parts(self.module, range)
     }
 
     /// A local is named in a range, perhaps as the frame base.
@@ -132,12 +147,27 @@ impl<'m> Reading<'m> {
             }
             if u64::from(local) < locals {
                 if is_frame_base {
-                    self.frame_bases.push((part.clone(), local));
+                    self.found.frame_bases.push((part.clone(), local));
                 }
-                self.named.push((part, local));
+                self.found.named.push((part, local));
             }
         }
     }
+}
+
+/// The defined functions of a module that a range of code meets, with their part of it.
+pub(super) fn parts<'m>(
+    module: &'m Module<'_>,
+    range: &Range<ModulePc>,
+) -> impl Iterator<Item = (usize, Range<ModulePc>)> + use<'m> {
+    let functions = module.defined_functions();
+    let first = functions.partition_point(|function| function.body.end <= range.start.0);
+    let Range { start, end } = range.clone();
+    let met = functions.iter().enumerate().skip(first).take_while(move |(_, f)| f.body.start < end.0);
+    met.map(move |(index, function)| {
+        let body = &function.body;
+        (index, start.max(ModulePc(body.start))..end.min(ModulePc(body.end)))
+    })
 }
 
 /// A unit being read.
@@ -209,12 +239,8 @@ impl<'a> Walk<'_, 'a, '_> {
             let pcs: Vec<_> = ranges.iter().filter_map(|(begin, end)| self.map.pcs(*begin, *end)).collect();
             let met: Vec<_> =
                 pcs.iter().flat_map(|range| reading.parts(range)).map(|(function, _)| function).collect();
-            for function in met {
-                self.functions.push(function);
-                if let Some(has_info) = reading.has_info.get_mut(function) {
-                    *has_info = true;
-                }
-            }
+            reading.found.described.extend(&met);
+            self.functions.extend(met);
         } else if ranges.is_empty() {
             // Whatever its ranges were to say, its code is in that around it.
             return;

@@ -27,6 +27,7 @@ mod limits;
 mod line;
 mod list;
 mod locals;
+mod names;
 mod output;
 mod part;
 pub(crate) mod piece;
@@ -37,35 +38,36 @@ mod strings;
 mod unit;
 mod variable;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use frame_table::ModulePc;
 
-pub(crate) use self::library::SourceExists;
+pub use self::library::SourceExists;
 pub use self::locals::{NamedLocals, named_locals};
+pub use self::names::LocalNames;
 pub(crate) use self::piece::{Piece, Pieces, Written};
 pub(crate) use self::strings::Texts;
 pub(crate) use self::variable::StaticVariable;
 
 use self::output::Output;
-use self::part::Plan;
+use self::part::{IsWanted, Plan};
 use crate::index;
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
-use crate::{FunctionReturn, Layout, Module};
+use crate::{Layout, Module};
 
 /// What comes out of the conversion.
 #[derive(Default)]
 pub(crate) struct Converted {
     /// The new sections: name and contents. None if there is no debug info.
     pub(crate) sections: Vec<(&'static str, Pieces)>,
-    /// How functions return structures, by function index.
-    pub(crate) returns: BTreeMap<u32, FunctionReturn>,
     /// Variables at one address each.
     pub(crate) variables: Vec<StaticVariable>,
 }
 
 /// Converts all debug sections. Without `source_exists`, all units keep their lines.
+///
+/// What is not wanted any more comes to an end soon, with a part of it or nothing.
 ///
 /// `make_up` adds units of functions that have none: it is told which have, by index, and whether the program has lines of
 /// its own.
@@ -74,21 +76,24 @@ pub(crate) fn convert<'a>(
     module: &Module<'_>,
     layout: &Layout,
     source_exists: Option<SourceExists<'_>>,
+    is_wanted: IsWanted<'_>,
     make_up: &dyn Fn(&HashSet<u32>, bool) -> Vec<Written>,
     report: &mut Report,
 ) -> Converted {
     let text = layout.code_address(ModulePc(module.code.start));
     let plan = Plan::new(debug, module, layout, text, source_exists, report);
-    let parts = plan.convert(report);
+    let parts = plan.convert(is_wanted, report);
+    if !is_wanted() {
+        return Converted::default();
+    }
     let mut converted = Converted::default();
     let mut written = Vec::new();
     let mut counts = Report::default();
     let mut described = HashSet::new();
     let mut symbols = Some(Vec::new());
-    for Output { sections, returns, variables, described: in_part, symbols: in_index, report, .. } in parts {
+    for Output { sections, variables, described: in_part, symbols: in_index, report, .. } in parts {
         written.push(Written { sections });
         symbols = symbols.zip(in_index).map(with);
-        converted.returns.extend(returns);
         converted.variables.extend(variables);
         described.extend(in_part);
         counts.add(report);

@@ -1,7 +1,5 @@
 //! What a part writes.
 
-use std::collections::BTreeMap;
-
 use gimli::SectionId;
 use gimli::write::Sections;
 
@@ -11,7 +9,6 @@ use super::list;
 use super::piece::{Mark, Piece};
 use super::reference::{Cross, Waiting};
 use super::variable::StaticVariable;
-use crate::FunctionReturn;
 use crate::index::PartSymbols;
 use crate::report::Report;
 
@@ -32,8 +29,6 @@ pub(crate) struct Output {
     pub(crate) crosses: Vec<Cross>,
     /// By unit: where its entries were read, and written in the part. Only if somebody may refer to them.
     pub(crate) places: Vec<(usize, Vec<(u32, u32)>)>,
-    /// How functions return structures, by function index.
-    pub(crate) returns: BTreeMap<u32, FunctionReturn>,
     /// Variables at one address each.
     pub(crate) variables: Vec<StaticVariable>,
     /// Functions of which there are entries, by index. Some may be there twice.
@@ -58,7 +53,6 @@ impl Output {
             abbreviations: Abbreviations::default(),
             crosses: Vec::new(),
             places: Vec::new(),
-            returns: BTreeMap::new(),
             variables: Vec::new(),
             described: Vec::new(),
             symbols: None,

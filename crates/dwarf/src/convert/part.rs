@@ -30,6 +30,9 @@ const PART: usize = 64 << 10;
 /// How often all is converted at most: without the places of entries, with them, without what refers to missing ones.
 const TURNS: usize = 3;
 
+/// Whether somebody still wants what is being made.
+pub(crate) type IsWanted<'w> = &'w (dyn Fn() -> bool + Sync);
+
 /// A unit, and what of it is to be converted.
 pub(crate) struct PlannedUnit<'a> {
     pub(crate) source: Source<'a>,
@@ -156,11 +159,11 @@ impl<'p, 'a> Plan<'p, 'a> {
     }
 
     /// Converts all units. Empty if the references between them do not settle, which is reported.
-    pub(crate) fn convert(&self, report: &mut Report) -> Vec<Output> {
+    pub(crate) fn convert(&self, is_wanted: IsWanted<'_>, report: &mut Report) -> Vec<Output> {
         let mut missing = BTreeSet::new();
         let mut keeps_places = false;
         for _ in 0..TURNS {
-            let Some(mut parts) = self.in_parts(keeps_places, &missing) else {
+            let Some(mut parts) = self.in_parts(keeps_places, &missing, is_wanted) else {
                 keeps_places = true;
                 continue;
             };
@@ -175,7 +178,12 @@ impl<'p, 'a> Plan<'p, 'a> {
     }
 
     /// Converts all units, some at a time. None if units refer to each other and do not keep the places of their entries.
-    fn in_parts(&self, keeps_places: bool, missing: &BTreeSet<EntryPlace>) -> Option<Vec<Output>> {
+    fn in_parts(
+        &self,
+        keeps_places: bool,
+        missing: &BTreeSet<EntryPlace>,
+        is_wanted: IsWanted<'_>,
+    ) -> Option<Vec<Output>> {
         let ranges = self.ranges();
         let workers = thread::available_parallelism().map_or(1, NonZero::get).min(ranges.len());
         let (budgets, next, is_impossible) = (self.budgets(), AtomicUsize::new(0), AtomicBool::new(false));
@@ -198,7 +206,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         let work = || {
             let mut done = Vec::new();
             let mut places = Places::default();
-            while !is_impossible.load(Ordering::Relaxed) {
+            while !is_impossible.load(Ordering::Relaxed) && is_wanted() {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(range) = ranges.get(number) else { break };
                 let mut output = Output::new();

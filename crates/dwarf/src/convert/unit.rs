@@ -3,7 +3,7 @@
 //! Left out are the functions that the linker removed, except for the types that are declared in them: those move
 //! up to where the function was, because live code may use them. An unreadable entry ends its unit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use gimli::{Abbreviation, AttributeValue, DwTag, SectionId, UnitOffset, UnitRef, constants as dw};
 
@@ -21,11 +21,10 @@ use super::part::{PlannedUnit, Shared};
 use super::pointer::Types;
 use super::reference::Places;
 use super::variable::static_variable;
+use crate::Function;
 use crate::module::is_main;
 use crate::report::{Drop, Report};
-use crate::returns::{function_return, return_type};
 use crate::sections::Reader;
-use crate::{Function, FunctionReturn};
 
 /// Entries nested deeper are left out. Debuggers recurse, and no compiler nests like this.
 const MAX_DEPTH: isize = 400;
@@ -82,12 +81,11 @@ pub(crate) fn convert(shared: &Shared<'_, '_>, number: usize, places: &mut Place
             UnitConverter::new(shared, planned, number, &map, table, places, &missing, output);
         let converted = converter.unit();
         let names_file = converter.attributes.names_file;
-        let (report, returns) = (converter.attributes.report, converter.returns);
+        let report = converter.attributes.report;
         let is_idle = table.is_some_and(|(_, files)| !files.has_rows && !names_file);
         match converted {
             Ok(lost) if lost.is_empty() && !is_idle => {
                 output.report.add(report);
-                output.returns.extend(returns);
                 return;
             }
             Ok(lost) => missing.extend(lost),
@@ -120,9 +118,6 @@ struct UnitConverter<'c, 'a> {
     output: &'c mut Output,
     /// Where the unit begins in the part.
     start: usize,
-    returns: Vec<(u32, FunctionReturn)>,
-    /// How types are returned by functions with and without results.
-    known_returns: HashMap<(UnitOffset, bool), Option<FunctionReturn>>,
     /// From the root to the parent of the current entry.
     scopes: Vec<Scope<'c>>,
     /// The types of the unit, if it needs pointers of its own.
@@ -173,8 +168,6 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
             places,
             start: output.sections.debug_info.bytes.len(),
             output,
-            returns: Vec::new(),
-            known_returns: HashMap::new(),
             scopes: Vec::new(),
             types: needs_pointers.then(Types::default),
             has_long_double: false,
@@ -309,11 +302,6 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         let is_long_double = current.is_long_double();
         if is_long_double {
             self.name_long_double();
-        }
-        if tag == dw::DW_TAG_subprogram
-            && let Some(function) = function
-        {
-            self.returns(current, function);
         }
         if tag == dw::DW_TAG_variable
             && may_be_static(current)
@@ -484,23 +472,6 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
                 let low = start_address(unit, attribute);
                 self.attributes.base = low.map(|low| self.map.text().wrapping_add(low));
             }
-        }
-    }
-
-    fn returns(&mut self, current: &Current<'_, 'a>, function: &Function) {
-        let has_type = |name| current.find(name).is_some();
-        let names = [dw::DW_AT_type, dw::DW_AT_abstract_origin, dw::DW_AT_specification];
-        if !names.into_iter().any(has_type) {
-            return;
-        }
-        let unit = self.unit;
-        let Some(ty) = unit.entry(current.offset).ok().and_then(|entry| return_type(unit, &entry)) else {
-            return;
-        };
-        let has_results = !function.results.is_empty();
-        let known = self.known_returns.entry((ty, has_results));
-        if let Some(found) = known.or_insert_with(|| function_return(unit, ty, has_results)) {
-            self.returns.push((function.index, found.clone()));
         }
     }
 

@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use frame_table::ModulePc;
 use gimli::write::{Address, Expression};
+use serde::{Deserialize, Serialize};
 
 use self::fold::Printing;
 use self::names::Names;
@@ -85,7 +86,7 @@ pub struct Text {
 }
 
 /// What debug info was made up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MadeUp {
     /// Functions that have no other debug info.
     pub functions: u64,

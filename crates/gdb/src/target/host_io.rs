@@ -10,8 +10,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::Target;
-use crate::int::wide;
-use crate::xfer::window;
+use crate::image_file::ImageFile;
 
 /// The descriptor of the program's symbol image; those of other modules follow by their numbers. They can be opened as
 /// often as one likes: there is no position in them.
@@ -20,7 +19,7 @@ const IMAGE: u32 = 3;
 const BLOCK: u64 = 4096;
 
 impl Target<'_> {
-    fn open_image(&self, descriptor: u32) -> Result<Arc<Vec<u8>>, HostIoError<Infallible>> {
+    fn open_image(&self, descriptor: u32) -> Result<Arc<ImageFile>, HostIoError<Infallible>> {
         let module = descriptor.checked_sub(IMAGE);
         let image = module.and_then(|module| self.debuggee.symbols.image(self.persona, module));
         image.ok_or(HostIoError::Errno(HostIoErrno::EBADF))
@@ -81,14 +80,18 @@ impl HostIoPread for Target<'_> {
         buffer: &mut [u8],
     ) -> HostIoResult<usize, Self> {
         let image = self.open_image(descriptor)?;
-        let piece = window(&image, offset, wide(count));
-        Ok(buffer.iter_mut().zip(piece).map(|(to, from)| *to = *from).count())
+        let count = count.min(buffer.len());
+        let read = image.read(offset, buffer.get_mut(..count).unwrap_or_default());
+        read.map_err(|error| {
+            tracing::warn!(%error, "the symbol image cannot be read");
+            HostIoError::Errno(HostIoErrno::EINVAL)
+        })
     }
 }
 
 impl HostIoFstat for Target<'_> {
     fn fstat(&mut self, descriptor: u32) -> HostIoResult<HostIoStat, Self> {
-        let size = wide(self.open_image(descriptor)?.len());
+        let size = self.open_image(descriptor)?.length();
         Ok(HostIoStat {
             st_dev: 0,
             st_ino: descriptor,

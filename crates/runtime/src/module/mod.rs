@@ -282,14 +282,15 @@ impl Module {
         self
     }
 
-    /// As [`Module::with_observable`], but finds out on a thread of its own, for which only compiling a function for the run
-    /// tier waits. None means all locals.
+    /// As [`Module::with_observable`], but `find` is asked for each function that is compiled for the run tier, on the thread
+    /// that compiles: it says what is observable at least in the function with that body, and none means all of it. It is
+    /// made by `get_ready` on a thread of its own, for which only such a compilation waits; none there means all locals.
     #[must_use]
-    pub fn with_observable_from(
-        self,
-        find: impl FnOnce() -> Option<ObservableLocals> + Send + 'static,
-    ) -> Self {
-        self.info.observable.get_or_init(|| Awaited::start(find));
+    pub fn with_observable_from<F>(self, get_ready: impl FnOnce() -> Option<F> + Send + 'static) -> Self
+    where
+        F: Fn(&Range<ModulePc>) -> Option<ObservableLocals> + Send + Sync + 'static,
+    {
+        self.info.observable.get_or_init(|| Awaited::start(get_ready));
         self
     }
 
@@ -514,10 +515,7 @@ impl ModuleInfo {
     /// What of the locals of a defined function, counted without imports, a debugger can ask for; none means all.
     pub(crate) fn observable_in(&self, defined: usize) -> Option<Observable> {
         let body = self.bodies.get(defined)?;
-        self.observable
-            .get()?
-            .wait()?
-            .of_function(&(ModulePc(narrow(body.start))..ModulePc(narrow(body.end))))
+        self.observable.get()?.of_function(&(ModulePc(narrow(body.start))..ModulePc(narrow(body.end))))
     }
 
     /// The signature that a type index means; the validator made sure that it is a function type.

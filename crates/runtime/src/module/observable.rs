@@ -19,22 +19,32 @@ pub struct ObservableLocals {
     frame_bases: Vec<(Range<ModulePc>, u32)>,
 }
 
-/// What a thread is finding out, or has found out.
+/// What of the function with a body is observable; none if all of its locals are.
+type Find = Box<dyn Fn(&Range<ModulePc>) -> Option<Observable> + Send + Sync>;
+
+/// What a thread is getting ready to find, or can find. None inside if everything is observable.
 #[derive(Clone, Default)]
-pub(super) struct Awaited(Arc<OnceLock<Option<ObservableLocals>>>);
+pub(super) struct Awaited(Arc<OnceLock<Option<Find>>>);
 
 impl Awaited {
     pub(super) fn known(locals: ObservableLocals) -> Self {
-        Self(Arc::new(OnceLock::from(Some(locals))))
+        Self(Arc::new(OnceLock::from(Some(
+            Box::new(move |body: &Range<ModulePc>| locals.of_function(body)) as Find
+        ))))
     }
 
-    pub(super) fn start(find: impl FnOnce() -> Option<ObservableLocals> + Send + 'static) -> Self {
+    pub(super) fn start<F>(get_ready: impl FnOnce() -> Option<F> + Send + 'static) -> Self
+    where
+        F: Fn(&Range<ModulePc>) -> Option<ObservableLocals> + Send + Sync + 'static,
+    {
         let awaited = Self::default();
         let found = Found(awaited.clone());
         let work = move || {
             // If this panics, what drops `found` says that all locals are observable.
-            let locals = find();
-            let _first = found.0.0.set(locals);
+            let find = get_ready();
+            let find = find
+                .map(|find| Box::new(move |body: &Range<ModulePc>| find(body)?.of_function(body)) as Find);
+            let _first = found.0.0.set(find);
         };
         if let Err(error) = thread::Builder::new().name("observable".to_owned()).spawn(work) {
             // The closure is gone, and with it what it would have found.
@@ -43,9 +53,9 @@ impl Awaited {
         awaited
     }
 
-    /// Waits until it is known. None means all locals.
-    pub(super) fn wait(&self) -> Option<&ObservableLocals> {
-        self.0.wait().as_ref()
+    /// What of the function with a body is observable, as soon as that can be found; none if all of its locals are.
+    pub(super) fn of_function(&self, body: &Range<ModulePc>) -> Option<Observable> {
+        (self.0.wait().as_ref()?)(body)
     }
 }
 

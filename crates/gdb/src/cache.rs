@@ -1,0 +1,251 @@
+//! Symbol images that were made before, in a folder that the user named, each under a hash of all that it was made from.
+//!
+//! ```text
+//!   DIR/NAME.elf-KEY:   image | what else is known of it | length of that, u32 | CRC-32 of all before, u32
+//! ```
+//!
+//! A file is written under another name first, and is there as a whole or not at all; servers that write the same do not
+//! hurt each other. One that is damaged is made anew. What an image says of sources depends on whether they are there: that
+//! is asked again for a file that is found.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::image_file::{ImageFile, make_private};
+use crate::int::wide;
+
+/// Bytes of a length or a checksum.
+const NUMBER: u64 = 4;
+
+/// Bytes of a hash that are in a name: enough for all modules that there will ever be.
+const NAME_BYTES: usize = 16;
+
+/// Bytes that are read at a time.
+const BLOCK: usize = 64 << 10;
+
+/// Where images are kept.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    folder: PathBuf,
+    /// What makes images: others may make other ones.
+    version: String,
+}
+
+/// What is known of an image.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// Where its first segment is.
+    pub(crate) first_address: u64,
+    /// What became of the debug info.
+    pub(crate) report: dwarf::Report,
+    /// Sources that were looked for, and whether they were there.
+    pub(crate) sources: Vec<(PathBuf, bool)>,
+}
+
+/// The place of one image.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Entry(PathBuf);
+
+impl Cache {
+    /// Keeps images in a folder, which is made if it is missing. `version` is that of whoever makes them.
+    ///
+    /// # Errors
+    /// When there is no such folder that others cannot write to: gdb believes what is in it.
+    pub(crate) fn new(folder: PathBuf, version: String) -> io::Result<Self> {
+        if !folder.is_dir() {
+            make_private(&folder)?;
+        }
+        let (found, own) = (fs::metadata(&folder)?, fs::metadata("/proc/self")?);
+        if found.uid() != own.uid() || found.mode() & 0o022 != 0 {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others can write to it"));
+        }
+        Ok(Self { folder, version })
+    }
+
+    /// The place of the image that is made from some bytes.
+    pub(crate) fn entry(&self, name: &str, made_from: &[&[u8]]) -> Entry {
+        let mut hash = Sha256::new();
+        for part in std::iter::once(self.version.as_bytes()).chain(made_from.iter().copied()) {
+            hash.update(wide(part.len()).to_le_bytes());
+            hash.update(part);
+        }
+        let key: String = hash.finalize().iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        Entry(self.folder.join(format!("{name}-{key}")))
+    }
+}
+
+impl Entry {
+    /// The image, if it is there and as it would be made now. `source_exists` says whether a source is there.
+    pub(crate) fn find(&self, source_exists: impl Fn(&Path) -> bool) -> Option<(ImageFile, Known)> {
+        let Self(path) = self;
+        let file = File::open(path).ok()?;
+        let (length, known) = match read(&file) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                tracing::warn!("{} is damaged, and made anew", path.display());
+                return None;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "{} cannot be read", path.display());
+                return None;
+            }
+        };
+        let is_as_it_was = |(source, was_there): &(PathBuf, bool)| source_exists(source) == *was_there;
+        let is_right = known.sources.iter().all(is_as_it_was);
+        is_right.then(|| (ImageFile::new(file, length, Some(path.clone())), known))
+    }
+
+    /// Keeps an image.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn keep(&self, image: &ImageFile, known: &Known) -> io::Result<()> {
+        let Self(path) = self;
+        let unfinished = path.with_added_extension(std::process::id().to_string());
+        let written = write(&unfinished, image, known).and_then(|()| fs::rename(&unfinished, path));
+        if written.is_err() {
+            // Whatever there is of it.
+            let _gone = fs::remove_file(&unfinished);
+        }
+        written
+    }
+}
+
+/// The length of the image in a file, and what else is known of it. None if the file is damaged.
+fn read(file: &File) -> io::Result<Option<(u64, Known)>> {
+    let number = |end: u64| -> io::Result<Option<u32>> {
+        let Some(at) = end.checked_sub(NUMBER) else { return Ok(None) };
+        let mut bytes = [0; 4];
+        file.read_exact_at(&mut bytes, at)?;
+        Ok(Some(u32::from_le_bytes(bytes)))
+    };
+    let Some(checked) = file.metadata()?.len().checked_sub(NUMBER) else { return Ok(None) };
+    let Some(checksum) = number(checked + NUMBER)? else { return Ok(None) };
+    if checksum_of(file, checked)? != checksum {
+        return Ok(None);
+    }
+    let Some(length) = number(checked)? else { return Ok(None) };
+    let end = checked.saturating_sub(NUMBER);
+    let Some(start) = end.checked_sub(u64::from(length)) else { return Ok(None) };
+    let mut known = vec![0; usize::try_from(length).unwrap_or_default()];
+    file.read_exact_at(&mut known, start)?;
+    Ok(postcard::from_bytes(&known).ok().map(|known| (start, known)))
+}
+
+fn checksum_of(file: &File, length: u64) -> io::Result<u32> {
+    let mut checksum = crc32fast::Hasher::new();
+    let mut block = vec![0; BLOCK];
+    let mut at = 0;
+    while at < length {
+        let count = usize::try_from(length - at).unwrap_or(BLOCK).min(BLOCK);
+        let bytes = block.get_mut(..count).unwrap_or_default();
+        file.read_exact_at(bytes, at)?;
+        checksum.update(bytes);
+        at += wide(count);
+    }
+    Ok(checksum.finalize())
+}
+
+fn write(path: &Path, image: &ImageFile, known: &Known) -> io::Result<()> {
+    let mut file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
+    image.copy_to(&mut file)?;
+    let known = postcard::to_allocvec(known).map_err(io::Error::other)?;
+    let length = u32::try_from(known.len()).map_err(io::Error::other)?;
+    file.write_all(&known)?;
+    file.write_all(&length.to_le_bytes())?;
+    let whole = file.metadata()?.len();
+    file.write_all(&checksum_of(&file, whole)?.to_le_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+
+    use super::*;
+    use crate::image_file::Unfinished;
+
+    fn image(contents: &[u8]) -> ImageFile {
+        let mut unfinished = Unfinished::new(None).unwrap();
+        unfinished.write_all(contents).unwrap();
+        unfinished.finish().unwrap()
+    }
+
+    fn contents(image: &ImageFile) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        image.copy_to(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn known() -> Known {
+        let mut report = dwarf::Report { units: 7, ..dwarf::Report::default() };
+        report.dropped.insert((dwarf::Drop::Unit, "a reason".to_owned()), 3);
+        let sources = vec![("/a.c".into(), true), ("/b.c".into(), false)];
+        Known { first_address: 0xe000_0000, report, sources }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_until_a_source_comes_or_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().join("cache"), "1".to_owned()).unwrap();
+        let entry = cache.entry("a.elf", &[b"module"]);
+        let has_a = |path: &Path| path == Path::new("/a.c");
+        assert!(entry.find(has_a).is_none());
+        entry.keep(&image(b"image"), &known()).unwrap();
+        let (found, said) = entry.find(has_a).unwrap();
+        assert_eq!((contents(&found), said), (b"image".to_vec(), known()));
+        assert!(entry.find(|_| true).is_none() && entry.find(|_| false).is_none());
+        assert_eq!(fs::read_dir(folder.path().join("cache")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn all_that_an_image_is_made_from_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = |version: &str, parts: &[&[u8]]| {
+            Cache::new(folder.path().join("cache"), version.to_owned()).unwrap().entry("a.elf", parts)
+        };
+        let entries = [
+            made("1", &[b"ab", b"c"]),
+            made("2", &[b"ab", b"c"]),
+            made("1", &[b"a", b"bc"]),
+            made("1", &[b"abc"]),
+        ];
+        for (index, entry) in entries.iter().enumerate() {
+            assert_eq!(entries.iter().position(|other| other == entry), Some(index));
+        }
+        assert_eq!(made("1", &[b"abc"]), entries[3]);
+    }
+
+    #[test]
+    fn damage_is_noticed_wherever_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().join("cache"), "1".to_owned()).unwrap();
+        let entry = cache.entry("a.elf", &[b"module"]);
+        let has_a = |path: &Path| path == Path::new("/a.c");
+        entry.keep(&image(b"image"), &known()).unwrap();
+        let whole = fs::read(&entry.0).unwrap();
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x10;
+            fs::write(&entry.0, damaged).unwrap();
+            assert!(entry.find(has_a).is_none(), "at {at}");
+            fs::write(&entry.0, &whole[..at]).unwrap();
+            assert!(entry.find(has_a).is_none(), "{at} bytes of it");
+        }
+        entry.keep(&image(b"image"), &known()).unwrap();
+        assert!(entry.find(has_a).is_some());
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = folder.path().join("open");
+        fs::DirBuilder::new().mode(0o700).create(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(Cache::new(open, "1".to_owned()).is_err());
+    }
+}
