@@ -1,19 +1,34 @@
 //! Any bytes as a module with debug info: the conversion may refuse them, and does nothing else.
 #![no_main]
 
-use dwarf::{Layout, Machine, Symbol};
+use std::path::Path;
+use std::sync::Arc;
+
+use dwarf::{ImageOptions, Layout, LocalNames, Machine, Module, Symbol};
+use frame_table::ModulePc;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|module: &[u8]| {
-    let _refused = dwarf::symbol_image(module, None, &layout());
+    let _refused = dwarf::symbol_image(module, None, &layout(Machine::X86_64));
+    let options = ImageOptions { source_exists: Some(&|_: &Path| true), ..ImageOptions::default() };
+    let _refused =
+        dwarf::write_symbol_image(module, Some(module), &layout(Machine::X32), &options, Vec::new());
+    let (Ok(parsed), Ok(Some(names))) = (Module::parse(module), LocalNames::new(Arc::from(module), None))
+    else {
+        return;
+    };
+    for function in parsed.defined_functions().iter().take(20) {
+        let _unknown = names.of_function(&(ModulePc(function.body.start)..ModulePc(function.body.end)));
+        let _unknown = dwarf::signature(module, None, function.index);
+    }
 });
 
-fn layout() -> Layout {
-    let host = Symbol { name: "<host>".into(), address: 0x7d00_0000_0000, size: 16 };
+fn layout(machine: Machine) -> Layout {
+    let host = Symbol { name: "<host>".into(), address: 0x7000_0000, size: 16 };
     Layout {
-        machine: Machine::X86_64,
-        code_base: 0x7e00_0000_0000,
-        globals_base: 0x7c00_0000_0000,
+        machine,
+        code_base: 0x6000_0000,
+        globals_base: 0x5000_0000,
         has_variables: true,
         host_functions: Vec::new(),
         host,
