@@ -102,6 +102,8 @@ pub struct GuestOptions {
     pub complete: bool,
     /// Whether all code is such that a trap leaves every value: that of the debug tier.
     pub precise_traps: bool,
+    /// Whether all functions are compiled before the guest starts.
+    pub compile_all: bool,
     /// Name and file of each module that is instantiated before it.
     pub preloads: Vec<(String, PathBuf)>,
     /// What it may use of the machine.
@@ -322,6 +324,9 @@ struct GuestFlags {
     /// Run slow code that stops anywhere, so that an access out of bounds shows every value
     #[arg(long)]
     precise_traps: bool,
+    /// Compile all functions before the guest starts, instead of each at its first call
+    #[arg(long)]
+    compile_all: bool,
     /// A module that is instantiated before the program, and before later ones: they can import from NAME what it exports
     #[arg(long, value_name = "NAME=FILE", value_parser = parse_preload)]
     preload: Vec<(String, PathBuf)>,
@@ -438,7 +443,8 @@ fn address_and_rest(
 
 impl GuestFlags {
     fn with_words(self, words: Vec<OsString>, what: &str) -> Result<GuestOptions, clap::Error> {
-        let Self { dir, env, invoke, debug_file, wat, complete, precise_traps, preload, limits } = self;
+        let Self { dir, env, invoke, debug_file, wat, complete, precise_traps, compile_all, preload, limits } =
+            self;
         let mut words = words.into_iter();
         let Some(module) = words.next() else {
             return Err(usage_error(ErrorKind::MissingRequiredArgument, format!("{what} is missing")));
@@ -460,6 +466,7 @@ impl GuestFlags {
             wat,
             complete,
             precise_traps,
+            compile_all,
             preloads: preload,
             limits,
         })

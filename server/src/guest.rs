@@ -203,7 +203,7 @@ impl Program {
     /// When a file cannot be read, the module is not valid, or it has not the function that is to be called.
     pub(crate) fn load(options: GuestOptions) -> Result<Self> {
         let tiers = if options.precise_traps { Tiers::Debug } else { Tiers::Automatic };
-        let config = EngineConfig { tiers, ..options.limits.config() };
+        let config = EngineConfig { tiers, compile_ahead: options.compile_all, ..options.limits.config() };
         let mut file = ModuleFile::load(&options.module, options.debug_file.as_deref(), config)?;
         let mut preloads = Preloads::load(&file.engine, &options.preloads)?;
         if !options.complete {

@@ -6,7 +6,8 @@
 //! - `native::NAME` runs it on the same program for i386, served by gdbserver: so the checks are right;
 //! - `same_as_native::NAME` compares the two transcripts: where ours differs, ours is wrong.
 //!
-//! - `precise::wasm::NAME::BUILD` runs it with all code in the debug tier, and the transcript is still the golden one.
+//! - `precise::wasm::NAME::BUILD` runs it with all code in the debug tier, `ahead::wasm::NAME::BUILD` with all code in the run
+//!   tier when it starts; the transcript is still the golden one.
 //!
 //! Those of lldb are `lldb::NAME::BUILD`, `native::lldb::NAME` (lldb itself starts the native program) and
 //! `same_as_native::lldb::NAME`. A session may be played in several ways of connecting; names of all but the first end
@@ -44,10 +45,12 @@ fn main() -> ExitCode {
     }
     for scene in scenes::ALL.iter().copied().flatten() {
         trials.push(played(scene, format!("wasm::{}", scene.name), Build::wasm(0, 4)));
-        trials.push(trial(format!("precise::wasm::{}", scene.name), || {
-            let played = Setting::Precise.apply(|| (scene.play)(Build::wasm(0, 4)));
-            played.map_err(|error| Failed::from(format!("{error:#}")))
-        }));
+        for (setting, kind) in Setting::OTHERS {
+            trials.push(trial(format!("{kind}::wasm::{}", scene.name), move || {
+                let played = setting.apply(|| (scene.play)(Build::wasm(0, 4)));
+                played.map_err(|error| Failed::from(format!("{error:#}")))
+            }));
+        }
         if scene.native {
             trials.push(played(scene, format!("native::{}", scene.name), Build::NATIVE));
         }
@@ -69,7 +72,9 @@ fn trials_of(session: &'static Session) -> Vec<Trial> {
             let test = move || session::compare_with_golden(session, way, build);
             // A server that lldb starts has the options that the session gives it.
             if way != Some(Way::Launch) {
-                trials.push(trial(format!("precise::{name}"), move || Setting::Precise.apply(test)));
+                for (setting, kind) in Setting::OTHERS {
+                    trials.push(trial(format!("{kind}::{name}"), move || setting.apply(test)));
+                }
             }
             trials.push(trial(name, test));
         }

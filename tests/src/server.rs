@@ -57,6 +57,8 @@ pub enum Setting {
     Plain,
     /// `--precise-traps`: all in the debug tier.
     Precise,
+    /// `--compile-all`: all in the run tier when it starts, so that whatever is debugged has to change its tier.
+    Ahead,
 }
 
 thread_local! {
@@ -84,12 +86,16 @@ impl Setting {
         act()
     }
 
-    /// What it is called in names of tests and files, before the rest.
+    /// Those that are not what users have by default, with what their tests are called.
+    pub const OTHERS: [(Self, &str); 2] = [(Self::Precise, "precise"), (Self::Ahead, "ahead")];
+
+    /// What it is called in names of files, before the rest.
     #[must_use]
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Plain => "",
             Self::Precise => "precise-",
+            Self::Ahead => "ahead-",
         }
     }
 }
@@ -100,6 +106,7 @@ fn everywhere() -> Vec<String> {
     let setting = match Setting::current() {
         Setting::Plain => None,
         Setting::Precise => Some("--precise-traps"),
+        Setting::Ahead => Some("--compile-all"),
     };
     words.split_whitespace().chain(setting).map(str::to_owned).collect()
 }

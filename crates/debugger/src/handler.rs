@@ -14,7 +14,7 @@ use runtime::{DebugEvent, DebugHook, Resumption, Store};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -39,12 +39,18 @@ pub trait DebugHandler: Clone + Send + Sync + 'static {
 
 /// The part of a debugger that lives on the guest's thread: breakpoints, the step under way, the base of the stack.
 #[derive(Clone)]
-pub struct Debugger {
-    state: Arc<Mutex<State>>,
+pub struct Debugger(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
     /// Of this store, and of others that belong to the same guest.
     requests: Arc<Mutex<Requests>>,
     /// See [`crate::Thread::ordinal`].
     thread_ordinal: u32,
+    /// What a core dump says of the thread.
+    standing: OnceLock<Arc<Standing>>,
+    /// Native address from which [`crate::WasmFrame::depth`] counts.
+    stack_base: OnceLock<usize>,
 }
 
 pub(crate) struct State {
@@ -55,14 +61,10 @@ pub(crate) struct State {
     /// The version of the requests that these agree with, and how many modules there were then.
     agrees_with: (u64, usize),
     plan: Plan,
-    /// What a core dump says of the thread.
-    standing: Option<Arc<Standing>>,
     /// The innermost call that the debugger made is being given up.
     pub(crate) gives_up: bool,
     /// How the guest ended, if it did in a call that the debugger made.
     pub(crate) ends_as: Option<Exit>,
-    /// Native address from which [`crate::WasmFrame::depth`] counts.
-    stack_base: Option<usize>,
 }
 
 impl State {
@@ -97,12 +99,12 @@ impl Debugger {
             stops_at_modules: false,
             agrees_with: (0, 0),
             plan,
-            standing: None,
             gives_up: false,
             ends_as: None,
-            stack_base: None,
         };
-        let debugger = Self { state: Arc::new(Mutex::new(state)), requests, thread_ordinal };
+        let (standing, stack_base) = (OnceLock::new(), OnceLock::new());
+        let shared = Shared { state: Mutex::new(state), requests, thread_ordinal, standing, stack_base };
+        let debugger = Self(Arc::new(shared));
         store.set_debug_hook(Some(Arc::new(Hook { debugger: debugger.clone(), handler })));
         store.set_stepping(stop_first);
         debugger
@@ -125,21 +127,21 @@ impl Debugger {
         self.state().plan = plan;
     }
 
-    /// For a thread of a core dump: what it stands like.
+    /// For a thread of a core dump: what it stands like, once and for all.
     pub(crate) fn stand(&self, standing: Arc<Standing>) {
-        self.state().standing = Some(standing);
+        self.0.standing.get_or_init(|| standing);
     }
 
-    pub(crate) fn standing(&self) -> Option<Arc<Standing>> {
-        self.state().standing.clone()
+    pub(crate) fn standing(&self) -> Option<&Arc<Standing>> {
+        self.0.standing.get()
     }
 
     pub(crate) fn thread_ordinal(&self) -> u32 {
-        self.thread_ordinal
+        self.0.thread_ordinal
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The native address from which [`crate::WasmFrame::depth`] counts. Chosen at the first stop, above the outermost
@@ -147,19 +149,19 @@ impl Debugger {
     pub(crate) fn stack_base(&self, store: &Store) -> usize {
         /// Bytes by which a later entry of the guest may lie above the first one.
         const HEADROOM: usize = 1 << 16;
-        let mut state = self.state();
-        if state.stack_base.is_none() {
-            let addresses = store.frames().filter_map(|frame| match frame {
-                runtime::Frame::Wasm(frame) => Some(frame.address()),
-                _ => None,
-            });
-            state.stack_base = addresses.last().map(|outermost| (outermost & !15).saturating_add(HEADROOM));
+        if let Some(base) = self.0.stack_base.get() {
+            return *base;
         }
-        state.stack_base.unwrap_or_default()
+        let addresses = store.frames().filter_map(|frame| match frame {
+            runtime::Frame::Wasm(frame) => Some(frame.address()),
+            _ => None,
+        });
+        let Some(outermost) = addresses.last() else { return 0 };
+        *self.0.stack_base.get_or_init(|| (outermost & !15).saturating_add(HEADROOM))
     }
 
     pub(crate) fn requests(&self) -> MutexGuard<'_, Requests> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Arms what was asked for, here or from another thread, since this store last looked. So a debugger that removes all
@@ -245,16 +247,23 @@ impl<H> Hook<H> {
     /// Of the breakpoints at a point, the first whose condition holds, as it was asked for.
     fn hit(&self, store: &mut Store, module: usize, point: ModulePc) -> Option<ModulePc> {
         let request = |number| {
-            let requests = self.debugger.state();
-            requests.breakpoints.requests_at(module, point).get(number).copied()
+            let state = self.debugger.state();
+            let requests = state.breakpoints.requests_at(module, point);
+            requests.get(number).map(|pc| (*pc, requests.len()))
         };
-        (0..).map_while(request).find(|pc| {
-            let condition = self.debugger.requests().condition(module, *pc);
+        let mut holds = |pc| {
+            let condition = self.debugger.requests().condition(module, pc);
             condition.is_none_or(|condition| {
-                let stop = Stop::Breakpoint { module: ModuleId::of(module), pc: *pc };
+                let stop = Stop::Breakpoint { module: ModuleId::of(module), pc };
                 condition.holds(&mut Paused::new(store, self.debugger.clone(), stop))
             })
-        })
+        };
+        // Conditions are asked without the lock, which they may want. Most points have one request.
+        let (first, count) = request(0)?;
+        if holds(first) {
+            return Some(first);
+        }
+        (1..count).map_while(request).map(|(pc, _)| pc).find(|pc| holds(*pc))
     }
 
     /// Whether an event stops the guest, and as what.

@@ -7,7 +7,6 @@ use crate::error::Error;
 use crate::event::Stop;
 use crate::frame::{Frame, Gap};
 use crate::handler::Debugger;
-use crate::record::Standing;
 use crate::stack::Stack;
 use frame_table::ModulePc;
 use runtime::{Callee, FuncHandle, GcRef, HeapStatistics, Instance, Module, Object, Store, Value};
@@ -43,8 +42,6 @@ pub struct Paused<'a> {
     store: &'a mut Store,
     debugger: Debugger,
     stop: Stop,
-    /// Of a core dump: what the store has not.
-    standing: Option<Arc<Standing>>,
     /// All frames, once somebody asked for them.
     stack: OnceCell<Stack>,
     /// The innermost frame, once somebody asked for it.
@@ -58,16 +55,8 @@ const NEAR: usize = 32;
 
 impl<'a> Paused<'a> {
     pub(crate) fn new(store: &'a mut Store, debugger: Debugger, stop: Stop) -> Self {
-        let standing = debugger.standing();
-        Self {
-            store,
-            debugger,
-            stop,
-            standing,
-            stack: OnceCell::new(),
-            innermost: OnceCell::new(),
-            near: OnceCell::new(),
-        }
+        let (stack, innermost, near) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { store, debugger, stop, stack, innermost, near }
     }
 
     /// Why the guest stopped.
@@ -119,7 +108,7 @@ impl<'a> Paused<'a> {
     }
 
     fn find(&self, limit: usize) -> Stack {
-        if let Some(standing) = &self.standing {
+        if let Some(standing) = self.debugger.standing() {
             return Stack::recorded(&standing.frames, limit);
         }
         let base = self.debugger.stack_base(self.store);
@@ -128,7 +117,7 @@ impl<'a> Paused<'a> {
 
     /// Nothing of a core dump can be changed, and nothing in it can run.
     fn check_changes(&self) -> Result<(), Error> {
-        if self.standing.is_some() { Err(Error::Record) } else { Ok(()) }
+        if self.debugger.standing().is_some() { Err(Error::Record) } else { Ok(()) }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -167,7 +156,7 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When there is no such frame or local, or its value is not known.
     pub fn local(&self, frame: usize, index: u32) -> Result<Value, Error> {
-        if let Some(standing) = &self.standing {
+        if let Some(standing) = self.debugger.standing() {
             return standing.local(frame, index);
         }
         Ok(self.frame(frame)?.local(self.store, index)?)
@@ -187,7 +176,7 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When there is no such frame or operand, or its value is not known.
     pub fn operand(&self, frame: usize, index: u32) -> Result<Value, Error> {
-        if let Some(standing) = &self.standing {
+        if let Some(standing) = self.debugger.standing() {
             return standing.operand(frame, index);
         }
         Ok(self.frame(frame)?.operand(self.store, index)?)
@@ -236,7 +225,7 @@ impl<'a> Paused<'a> {
     /// # Errors
     /// When there is none.
     pub fn global(&self, instance: Instance, index: u32) -> Result<Value, Error> {
-        if self.standing.as_ref().is_some_and(|standing| !standing.knows_global(instance, index)) {
+        if self.debugger.standing().is_some_and(|standing| !standing.knows_global(instance, index)) {
             return Err(Error::NotRecorded);
         }
         self.store.global(instance, index).ok_or(Error::NoEntity("global"))

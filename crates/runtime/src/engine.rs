@@ -46,6 +46,8 @@ pub struct EngineConfig {
     /// Bytes that the garbage-collected heap of a store may take, after which the guest traps with
     /// [`crate::TrapCode::HeapExhausted`].
     pub gc_heap_limit: usize,
+    /// Compile all functions of a module when it is instantiated, on all processors, instead of each when it is first called.
+    pub compile_ahead: bool,
     /// Collect garbage wherever it may happen, and spoil what is freed: finds references that the collector does not
     /// know of. Slow.
     pub gc_stress: bool,
@@ -65,6 +67,7 @@ impl Default for EngineConfig {
             max_table: 10_000_000,
             max_instances: 10_000,
             gc_heap_limit: 256 << 20,
+            compile_ahead: false,
             gc_stress: false,
             tier_stress: None,
             baseline_processor: false,

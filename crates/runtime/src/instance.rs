@@ -89,6 +89,9 @@ impl Instance {
     /// the start function traps.
     pub fn new(store: &mut Store, module: &Module, linker: &Linker) -> Result<Self, Error> {
         let instance = Self::allocate(store, module, linker)?;
+        if store.engine().config().compile_ahead {
+            store.compile_all(module)?;
+        }
         store.report_loaded(instance);
         let start = Error::Start;
         store.run_segments(instance.index()).map_err(|code| start(Failure::Trap(code)))?;

@@ -43,7 +43,7 @@ pub(crate) fn compile(engine: Engine, path: &Path) -> Result<Code> {
     let bytes = read(path)?;
     let began = processor_time();
     let size = match engine {
-        Engine::Wasmtime | Engine::WasmtimeDebug => {
+        wasmtime if wasmtime.is_wasmtime() => {
             let module = wasmtime::Module::new(&wasmtime_engine(engine)?, &bytes)?;
             u64::try_from(module.text().len())?
         }
@@ -56,7 +56,7 @@ pub(crate) fn compile(engine: Engine, path: &Path) -> Result<Code> {
 pub(crate) fn run(engine: Engine, path: &Path) -> Result<()> {
     let bytes = read(path)?;
     match engine {
-        Engine::Wasmtime | Engine::WasmtimeDebug => run_in_wasmtime(engine, &bytes),
+        wasmtime if wasmtime.is_wasmtime() => run_in_wasmtime(engine, &bytes),
         _ => run_in_ours(engine, &bytes),
     }
 }
@@ -108,6 +108,9 @@ fn run_in_ours(engine: Engine, bytes: &[u8]) -> Result<()> {
 fn wasmtime_engine(engine: Engine) -> Result<wasmtime::Engine> {
     let mut config = wasmtime::Config::new();
     config.guest_debug(engine == Engine::WasmtimeDebug);
+    if engine == Engine::WasmtimeInlining {
+        config.compiler_inlining(wasmtime::Inlining::Yes);
+    }
     Ok(wasmtime::Engine::new(&config)?)
 }
 

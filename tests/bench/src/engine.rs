@@ -9,6 +9,8 @@ pub(crate) enum Engine {
     Wasmtime,
     /// Wasmtime's guest debugging, with nobody who debugs.
     WasmtimeDebug,
+    /// Wasmtime that inlines callees. Only when it is asked for: it says what inlining would be worth.
+    WasmtimeInlining,
     /// Our run tier alone, which keeps nothing for a debugger.
     Ours,
     /// The server, with a debugger that has let the program run.
@@ -23,9 +25,10 @@ pub(crate) enum Engine {
 
 impl Engine {
     /// In the order of the table's columns. The first one is what the others are compared with.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Wasmtime,
         Self::WasmtimeDebug,
+        Self::WasmtimeInlining,
         Self::Ours,
         Self::Attached,
         Self::Cold,
@@ -37,6 +40,7 @@ impl Engine {
         match self {
             Self::Wasmtime => "wasmtime",
             Self::WasmtimeDebug => "wasmtime-debug",
+            Self::WasmtimeInlining => "wasmtime-inlining",
             Self::Ours => "ours",
             Self::Attached => "attached",
             Self::Cold => "cold",
@@ -50,9 +54,18 @@ impl Engine {
         known.with_context(|| format!("no engine {name}"))
     }
 
+    /// Whether it is one of those that are compared if nobody says which.
+    pub(crate) fn is_usual(self) -> bool {
+        self != Self::WasmtimeInlining
+    }
+
+    pub(crate) fn is_wasmtime(self) -> bool {
+        matches!(self, Self::Wasmtime | Self::WasmtimeDebug | Self::WasmtimeInlining)
+    }
+
     /// Whether programs are run by the server, with a debugger.
     pub(crate) fn is_served(self) -> bool {
-        !matches!(self, Self::Wasmtime | Self::WasmtimeDebug | Self::Ours)
+        !self.is_wasmtime() && self != Self::Ours
     }
 
     /// Whether its code differs from that of the others. A breakpoint changes the code of one function.

@@ -65,7 +65,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
         server: PathBuf::new(),
         rounds: 3,
         turns: 5,
-        engines: Engine::ALL.to_vec(),
+        engines: Engine::ALL.into_iter().filter(|engine| engine.is_usual()).collect(),
         programs: Vec::new(),
     };
     while let Some(arg) = args.next() {
@@ -77,6 +77,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
             "--engines" => {
                 let names = args.next().context(USAGE)?;
                 let others = names.split(',').map(Engine::from_name).collect::<Result<Vec<_>>>()?;
+                options.engines = Engine::ALL.to_vec();
                 options.engines.retain(|engine| *engine == Engine::ALL[0] || others.contains(engine));
             }
             _ if arg.starts_with('-') => bail!(USAGE),

@@ -9,6 +9,7 @@ pub(crate) const SESSIONS: &[Session] = &[
     session("calls_values", values, End::Exit(70, "111 4 4")),
     session("calls_stops", stops, End::Killed),
     session("calls_traps", traps, End::Killed),
+    session("calls_at_trap", at_trap, End::Exit(1, "100 3 4")),
     session("calls_exit", exit, End::Exit(7, "")),
     session("calls_conditions", conditions, End::Killed),
     session("return_frames", returns, End::Killed),
@@ -112,6 +113,26 @@ fn traps(gdb: &mut Gdb) {
     gdb.go("bt").has("#0  inner (x=5)").lacks("called from gdb");
     gdb.go("print divide(8)").is("4");
     gdb.go("next").at("inner-last");
+}
+
+/// The program itself has trapped, with an address on its operand stack.
+fn at_trap(gdb: &mut Gdb) {
+    gdb.connect();
+    gdb.go("set confirm off");
+    gdb.go("break {inner-first}");
+    gdb.go("continue").has("Breakpoint 1, inner (x=5)");
+    gdb.go("return 0");
+    gdb.go("set var zero = 1");
+    gdb.go("continue").has("SIGSEGV").has("peek (at=0xfffffff0)");
+    gdb.go("print fib(5)").is("5");
+    gdb.go("print sum_mixed(make_mixed(4))").is("6");
+    gdb.go("print length(\"four\")").is("4");
+    gdb.go("bt").has("#0  ").has("peek (at=0xfffffff0)").has("in main () at ");
+    gdb.go("print at").has("0xfffffff0");
+    gdb.go("return 5").has("in main () at ");
+    gdb.go("print divide(8)").is("8");
+    // The signal is not for the program.
+    gdb.go("signal 0").has("exited with code 01]");
 }
 
 fn exit(gdb: &mut Gdb) {

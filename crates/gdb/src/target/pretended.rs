@@ -55,6 +55,8 @@ pub(crate) struct Pretended {
     pub(super) calls: Vec<Call>,
     /// The thread stands at the end of a call, which the client has not been told of or not taken in yet.
     pub(crate) is_at_end_of_call: bool,
+    /// The client has taken frames away at this stop.
+    pub(super) took_frames: bool,
 }
 
 impl Pretended {
@@ -100,6 +102,11 @@ impl Pretended {
         self.bytes.extend((address..).zip(bytes.iter().copied()));
     }
 
+    /// Whether the client has written below the stack.
+    pub(super) fn has_bytes(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
     /// Puts what was written over what was read from an address.
     pub(super) fn patch(&self, address: u64, bytes: &mut [u8]) {
         if self.bytes.is_empty() {
@@ -122,6 +129,7 @@ impl Pretended {
         self.registers.clear();
         self.is_at_end_of_call = false;
         if self.calls.is_empty() {
+            self.took_frames = false;
             self.bytes.clear();
         }
     }

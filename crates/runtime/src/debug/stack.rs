@@ -5,7 +5,6 @@ use crate::instance::Instance;
 use crate::module::narrow;
 use crate::store::Store;
 use crate::unwind::{Position, RawFrame, Walk, Walked, slot_vmctx};
-use std::sync::Arc;
 
 /// A cursor over the frames of this thread, innermost first: an iterator that finds a frame when it is asked for it, so
 /// that the innermost frames of a deep stack cost what those of a shallow one do.
@@ -73,7 +72,7 @@ impl Store {
     }
 
     fn frame(&self, raw: RawFrame, activation: u32) -> Option<WasmFrame> {
-        let code = Arc::clone(&raw.code);
+        let code = &raw.code;
         let table = &code.frame;
         let (pc, call, shape, held) = match raw.position {
             Position::Call => {
@@ -89,17 +88,8 @@ impl Store {
             // The slot's first word is written before anything can look at the frame.
             Instance::from_index(crate::vm::instance_of_frame(vmctx))
         });
-        Some(WasmFrame {
-            stop: self.debug.stop,
-            module: code.module,
-            instance,
-            function: code.function,
-            pc,
-            call,
-            operands: table.operands(shape),
-            held,
-            activation,
-            raw,
-        })
+        let (stop, module, function) = (self.debug.stop, code.module, code.function);
+        let operands = table.operands(shape);
+        Some(WasmFrame { stop, module, instance, function, pc, call, operands, held, activation, raw })
     }
 }

@@ -8,6 +8,7 @@ use super::link::{DirectCall, Known, Location};
 use super::pages::CodePages;
 use super::patch::{self, Edit};
 use super::poll::Poll;
+use super::registry::{CodeKind, Registry};
 use super::{libcalls, stub, thunk};
 use crate::engine::{Engine, Tier};
 use crate::error::Error;
@@ -33,15 +34,6 @@ const ARENA: usize = 1 << 30;
 
 /// Functions start at multiples of this.
 const FUNCTION_ALIGNMENT: usize = 16;
-
-/// What is at an address of the arena.
-#[derive(Clone)]
-pub(crate) enum CodeKind {
-    /// A function of a module.
-    Function(Arc<FunctionCode>),
-    /// A thunk or a stub: never a frame of its own in a walk.
-    Glue,
-}
 
 /// A function's published code.
 pub(crate) struct FunctionCode {
@@ -183,8 +175,8 @@ pub(crate) enum Audience {
 /// All code of a store.
 pub(crate) struct CodeMemory {
     engine: Engine,
-    /// All pieces of code: address range, and what it is. Ascending.
-    registry: Vec<(Range<usize>, CodeKind)>,
+    /// All pieces of code.
+    registry: Registry,
     /// Taken when the store is dropped.
     jit: Option<JITModule>,
     arena: Range<usize>,
@@ -220,7 +212,7 @@ impl CodeMemory {
         builder.symbols(libcalls::symbols());
         let mut memory = Self {
             engine: engine.clone(),
-            registry: Vec::new(),
+            registry: Registry::default(),
             jit: Some(JITModule::new(builder)),
             arena: addresses,
             pages,
@@ -254,7 +246,7 @@ impl CodeMemory {
     fn publish(&mut self, bytes: &[u8], alignment: u64) -> Result<Location, Error> {
         let blob = self.declare()?;
         let address = self.place(blob, bytes, alignment, &[])?;
-        self.register(address..address + bytes.len(), CodeKind::Glue);
+        self.registry.insert(address..address + bytes.len(), CodeKind::Glue);
         Ok(Location { blob, offset: 0, address })
     }
 
@@ -278,13 +270,6 @@ impl CodeMemory {
         jit.define_function_bytes(blob, alignment, bytes, relocs).map_err(not_placed)?;
         jit.finalize_definitions().map_err(not_placed)?;
         Ok(jit.get_finalized_function(blob).expose_provenance())
-    }
-
-    /// Has the address range of new code looked up in it.
-    fn register(&mut self, range: Range<usize>, kind: CodeKind) {
-        // Most code is placed behind all other.
-        let at = self.registry.partition_point(|(other, _)| other.start < range.start);
-        self.registry.insert(at, (range, kind));
     }
 
     /// What code calls that is too far away to be called.
@@ -376,7 +361,7 @@ impl CodeMemory {
                 stack_maps,
                 tries,
             });
-            self.register(start..start + bytes.len(), CodeKind::Function(Arc::clone(&code)));
+            self.registry.insert(start..start + bytes.len(), CodeKind::Function(Arc::clone(&code)));
             published.push(code);
         }
         self.patch(redirected);
@@ -469,16 +454,9 @@ impl CodeMemory {
         self.arena.clone()
     }
 
-    /// The code that `pc` is in. A return address may be just behind its code, so `pc` may be the end.
-    pub(crate) fn at(&self, pc: usize) -> Option<&CodeKind> {
-        let after = self.registry.partition_point(|(range, _)| range.start <= pc);
-        let (range, kind) = self.registry.get(after.checked_sub(1)?)?;
-        (pc <= range.end).then_some(kind)
-    }
-
     /// The function that `pc` is in.
     pub(crate) fn function_at(&self, pc: usize) -> Option<&Arc<FunctionCode>> {
-        match self.at(pc)? {
+        match self.registry.at(pc)? {
             CodeKind::Function(function) => Some(function),
             CodeKind::Glue => None,
         }

@@ -12,6 +12,7 @@ mod link;
 mod pages;
 mod patch;
 mod poll;
+mod registry;
 mod stub;
 mod thunk;
 

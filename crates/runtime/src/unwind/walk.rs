@@ -86,8 +86,8 @@ pub(crate) enum Walked {
 enum Next {
     /// With the innermost frame.
     First(RawFrame),
-    /// With the caller of this one.
-    CallerOf(RawFrame),
+    /// With the caller of the one with this frame pointer.
+    CallerOf(usize),
     /// Nowhere.
     None,
 }
@@ -147,11 +147,11 @@ impl Iterator for Walk<'_> {
         loop {
             let frame = match std::mem::replace(&mut self.frame, Next::None) {
                 Next::First(frame) => Some(frame),
-                Next::CallerOf(frame) => caller_of(self.store, &frame),
+                Next::CallerOf(fp) => caller_at(self.store, fp),
                 Next::None => None,
             };
             if let Some(frame) = frame {
-                self.frame = Next::CallerOf(frame.clone());
+                self.frame = Next::CallerOf(frame.fp);
                 return Some(Walked::Frame(frame));
             }
             let activation = self.next?;
@@ -185,8 +185,13 @@ fn frame_at(store: &Store, pc: usize, fp: usize, position: Position) -> Option<R
 
 /// The Wasm frame that called this one's function; none if it is the outermost of its activation.
 pub(crate) fn caller_of(store: &Store, frame: &RawFrame) -> Option<RawFrame> {
-    let at: *const [usize; 2] = std::ptr::with_exposed_provenance(frame.fp);
-    // SAFETY: Wasm code keeps frame pointers, so the caller's and the return address are where it says.
+    caller_at(store, frame.fp)
+}
+
+/// The same by the frame pointer of a frame.
+fn caller_at(store: &Store, fp: usize) -> Option<RawFrame> {
+    let at: *const [usize; 2] = std::ptr::with_exposed_provenance(fp);
+    // SAFETY: this is the frame pointer of a live frame. Wasm code keeps them, so the caller's and the return address are where it says.
     let [fp, returns_to] = unsafe { at.read() };
     let returns_to =
         if returns_to == returned_address() { store.switching.return_of(fp)? } else { returns_to };
