@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use dwarf::WatLines;
+use dwarf::{PathMap, WatLines};
 use gdb::Reader;
 
 use crate::limits::LimitOptions;
@@ -56,6 +56,8 @@ pub enum Action {
         debug_file: Option<PathBuf>,
         /// Which functions without lines of their own have some in the module's text.
         wat: WatLines,
+        /// Where sources are that were elsewhere when the module was compiled.
+        paths: PathMap,
     },
     /// Serve a core dump to debuggers.
     Core {
@@ -98,6 +100,8 @@ pub struct GuestOptions {
     pub debug_file: Option<PathBuf>,
     /// Which functions without lines of their own have some in the module's text.
     pub wat: WatLines,
+    /// Where sources are that were elsewhere when the modules were compiled.
+    pub paths: PathMap,
     /// Whether every local of every frame is kept for the debugger.
     pub complete: bool,
     /// Whether all code is such that a trap leaves every value: that of the debug tier.
@@ -141,6 +145,9 @@ pub struct CoreOptions {
     /// A file with the debug info, if the module has it not itself
     #[arg(long, value_name = "FILE")]
     pub debug_file: Option<PathBuf>,
+    /// Sources that the debug info has in OLD are in NEW, as for a program
+    #[arg(long, value_name = "OLD=NEW", value_parser = parse_map)]
+    pub map_path: Vec<(String, String)>,
     /// End when the first client leaves
     #[arg(long)]
     pub once: bool,
@@ -258,6 +265,9 @@ enum Command {
         /// Which functions without lines have some in the module's text (WAT)
         #[arg(long, value_name = "auto|always|never", value_parser = parse_wat, default_value = "auto", hide_default_value = true)]
         wat: WatLines,
+        /// Sources that the debug info has in the directory OLD are in NEW
+        #[arg(long, value_name = "OLD=NEW", value_parser = parse_map)]
+        map_path: Vec<(String, String)>,
     },
     /// Show a core dump to debuggers, as it was: FILE, the module if it has moved, and where to listen
     #[command(override_usage = "wasm-gdbserver core [OPTIONS] FILE [MODULE] [HOST]:PORT")]
@@ -318,6 +328,9 @@ struct GuestFlags {
     /// code at most, all, or none
     #[arg(long, value_name = "auto|always|never", value_parser = parse_wat, default_value = "auto", hide_default_value = true)]
     wat: WatLines,
+    /// Sources that the debug info has in the directory OLD are in NEW; as often as needed, the first that fits counts
+    #[arg(long, value_name = "OLD=NEW", value_parser = parse_map)]
+    map_path: Vec<(String, String)>,
     /// Keep every local of every frame, not only those that the debug info names or the program still needs
     #[arg(long)]
     complete: bool,
@@ -384,8 +397,9 @@ impl CommandLine {
             Command::Run { options, guest, words } => {
                 Action::Run { options, guest: guest.with_words(words, "a module")? }
             }
-            Command::Symbols { debugger, module, output, debug_file, wat } => {
-                Action::Symbols { module, reader: debugger.into(), output, debug_file, wat }
+            Command::Symbols { debugger, module, output, debug_file, wat, map_path } => {
+                let paths = PathMap::new(map_path);
+                Action::Symbols { module, reader: debugger.into(), output, debug_file, wat, paths }
             }
             Command::Core { options, words } => {
                 let (file, module, address) = core_words(&words)?;
@@ -443,8 +457,7 @@ fn address_and_rest(
 
 impl GuestFlags {
     fn with_words(self, words: Vec<OsString>, what: &str) -> Result<GuestOptions, clap::Error> {
-        let Self { dir, env, invoke, debug_file, wat, complete, precise_traps, compile_all, preload, limits } =
-            self;
+        let Self { dir, env, invoke, debug_file, wat, map_path, complete, precise_traps, compile_all, preload, limits } = self;
         let mut words = words.into_iter();
         let Some(module) = words.next() else {
             return Err(usage_error(ErrorKind::MissingRequiredArgument, format!("{what} is missing")));
@@ -464,6 +477,7 @@ impl GuestFlags {
             invoke,
             debug_file,
             wat,
+            paths: PathMap::new(map_path),
             complete,
             precise_traps,
             compile_all,
@@ -492,6 +506,14 @@ fn parse_dir(text: &str) -> Result<(PathBuf, String), String> {
         return Err("expected HOST or HOST::GUEST".to_owned());
     }
     Ok((PathBuf::from(host), guest.to_owned()))
+}
+
+/// `OLD=NEW`.
+fn parse_map(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_owned(), new.to_owned())),
+        _ => Err("expected OLD=NEW".to_owned()),
+    }
 }
 
 /// `NAME=FILE`.

@@ -3,6 +3,7 @@
 //! It runs on the guest's thread. What is done with it is `report`'s.
 
 use debugger::{Frame, ModuleId, Paused, Stop, ThreadId, Value, WasmFrame};
+use dwarf::PathMap;
 use runtime::Module;
 
 use crate::debug_info::{self, DebugInfo, SourceFunction};
@@ -15,13 +16,21 @@ const INNER: usize = 40;
 /// and before this many.
 const OUTER: usize = 10;
 
-/// What is to be reported of a thread that stopped. `debug_file` is that of the first module.
+/// What is to be reported of a thread that stopped. `debug_file` is that of the first module; `paths` says where sources are.
 #[must_use]
-pub(crate) fn report(paused: &Paused<'_>, thread: ThreadId, debug_file: Option<&[u8]>) -> Report {
+pub(crate) fn report(
+    paused: &Paused<'_>,
+    thread: ThreadId,
+    debug_file: Option<&[u8]>,
+    paths: &PathMap,
+) -> Report {
     let modules = paused.modules();
     let images: Vec<Option<Vec<u8>>> = modules
         .iter()
-        .map(|module| debug_info::image(module.module.bytes(), debug_file.filter(|_| module.id.0 == 0)))
+        .map(|module| {
+            let debug_file = debug_file.filter(|_| module.id.0 == 0);
+            debug_info::image(module.module.bytes(), debug_file, paths)
+        })
         .collect();
     let modules: Vec<Symbols<'_>> = modules
         .iter()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use core_dump::{Content, CoreDump};
 use debugger::{Event, Exit, Record, Session};
+use dwarf::PathMap;
 use gdb::Debuggee;
 use runtime::Engine;
 
@@ -79,6 +80,7 @@ fn load(file: &Path, module: Option<&Path>, options: &CoreOptions) -> Result<(Co
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let dump = core_dump::read(&Arc::from(bytes)).with_context(shown)?;
     let engine = Engine::new(LimitOptions::default().config())?;
+    let paths = PathMap::new(options.map_path.iter().cloned());
     let folders: Vec<&Path> = [module.and_then(Path::parent), file.parent()].into_iter().flatten().collect();
     let mut files = Vec::new();
     for (number, wanted) in dump.modules.iter().enumerate() {
@@ -86,7 +88,7 @@ fn load(file: &Path, module: Option<&Path>, options: &CoreOptions) -> Result<(Co
             Some(path) => path.to_owned(),
             None => find(&wanted.name, &folders).with_context(shown)?,
         };
-        let found = ModuleFile::load_in(&engine, &path)?;
+        let found = ModuleFile::load_in(&engine, &path)?.with_paths(&paths);
         found.wait_until_valid()?;
         check(&path, found.module().bytes(), wanted.content).with_context(shown)?;
         files.push(match (number, &options.debug_file) {

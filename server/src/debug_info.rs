@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use addr2line::gimli::{self, EndianSlice, LittleEndian};
 use addr2line::{Context, LookupResult};
-use dwarf::{Layout, Machine, Symbol};
+use dwarf::{ImageOptions, Layout, Machine, PathMap, Symbol};
 use frame_table::ModulePc;
 
 /// How the DWARF is read.
@@ -22,9 +22,9 @@ pub(crate) const GLOBALS: u64 = 0x7000_0000_0000;
 /// Where the host is. There is nothing of it in the DWARF.
 const HOST: u64 = 0x7d00_0000_0000;
 
-/// Makes the symbol image of a module. None if that is impossible.
+/// Makes the symbol image of a module whose sources are at other `paths` now. None if that is impossible.
 #[must_use]
-pub(crate) fn image(module: &[u8], debug_file: Option<&[u8]>) -> Option<Vec<u8>> {
+pub(crate) fn image(module: &[u8], debug_file: Option<&[u8]>, paths: &PathMap) -> Option<Vec<u8>> {
     let layout = Layout {
         machine: Machine::X86_64,
         code_base: CODE,
@@ -33,7 +33,8 @@ pub(crate) fn image(module: &[u8], debug_file: Option<&[u8]>) -> Option<Vec<u8>>
         host_functions: Vec::new(),
         host: Symbol { name: "<host>".to_owned(), address: HOST, size: 16 },
     };
-    dwarf::symbol_image(module, debug_file, &layout).ok().map(|image| image.elf)
+    let options = ImageOptions { paths, ..ImageOptions::default() };
+    dwarf::write_symbol_image(module, debug_file, &layout, &options, Vec::new()).ok().map(|image| image.elf)
 }
 
 /// A position in a source file.

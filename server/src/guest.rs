@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
-use dwarf::{LocalNames, NamedLocals, OwnText, TextFolder, WatLines};
+use dwarf::{LocalNames, NamedLocals, OwnText, PathMap, TextFolder, WatLines};
 use frame_table::ModulePc;
 use runtime::{Engine, EngineConfig, ExternType, FuncType, Import, Linker, Module, ObservableLocals, Tiers};
 
@@ -31,6 +31,8 @@ pub(crate) struct ModuleFile {
     module: Module,
     /// A file with debug info that the user named.
     debug_file: Option<Arc<[u8]>>,
+    /// Where sources are now.
+    paths: PathMap,
 }
 
 /// The file with debug info that the user named. It is a module, too.
@@ -74,6 +76,18 @@ impl ModuleFile {
         Ok(self)
     }
 
+    /// With sources that are elsewhere now.
+    #[must_use]
+    pub(crate) fn with_paths(self, paths: &PathMap) -> Self {
+        Self { paths: paths.clone(), ..self }
+    }
+
+    /// Where its sources are now.
+    #[must_use]
+    pub(crate) fn paths(&self) -> &PathMap {
+        &self.paths
+    }
+
     /// Loads a module that is to run with others of an engine. Of a large one it may be known later whether its functions are
     /// valid.
     ///
@@ -81,7 +95,8 @@ impl ModuleFile {
     /// When the file cannot be read or the module is not valid.
     pub(crate) fn load_in(engine: &Engine, path: &Path) -> Result<Self> {
         let module = load_module(engine, path)?;
-        Ok(Self { path: path.to_owned(), engine: engine.clone(), module, debug_file: None })
+        let (path, engine) = (path.to_owned(), engine.clone());
+        Ok(Self { path, engine, module, debug_file: None, paths: PathMap::default() })
     }
 
     /// Waits until it is known that the functions are valid.
@@ -191,6 +206,7 @@ impl ModuleFile {
             module: Arc::clone(self.module.bytes()),
             debug_file: self.debug_file(),
             texts: Some(self.texts_in(Files::folder())?),
+            paths: self.paths.clone(),
             imported_functions: functions.map(name).collect(),
         })
     }
@@ -204,7 +220,8 @@ impl Program {
     pub(crate) fn load(options: GuestOptions) -> Result<Self> {
         let tiers = if options.precise_traps { Tiers::Debug } else { Tiers::Automatic };
         let config = EngineConfig { tiers, compile_ahead: options.compile_all, ..options.limits.config() };
-        let mut file = ModuleFile::load(&options.module, options.debug_file.as_deref(), config)?;
+        let file = ModuleFile::load(&options.module, options.debug_file.as_deref(), config)?;
+        let mut file = file.with_paths(&options.paths);
         let mut preloads = Preloads::load(&file.engine, &options.preloads)?;
         if !options.complete {
             file.keep_what_is_named();
@@ -242,7 +259,7 @@ impl Program {
     /// When there is no current directory to make its path absolute.
     pub(crate) fn for_symbols(&self) -> Result<gdb::Program> {
         let mut program = self.file.for_symbols(&self.preloads.names())?;
-        program.texts.iter_mut().for_each(|texts| texts.wat = self.options.wat);
+        self.apply_options(&mut program);
         Ok(program)
     }
 
@@ -252,9 +269,14 @@ impl Program {
     /// When there is no current directory to make their paths absolute.
     pub(crate) fn preloaded(&self) -> Result<Vec<gdb::Preloaded>> {
         let mut preloaded = self.preloads.for_symbols(&self.file.module)?;
-        let texts = preloaded.iter_mut().filter_map(|preloaded| preloaded.program.texts.as_mut());
-        texts.for_each(|texts| texts.wat = self.options.wat);
+        preloaded.iter_mut().for_each(|preloaded| self.apply_options(&mut preloaded.program));
         Ok(preloaded)
+    }
+
+    /// What the user says of all modules.
+    fn apply_options(&self, program: &mut gdb::Program) {
+        program.texts.iter_mut().for_each(|texts| texts.wat = self.options.wat);
+        program.paths = self.options.paths.clone();
     }
 
     /// Starts the guest with the arguments of the command line.

@@ -55,8 +55,8 @@ fn act(action: Action, logs: &LogOptions) -> anyhow::Result<u8> {
         Action::Core { file, module, address, options } => {
             core_command::serve(&file, module.as_deref(), &address, &options, logs)
         }
-        Action::Symbols { module, reader, output, debug_file, wat } => {
-            symbols::write(&module, reader, &output, debug_file.as_deref(), wat)
+        Action::Symbols { module, reader, output, debug_file, wat, paths } => {
+            symbols::write(&module, reader, &output, debug_file.as_deref(), wat, &paths)
         }
         Action::Demo => demo::play(),
     }

@@ -114,7 +114,9 @@ fn end_of(exit: &Exit, report: Option<&Report>) -> End {
 pub(crate) fn print_backtrace(session: &Session, file: &ModuleFile) -> Option<Report> {
     let debug_file = file.debug_file();
     let thread = session.current_thread();
-    let found = session.inspect(move |paused| backtrace::report(paused, thread, debug_file.as_deref()));
+    let paths = file.paths().clone();
+    let found =
+        session.inspect(move |paused| backtrace::report(paused, thread, debug_file.as_deref(), &paths));
     match found {
         Ok(report) => {
             say(&as_text(&report, file.path()));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use dwarf::{TextFolder, WatLines};
+use dwarf::{PathMap, TextFolder, WatLines};
 use gdb::Reader;
 
 use crate::guest::ModuleFile;
@@ -22,8 +22,9 @@ pub(crate) fn write(
     output: &Path,
     debug_file: Option<&Path>,
     wat: WatLines,
+    paths: &PathMap,
 ) -> Result<u8> {
-    let file = ModuleFile::load(module, debug_file, LimitOptions::default().config())?;
+    let file = ModuleFile::load(module, debug_file, LimitOptions::default().config())?.with_paths(paths);
     let mut program = file.for_symbols(&[])?;
     let folder = std::path::absolute(output).context("no current directory")?.with_added_extension("texts");
     program.texts = Some(TextFolder { wat, ..file.texts_in(folder)? });

@@ -7,12 +7,11 @@ use std::ops::Range;
 
 use frame_table::ModulePc;
 
-use crate::convert::SourceExists;
 use crate::elf::{self, AddressSection, CodeBytes, Contents};
 use crate::made_up::{self, Dialect, Made, Text, TextFolder};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
-use crate::{Error, Layout, Module, Symbol, convert, data, frame_info, vtable};
+use crate::{Error, Layout, Module, PathMap, SourceExists, Sources, Symbol, convert, data, frame_info, vtable};
 
 /// Host functions further apart do not fit one section.
 const MAX_HOST_REGION: u64 = 1 << 24;
@@ -41,6 +40,8 @@ pub struct ImageOptions<'o> {
     /// the debug info has them: a relative one is relative to where the debugger would look for it. Without this, all units
     /// have their lines.
     pub source_exists: Option<SourceExists<'o>>,
+    /// Where sources are now that were elsewhere when the module was compiled.
+    pub paths: &'o PathMap,
     /// Whether the image has the bytes of code.
     pub code: CodeBytes,
     /// Where the lines of functions without debug info are to be, which get some that is made up. Without this, they get none.
@@ -51,7 +52,7 @@ pub struct ImageOptions<'o> {
 
 impl Default for ImageOptions<'_> {
     fn default() -> Self {
-        Self { source_exists: None, code: CodeBytes::InFile, folder: None, is_wanted: &|| true }
+        Self { source_exists: None, paths: PathMap::UNCHANGED, code: CodeBytes::InFile, folder: None, is_wanted: &|| true }
     }
 }
 
@@ -79,7 +80,8 @@ pub fn write_symbol_image<F: io::Write>(
     options: &ImageOptions<'_>,
     mut elf: F,
 ) -> Result<SymbolImage<F>, Error> {
-    let &ImageOptions { source_exists, code, folder, is_wanted } = options;
+    let &ImageOptions { source_exists, paths, code, folder, is_wanted } = options;
+    let sources = Sources::new(source_exists, paths);
     let bytes = module;
     let module = Module::parse(bytes)?;
     let mut report = Report::default();
@@ -108,7 +110,6 @@ pub fn write_symbol_image<F: io::Write>(
     let made = RefCell::new(Made::default());
     let make_up = |described: &HashSet<u32>, is_program_described: bool| {
         let Some(folder) = folder else { return Vec::new() };
-        let exists = source_exists.unwrap_or(&|_| true);
         let made_now = made_up::make(
             bytes,
             &module,
@@ -116,13 +117,13 @@ pub fn write_symbol_image<F: io::Write>(
             folder,
             described,
             is_program_described,
-            exists,
+            sources,
         );
         made.replace(made_now);
         std::mem::take(&mut made.borrow_mut().written)
     };
     let converted =
-        convert::convert(&sections, &module, layout, source_exists, is_wanted, &make_up, &mut report);
+        convert::convert(&sections, &module, layout, sources, is_wanted, &make_up, &mut report);
     if !is_wanted() {
         return Err(Error::Unwanted);
     }

@@ -28,9 +28,10 @@ mod report;
 mod returns;
 mod sections;
 mod signature;
+mod source_files;
 mod vtable;
 
-pub use convert::{LocalNames, NamedLocals, SourceExists, named_locals};
+pub use convert::{LocalNames, NamedLocals, named_locals};
 pub use elf::CodeBytes;
 pub use error::Error;
 pub use image::{ImageOptions, SymbolImage, symbol_image, write_symbol_image};
@@ -41,3 +42,4 @@ pub use module::{Function, Module, ValueType};
 pub use report::{Drop, Report};
 pub use returns::{FunctionReturn, RegisterClass, ReturnPlace};
 pub use signature::{Parameter, Signature, signature};
+pub use source_files::{PathMap, SourceExists, Sources};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dwarf::{CodeBytes, FunctionReturn, ImageOptions, Signature, SymbolImage, TextFolder};
+use dwarf::{CodeBytes, FunctionReturn, ImageOptions, PathMap, Signature, Sources, SymbolImage, TextFolder};
 
 use crate::cache::{Cache, Entry, Known};
 use crate::image_file::{self, ImageFile, Unfinished, WORTH_A_FILE};
@@ -28,6 +28,8 @@ pub struct Program {
     /// Where texts that stand for sources are put for clients on this machine, if the module has no lines of its own. The
     /// folder is made if it is missing, and is the caller's to remove.
     pub texts: Option<TextFolder>,
+    /// Where sources are now that were elsewhere when the module was compiled.
+    pub paths: PathMap,
     /// `module.name` of every function that it imports from the host, by function index; empty for other functions.
     pub imported_functions: Vec<String>,
 }
@@ -80,7 +82,7 @@ impl Program {
             Some(_) => return None,
             None => None,
         };
-        let options = format!("{layout:?} {:?} {wat:?}", self.path);
+        let options = format!("{layout:?} {:?} {:?} {wat:?}", self.path, self.paths);
         let debug_file = self.debug_file.as_deref().unwrap_or_default();
         Some(cache.entry(&self.image_name(), &[options.as_bytes(), &self.module, debug_file]))
     }
@@ -115,7 +117,7 @@ impl Program {
         file: F,
     ) -> Result<SymbolImage<F>, dwarf::Error> {
         let folder = self.texts.as_ref();
-        let options = ImageOptions { source_exists: Some(source_exists), code, folder, is_wanted };
+        let options = ImageOptions { source_exists: Some(source_exists), paths: &self.paths, code, folder, is_wanted };
         dwarf::write_symbol_image(&self.module, self.debug_file.as_deref(), layout, &options, file)
     }
 }
@@ -307,7 +309,8 @@ impl Symbols {
         let Some(folder) = program.texts.as_ref().filter(|_| program.debug_file.is_none()) else {
             return Vec::new();
         };
-        match dwarf::made_up_sections(file, folder, &Path::is_file) {
+        let sources = Sources::new(Some(&Path::is_file), &program.paths);
+        match dwarf::made_up_sections(file, folder, sources) {
             Ok(Some(made)) => {
                 program.write_texts(&made.texts);
                 made.sections

@@ -13,6 +13,7 @@ pub(crate) const SESSIONS: &[Session] = &[
         native: false,
         ..session("break_conditions_served", O0_BOTH, conditions_by_the_server, VALUES)
     },
+    Session { native: false, ..session("break_conditions_unseen", O0, conditions_unseen_by_gdb, END) },
     session("break_commands", O0, commands, END),
     Session { native: false, ..session("break_dprintf_agent", O0, printed_by_the_server, END) },
     session("break_early", O0, before_connecting, END),
@@ -115,6 +116,35 @@ fn conditions_by_the_server(gdb: &mut Gdb) {
     gdb.go("continue").has("main (argc=").at("main-print");
     let listed = gdb.go("info breakpoints");
     assert!(listed.text().contains("2.5 (host evals)"), "there is no bytecode for this: {}", listed.text());
+    gdb.go("continue").has("exited normally]");
+}
+
+/// gdb hears of no crossing at which a condition does not hold, and of none at which the server prints.
+fn conditions_unseen_by_gdb(gdb: &mut Gdb) {
+    gdb.connect();
+    gdb.go("set dprintf-style agent");
+    gdb.go("dprintf {fib-base},\"base %d\\n\", n");
+    gdb.go("break fib if n == 3 && calls > 8");
+    gdb.go("break report if what[0] == 115 && *(what + 1) == 117 && value == 15");
+    gdb.go("break {loop-body} if total * 1.5 > 14");
+    gdb.hidden("set debug remote 1");
+    let said = gdb.hidden("continue");
+    gdb.hidden("set debug remote 0");
+    assert!(said.contains("Breakpoint 2, "), "{said}");
+    assert_eq!(said.matches("Sending packet: $vCont;").count(), 1, "it stops once:\n{said}");
+    assert!(said.contains(";X") && said.contains(";cmds:"), "bytecode is sent:\n{said}");
+    assert_eq!(said.matches("base ").count(), 5, "{said}");
+    gdb.go("print calls").is("10");
+    gdb.go("bt 2").has("#0  fib (n=3)").has(" in fib (n=5)");
+    // There is no bytecode for floating-point numbers: gdb looks itself, each time.
+    gdb.hidden("set debug remote 1");
+    let said = gdb.hidden("continue");
+    gdb.hidden("set debug remote 0");
+    assert!(said.contains("Breakpoint 4, "), "{said}");
+    assert!(said.matches("Sending packet: $vCont;").count() >= 5, "gdb goes on after each:\n{said}");
+    gdb.go("print total").is("10");
+    gdb.go("continue").has("Breakpoint 3, report (what=0x").has("\"sum\", value=15)");
+    gdb.go("info breakpoints").has("(target evals)").has("total * 1.5 > 14 (host evals)");
     gdb.go("continue").has("exited normally]");
 }
 

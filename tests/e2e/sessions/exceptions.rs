@@ -37,6 +37,24 @@ pub(crate) const SESSIONS: &[Session] = &[
         end: End::Exit(0, CAUGHT),
     },
     Session {
+        name: "exception_catch_rethrow",
+        program: "rethrows",
+        args: &[],
+        builds: O0,
+        native: false,
+        script: Script::Gdb(catch_rethrow),
+        end: End::Exit(0, "caught again 43\n"),
+    },
+    Session {
+        name: "exception_probes",
+        program: "throws",
+        args: &[],
+        builds: O0,
+        native: false,
+        script: Script::Gdb(probes),
+        end: End::Exit(0, CAUGHT),
+    },
+    Session {
         name: "exception_uncaught",
         program: "throws",
         args: &["uncaught"],
@@ -89,6 +107,31 @@ fn catch_catch(gdb: &mut Gdb) {
     gdb.go("catch catch").has("Catchpoint 1 (catch)");
     gdb.go("continue").has("Catchpoint 1 (exception caught)").has("__cxa_begin_catch (");
     gdb.go("bt").has(" in attempt (depth=3) at ").has(" in main (argc=1").lacks("dive");
+    gdb.go("continue").has("exited normally]");
+}
+
+fn catch_rethrow(gdb: &mut Gdb) {
+    gdb.connect();
+    gdb.go("catch rethrow").has("Catchpoint 1 (rethrow)");
+    gdb.go("tcatch catch").has("Temporary catchpoint  2 (catch)");
+    gdb.go("continue").has("Temporary catchpoint 2 (exception caught)");
+    gdb.go("continue").has("Catchpoint 1 (exception rethrown)").has("__cxa_rethrow (");
+    gdb.go("bt").has(" in pass_on (depth=1) at {rethrow}\n").has(" in main (argc=1").lacks("dive");
+    gdb.go("info breakpoints").has("exception rethrow").has("catchpoint already hit 1 time");
+    gdb.go("break {again}");
+    gdb.go("continue").at("again");
+    gdb.go("print code").is("43");
+    gdb.go("continue").has("exited normally]");
+}
+
+/// What gdb asks of the C++ library's probes, which only libstdc++ has.
+fn probes(gdb: &mut Gdb) {
+    const LACKING: &str = "did not find exception probe (does libstdcxx have SDT probes?)\n";
+    gdb.connect();
+    gdb.go("catch throw Failure").has("Catchpoint 1 (throw)");
+    gdb.go("continue").has(LACKING).has("Catchpoint 1 (exception thrown), __cxa_throw (");
+    gdb.go("print $_exception").has(LACKING);
+    gdb.go("monitor why").has("__cxa_throw");
     gdb.go("continue").has("exited normally]");
 }
 

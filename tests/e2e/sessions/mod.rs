@@ -16,6 +16,7 @@ mod threads;
 mod trace;
 mod traps;
 mod values;
+mod watched_memory;
 mod watchpoints;
 mod wide;
 mod without_debug_info;
@@ -40,6 +41,7 @@ pub(crate) const ALL: &[&[Session]] = &[
     optimised::SESSIONS,
     monitor::SESSIONS,
     watchpoints::SESSIONS,
+    watched_memory::SESSIONS,
     wide::SESSIONS,
     languages::SESSIONS,
     without_debug_info::SESSIONS,

@@ -31,7 +31,7 @@ fn monitor(gdb: &mut Gdb) {
     gdb.go("monitor globals").has("$__stack_pointer i32: ");
     gdb.go("monitor table").has("table 0, ").has("$add");
     gdb.go("monitor gc local 0").lacks("rror");
-    gdb.go("monitor heap").has("0 bytes of objects are in use");
+    gdb.go("monitor heap").has("0 bytes of objects were made in all; the heap takes 0 bytes");
     // Amid an expression there is something on the operand stack.
     gdb.go("stepi 2");
     gdb.go("monitor stack").has("i32");

@@ -14,6 +14,14 @@ pub(crate) const SESSIONS: &[Session] = &[
     session("step_instruction", O0, instructions),
     session("step_call_site", O0, breakpoints_on_the_way),
     Session { native: false, ..session("step_packets", O0, packets) },
+    session("step_skip", O0, skip),
+    session("step_mode", O0, into_what_has_no_lines),
+    Session {
+        program: "parts",
+        args: &[],
+        end: End::Exit(0, "total=87\n"),
+        ..session("step_skip_file", O0, skip_a_file)
+    },
 ];
 
 const fn session(
@@ -214,5 +222,70 @@ fn packets(gdb: &mut Gdb) {
         assert!(packets <= PACKETS_OF_NEXT, "{packets} packets for one `next`:\n{said}");
         assert_eq!(said.matches("Sending packet: $vCont;").count(), 1, "one range is one step:\n{said}");
     }
+    gdb.go("continue").has("exited normally]");
+}
+
+/// `step` passes over functions that are to be skipped.
+fn skip(gdb: &mut Gdb) {
+    gdb.connect();
+    gdb.go("skip function fib").has("Function fib will be skipped when stepping.");
+    gdb.go("skip -rfu ^app").has("Function(s) ^app will be skipped when stepping.");
+    gdb.go("info skip").has("fib").has("^app");
+    gdb.go("tbreak {main-fib}");
+    gdb.go("continue").at("main-fib");
+    gdb.go("step").at("main-report");
+    gdb.go("step").has("report (what=0x").at("report-print");
+    gdb.go("finish").has("Run till exit");
+    gdb.go("tbreak {main-apply}");
+    gdb.go("continue").at("main-apply");
+    gdb.go("step").lacks("apply (").lacks("add (");
+    gdb.go("skip disable 2");
+    gdb.go("step").has("apply (op=0x").has("<multiply>, a=7, b=15)");
+    gdb.go("skip -gfi st*.c").has("File(s) st*.c will be skipped when stepping.");
+    gdb.go("finish").has("Run till exit").has("Value returned is $");
+    gdb.go("tbreak {main-walk}");
+    gdb.go("continue").at("main-walk");
+    gdb.go("step").lacks("walk (n=");
+    gdb.go("skip delete");
+    gdb.go("info skip").has("Not skipping any files or functions.");
+    gdb.go("continue").has("exited normally]");
+}
+
+/// A file that is to be skipped, here in another module.
+fn skip_a_file(gdb: &mut Gdb) {
+    if gdb.is_ours() {
+        // Code of the library runs first.
+        gdb.attach();
+    } else {
+        gdb.connect();
+    }
+    gdb.go("skip file parts_lib.c").has("File parts_lib.c will be skipped when stepping.");
+    gdb.go("tbreak {call}");
+    gdb.go("continue").at("call");
+    gdb.go("step").at("second");
+    gdb.go("step").has("again (place=0x").at("again");
+    gdb.go("skip delete 1");
+    gdb.go("step").has("weigh (place=0x").has("by=10) at parts_lib.c:");
+    gdb.go("skip -gfi *_lib.c -function scaled").has("will be skipped when stepping.");
+    gdb.go("step").has("return result + 1;");
+    gdb.go("continue").has("exited normally]");
+}
+
+/// Functions of the C library have no lines here: `step` passes over them, unless it is told to stop in them.
+fn into_what_has_no_lines(gdb: &mut Gdb) {
+    const FRAMES: &str = "natively the library's functions have no arguments";
+    gdb.connect();
+    gdb.go("tbreak report");
+    gdb.go("continue").has("report (what=0x").at("report-print");
+    gdb.go("step").at("report-return");
+    gdb.go("tbreak report");
+    gdb.go("continue").has("report (what=0x").at("report-print");
+    gdb.go("set step-mode on");
+    gdb.ours("step", FRAMES).has(" in printf (");
+    gdb.ours("bt", FRAMES).has("#0  0x").has(" in printf (").has(" in report (what=0x").has(" in main (");
+    gdb.ours("finish", FRAMES).has("Run till exit from #0 ").has("report (what=0x");
+    gdb.go("set step-mode off");
+    gdb.go("tbreak {main-apply}");
+    gdb.go("continue").at("main-apply");
     gdb.go("continue").has("exited normally]");
 }

@@ -118,6 +118,12 @@ impl<'a> AttributeConverter<'_, 'a> {
             // A variable with an empty expression is one that was optimized out.
             return self.out.expression(name, &context.empty());
         }
+        if is_root
+            && matches!(name, dw::DW_AT_name | dw::DW_AT_comp_dir)
+            && let Some(path) = self.changed_path(unit, value)
+        {
+            return self.out.string(name, &path);
+        }
         match value {
             _ if name == dw::DW_AT_low_pc => {
                 if let Some(address) = start_address(unit, attribute) {
@@ -171,6 +177,16 @@ impl<'a> AttributeConverter<'_, 'a> {
                 }
             }
         }
+    }
+
+    /// What a path that has changed is now.
+    fn changed_path(
+        &self,
+        unit: UnitRef<'_, Reader<'a>>,
+        value: AttributeValue<Reader<'a>>,
+    ) -> Option<Vec<u8>> {
+        let paths = self.resolver.shared.paths;
+        if paths.is_empty() { None } else { paths.apply(unit.attr_string(value).ok()?.slice()) }
     }
 
     fn locations(

@@ -12,13 +12,10 @@ use std::path::{Path, PathBuf};
 use gimli::{AttributeValue, DebuggingInformationEntry, constants as dw};
 
 use super::sources::Source;
-use crate::Module;
+use crate::{Module, Sources};
 
 /// Longer names are no paths.
 const MAX_PATH: usize = 4096;
-
-/// Whether the source file at a path is there. Relative paths are relative to where the debugger looks for them.
-pub type SourceExists<'p> = &'p dyn Fn(&Path) -> bool;
 
 /// Whether the function in which the program starts has debug info, or no function is that. Of a program that was compiled
 /// without, only libraries may have some.
@@ -44,13 +41,13 @@ fn is_unsaid(range: gimli::Range) -> bool {
 pub(crate) fn without_lines(
     sources: &[Source<'_>],
     is_program_described: bool,
-    exists: SourceExists<'_>,
+    known_sources: Sources<'_>,
 ) -> Vec<bool> {
     let mut known: HashMap<PathBuf, bool> = HashMap::new();
     let mut is_there = |path: PathBuf| match known.get(&path) {
         Some(&there) => there,
         None => {
-            let there = exists(&path);
+            let there = known_sources.has(&path);
             known.insert(path, there);
             there
         }

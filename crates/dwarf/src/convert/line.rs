@@ -2,6 +2,8 @@
 //! addresses are changed where the program sets them. Sequences of removed code are left out. A function whose first row is
 //! at its first operator gets one more at its start.
 
+use std::borrow::Cow;
+
 use gimli::{AttributeValue, Reader as _, SectionId, UnitRef, constants as dw, read};
 
 use super::address::{AddressMap, is_data_tombstone};
@@ -9,6 +11,7 @@ use super::bytes::{fixed, signed, small, unsigned};
 use super::limits::Budget;
 use super::piece::Piece;
 use super::strings::{Kind, StringSections};
+use crate::PathMap;
 use crate::report::{Drop, Report};
 use crate::sections::Reader;
 
@@ -32,6 +35,8 @@ impl Files {
 /// What line tables are written with.
 pub(crate) struct Lines<'l, 'a> {
     pub(crate) strings: &'l StringSections<'a>,
+    /// How paths have changed.
+    pub(crate) paths: &'l PathMap,
     /// For headers: several units can have the same table.
     pub(crate) budget: &'l Budget,
     /// Of an address in the image.
@@ -115,7 +120,7 @@ impl<'a> Lines<'_, 'a> {
         if version >= 5 {
             self.tables(out, unit, header)?;
         } else {
-            old_tables(bytes, unit, header)?;
+            self.old_tables(bytes, unit, header)?;
         }
         let length = small(out.lines.bytes.len().saturating_sub(length_at).saturating_sub(4));
         out.lines.put(length_at, &length.to_le_bytes());
@@ -171,16 +176,16 @@ impl<'a> Lines<'_, 'a> {
     ) -> Result<(), Unusable> {
         let place = match value {
             // Every section of strings ends in a zero.
-            AttributeValue::DebugLineStrRef(offset) => {
+            AttributeValue::DebugLineStrRef(offset) if self.paths.is_empty() => {
                 self.strings.place(Kind::LineString, unit.dwarf, offset.0).unwrap_or_default()
             }
             value => {
-                let text = unit.dwarf.attr_line_string(value)?;
+                let text = self.text(unit, value)?;
                 if !self.budget.spend(text.len()) {
                     return Err(Unusable::TooLong);
                 }
                 let place = out.strings.bytes.len();
-                out.strings.bytes.extend_from_slice(text.slice());
+                out.strings.bytes.extend_from_slice(&text);
                 out.strings.bytes.push(0);
                 let at = out.lines.bytes.len();
                 out.lines.is_offset(at, SectionId::DebugLineStr);
@@ -188,6 +193,49 @@ impl<'a> Lines<'_, 'a> {
             }
         };
         out.lines.bytes.extend_from_slice(&place.to_le_bytes());
+        Ok(())
+    }
+
+    /// A path as it is now.
+    fn text(
+        &self,
+        unit: UnitRef<'_, Reader<'a>>,
+        value: AttributeValue<Reader<'a>>,
+    ) -> Result<Cow<'a, [u8]>, Unusable> {
+        let text = unit.dwarf.attr_line_string(value)?.slice();
+        Ok(self.paths.apply(text).map_or(Cow::Borrowed(text), Cow::Owned))
+    }
+
+    /// A path, where it is read.
+    fn inline(
+        &self,
+        out: &mut Vec<u8>,
+        unit: UnitRef<'_, Reader<'a>>,
+        value: AttributeValue<Reader<'a>>,
+    ) -> Result<(), Unusable> {
+        out.extend_from_slice(&self.text(unit, value)?);
+        out.push(0);
+        Ok(())
+    }
+
+    /// Directories and files before DWARF 5: the directory of the compilation is not among them.
+    fn old_tables(
+        &self,
+        out: &mut Vec<u8>,
+        unit: UnitRef<'_, Reader<'a>>,
+        header: &Header<'a>,
+    ) -> Result<(), Unusable> {
+        for directory in header.include_directories() {
+            self.inline(out, unit, *directory)?;
+        }
+        out.push(0);
+        for file in header.file_names() {
+            self.inline(out, unit, file.path_name())?;
+            for number in [file.directory_index(), file.timestamp(), file.size()] {
+                unsigned(out, number);
+            }
+        }
+        out.push(0);
         Ok(())
     }
 }
@@ -198,38 +246,6 @@ pub(crate) struct Tables<'t> {
     pub(crate) lines: &'t mut Piece,
     /// `.debug_line_str`, behind that of the module.
     pub(crate) strings: &'t mut Piece,
-}
-
-/// A path as it is read.
-fn inline<'a>(
-    out: &mut Vec<u8>,
-    unit: UnitRef<'_, Reader<'a>>,
-    value: AttributeValue<Reader<'a>>,
-) -> Result<(), Unusable> {
-    let text = unit.dwarf.attr_line_string(value)?;
-    out.extend_from_slice(text.slice());
-    out.push(0);
-    Ok(())
-}
-
-/// Directories and files before DWARF 5: the directory of the compilation is not among them.
-fn old_tables<'a>(
-    out: &mut Vec<u8>,
-    unit: UnitRef<'_, Reader<'a>>,
-    header: &Header<'a>,
-) -> Result<(), Unusable> {
-    for directory in header.include_directories() {
-        inline(out, unit, *directory)?;
-    }
-    out.push(0);
-    for file in header.file_names() {
-        inline(out, unit, file.path_name())?;
-        for number in [file.directory_index(), file.timestamp(), file.size()] {
-            unsigned(out, number);
-        }
-    }
-    out.push(0);
-    Ok(())
 }
 
 fn wide(value: usize) -> u64 {

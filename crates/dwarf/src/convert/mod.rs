@@ -42,7 +42,6 @@ use std::collections::HashSet;
 
 use frame_table::ModulePc;
 
-pub use self::library::SourceExists;
 pub use self::locals::{NamedLocals, named_locals};
 pub use self::names::LocalNames;
 pub(crate) use self::piece::{Piece, Pieces, Written};
@@ -54,7 +53,7 @@ use self::part::{IsWanted, Plan};
 use crate::index;
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
-use crate::{Layout, Module};
+use crate::{Layout, Module, Sources};
 
 /// What comes out of the conversion.
 #[derive(Default)]
@@ -65,7 +64,7 @@ pub(crate) struct Converted {
     pub(crate) variables: Vec<StaticVariable>,
 }
 
-/// Converts all debug sections. Without `source_exists`, all units keep their lines.
+/// Converts all debug sections. If nothing is known of `sources`, all units keep their lines.
 ///
 /// What is not wanted any more comes to an end soon, with a part of it or nothing.
 ///
@@ -75,13 +74,13 @@ pub(crate) fn convert<'a>(
     debug: &DebugSections<'a>,
     module: &Module<'_>,
     layout: &Layout,
-    source_exists: Option<SourceExists<'_>>,
+    sources: Sources<'_>,
     is_wanted: IsWanted<'_>,
     make_up: &dyn Fn(&HashSet<u32>, bool) -> Vec<Written>,
     report: &mut Report,
 ) -> Converted {
     let text = layout.code_address(ModulePc(module.code.start));
-    let plan = Plan::new(debug, module, layout, text, source_exists, report);
+    let plan = Plan::new(debug, module, layout, text, sources, report);
     let parts = plan.convert(is_wanted, report);
     if !is_wanted() {
         return Converted::default();

@@ -10,19 +10,19 @@ use gimli::write::Sections;
 use gimli::{DebugInfoOffset, DebugTypeSignature};
 
 use super::address::AddressMap;
-use super::library::{self, SourceExists};
+use super::library;
 use super::limits::Budget;
 use super::line::Lines;
 use super::output::Output;
 use super::piece::Piece;
 use super::reference::{EntryPlace, Places};
-use super::sources::{Source, sources};
+use super::sources::{Source, sources as all_sources};
 use super::strings::{StringSections, Texts};
 use super::unit;
 use crate::index::{self, PartSymbols};
 use crate::report::Report;
 use crate::sections::DebugSections;
-use crate::{Layout, Module};
+use crate::{Layout, Module, PathMap, Sources};
 
 /// Bytes of `.debug_info` in a part, about: enough to be worth a turn, and few enough for a processor's cache.
 const PART: usize = 64 << 10;
@@ -56,6 +56,8 @@ pub(crate) struct Plan<'p, 'a> {
     signatures: HashMap<DebugTypeSignature, EntryPlace>,
     module: &'p Module<'p>,
     layout: &'p Layout,
+    /// How paths of sources have changed.
+    paths: &'p PathMap,
     /// Synthetic address of the code section's contents.
     text: u64,
     list_bytes: usize,
@@ -70,6 +72,8 @@ pub(crate) struct Shared<'c, 'a> {
     signatures: &'c HashMap<DebugTypeSignature, EntryPlace>,
     pub(crate) module: &'c Module<'c>,
     pub(crate) layout: &'c Layout,
+    /// How paths of sources have changed.
+    pub(crate) paths: &'c PathMap,
     /// The map of units that do not count from elsewhere.
     pub(crate) map: AddressMap<'c>,
     /// For reading names of variables.
@@ -117,16 +121,18 @@ impl<'p, 'a> Plan<'p, 'a> {
         module: &'p Module<'p>,
         layout: &'p Layout,
         text: u64,
-        source_exists: Option<SourceExists<'_>>,
+        known: Sources<'p>,
         report: &mut Report,
     ) -> Self {
-        let sources = sources(debug, report);
+        let sources = all_sources(debug, report);
         let strings = StringSections::new(&sources);
         let texts = strings.contents();
         let is_program_described = library::is_program_described(&sources, module);
-        let without_lines = source_exists
-            .map(|exists| library::without_lines(&sources, is_program_described, exists))
-            .unwrap_or_default();
+        let without_lines = if known.are_known() {
+            library::without_lines(&sources, is_program_described, known)
+        } else {
+            Vec::new()
+        };
         let without_lines = without_lines.into_iter().chain(std::iter::repeat(false));
         let mut tables = HashSet::new();
         let sources = sources.into_iter().zip(without_lines).map(|(source, without_lines)| {
@@ -147,10 +153,11 @@ impl<'p, 'a> Plan<'p, 'a> {
             texts,
             strings,
             // Only gdb reads it, and only gdb is told which sources are there when it is shown such a machine.
-            has_index: source_exists.is_some() && layout.machine != crate::Machine::I386,
+            has_index: known.are_known() && layout.machine != crate::Machine::I386,
             is_program_described,
             module,
             layout,
+            paths: known.paths(),
             text,
             list_bytes: debug.list_bytes(),
             string_bytes: debug.string_bytes(),
@@ -193,10 +200,12 @@ impl<'p, 'a> Plan<'p, 'a> {
             signatures: &self.signatures,
             module: self.module,
             layout: self.layout,
+            paths: self.paths,
             map: AddressMap::new(self.module, self.text, &budgets.lists),
             names: &budgets.names,
             lines: Lines {
                 strings: &self.strings,
+                paths: self.paths,
                 budget: &budgets.strings,
                 address_size: self.layout.machine.address_size(),
             },

@@ -38,8 +38,8 @@ use self::outline::Outline;
 use self::own_text::OwnText;
 use self::source_map::{Mapping, Source, SourceMap};
 use self::unit::{Lines, Making, Row};
-use crate::convert::{SourceExists, StaticVariable, Written, piece};
-use crate::{Error, Function, Layout, Module, Symbol};
+use crate::convert::{StaticVariable, Written, piece};
+use crate::{Error, Function, Layout, Module, Sources, Symbol};
 
 /// Functions of a unit. Debuggers read a unit as a whole when they need one of its functions.
 const UNIT: usize = 64;
@@ -205,14 +205,14 @@ pub struct MadeUpSections {
 pub fn made_up_sections(
     bytes: &[u8],
     folder: &TextFolder,
-    source_exists: &dyn Fn(&Path) -> bool,
+    sources: Sources<'_>,
 ) -> Result<Option<MadeUpSections>, Error> {
     let module = Module::parse(bytes)?;
     if module.has_debug_info() {
         return Ok(None);
     }
     let made =
-        make(bytes, &module, Dialect::Wasm(module.code.start), folder, &HashSet::new(), false, source_exists);
+        make(bytes, &module, Dialect::Wasm(module.code.start), folder, &HashSet::new(), false, sources);
     let sections = piece::join(made.written, Vec::new()).map_err(|_| Error::TooLarge(bytes.len()))?;
     let sections = sections.into_iter().map(|(name, pieces)| (name, pieces.concat()));
     Ok(Some(MadeUpSections { sections: sections.collect(), texts: made.texts }))
@@ -227,7 +227,7 @@ pub(crate) fn make(
     folder: &TextFolder,
     described: &HashSet<u32>,
     is_program_described: bool,
-    source_exists: SourceExists<'_>,
+    sources: Sources<'_>,
 ) -> Made {
     let outline = Outline::read(bytes);
     let mut made = Made::default();
@@ -256,7 +256,7 @@ pub(crate) fn make(
         made.counts.is_long = false;
         lines = Some(found);
     } else if let Some(map) = &map {
-        let found = mapped_lines(module, map, folder, source_exists, &mut made.texts);
+        let found = mapped_lines(module, map, folder, sources, &mut made.texts);
         made.counts.mapped = count_rows(&found);
         lines = Some(found);
     } else if with_text && !functions.is_empty() {
@@ -343,15 +343,15 @@ fn mapped_lines(
     module: &Module<'_>,
     map: &SourceMap,
     folder: &TextFolder,
-    source_exists: SourceExists<'_>,
+    sources: Sources<'_>,
     texts: &mut Vec<Text>,
 ) -> Lines {
     let directory = folder.path.join(format!("{}.sources", folder.name));
     let path = |source: &Source| folder.beside.join(source_map::path_of_file(&source.path));
     let is_there: Vec<bool> =
-        map.sources.iter().map(|source| source.contents.is_some() || source_exists(&path(source))).collect();
+        map.sources.iter().map(|source| source.contents.is_some() || sources.has(&path(source))).collect();
     let files = map.sources.iter().map(|source| {
-        let Some(contents) = &source.contents else { return text_of(&path(source)) };
+        let Some(contents) = &source.contents else { return text_of(&sources.place(&path(source))) };
         let file = source_map::path_in_folder(&source.name);
         texts.push(Text { path: directory.join(&file), contents: contents.clone().into_bytes() });
         file

@@ -190,7 +190,10 @@ pub(super) fn heap(paused: &Paused<'_>) -> String {
     let mut text = String::new();
     line(
         &mut text,
-        format_args!("{} bytes of objects are in use, {} were made in all", heap.used, heap.allocated),
+        format_args!(
+            "{} bytes of objects were made in all; the heap takes {} bytes",
+            heap.allocated, heap.used
+        ),
     );
     line(
         &mut text,

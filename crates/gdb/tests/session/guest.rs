@@ -88,6 +88,7 @@ fn program() -> Program {
         module: Arc::clone(module(&engine).bytes()),
         debug_file: None,
         texts: None,
+        paths: dwarf::PathMap::default(),
         imported_functions: vec!["env.host".to_owned()],
     }
 }

@@ -39,6 +39,12 @@ struct Recording {
 
 const RECORDINGS: &[Recording] = &[
     Recording { client: "gdb", persona: PersonaChoice::Auto, packets: include_str!("../recorded/gdb.txt") },
+    // Calls, tracepoints, what the server prints and evaluates, `return`, `jump`, `monitor`.
+    Recording {
+        client: "gdb with its tools",
+        persona: PersonaChoice::Auto,
+        packets: include_str!("../recorded/gdb-tools.txt"),
+    },
     Recording { client: "lldb", persona: PersonaChoice::Auto, packets: include_str!("../recorded/lldb.txt") },
     Recording {
         client: "lldb with a symbol file",
@@ -56,6 +62,7 @@ async fn guest(persona: PersonaChoice) -> Debuggee {
         module: Arc::clone(module.bytes()),
         debug_file: None,
         texts: None,
+        paths: dwarf::PathMap::default(),
         imported_functions: vec!["wasi_snapshot_preview1.sched_yield".to_owned()],
     };
     let mut linker = Linker::new();

@@ -55,6 +55,7 @@ async fn guest() -> (Debuggee, u64) {
         module: Arc::clone(module.bytes()),
         debug_file: None,
         texts: None,
+        paths: dwarf::PathMap::default(),
         imported_functions: vec!["env.spawn".to_owned()],
     };
     let body = module.body_range(THREAD).expect("defined").start;
