@@ -39,7 +39,7 @@ spec *words:
 lldb-suite *args:
     sh scripts/lldb-suite.sh {{args}}
 
-# Fuzzes one target of tests/fuzz (dwarf, coredump, packets, differential) for some seconds; needs cargo-fuzz.
+# Fuzzes one target of tests/fuzz (dwarf, coredump, packets, agent, differential) for some seconds; needs cargo-fuzz.
 fuzz target seconds="60":
     sh scripts/fuzz.sh {{target}} {{seconds}}
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fuzzes one target of tests/fuzz for some seconds; needs cargo-fuzz (`cargo install cargo-fuzz`). Its nightly flags work
 # with the toolchain at hand this way. What it finds stays in tests/fuzz/artifacts, the corpus in tests/fuzz/corpus.
-# usage: sh scripts/fuzz.sh dwarf|coredump|packets|differential [SECONDS]
+# usage: sh scripts/fuzz.sh dwarf|coredump|packets|agent|differential [SECONDS]
 set -eu
 cd "$(dirname "$0")/.."
 target=$1
@@ -10,7 +10,7 @@ corpus=tests/fuzz/corpus/$target
 mkdir -p "$corpus"
 if [ "$target" = packets ]; then
     number=1
-    for recorded in gdb lldb lldb-elf; do
+    for recorded in gdb lldb lldb-elf gdb-tools; do
         # Behind the greeting, which the target sends itself; in pieces, which are quicker to play than whole sessions.
         tail -n +9 "crates/gdb/tests/recorded/$recorded.txt" | split -l 24 - "$corpus/$recorded-"
         for piece in "$corpus/$recorded"-??; do

@@ -50,3 +50,13 @@ have_cargo() {
     echo "cargo is not here: install it from https://rustup.rs" >&2
     return 1
 }
+
+# have_rust_printers FOLDER: unpacks gdb's printers of Rust's types into FOLDER, unless they are there or installed. They are in
+# two packages of Debian, of which the second would bring all of Rust with it.
+have_rust_printers() {
+    [ -e /usr/lib/rustlib/etc/rust_types.py ] || [ -e "$1/usr/lib/rustlib/etc/rust_types.py" ] && return 0
+    mkdir -p "$1"
+    (cd "$1" && apt-get -q -o APT::Sandbox::User= download rust-gdb rustc >&2 && for package in rust-gdb_*.deb rustc_*.deb; do
+        dpkg-deb --fsys-tarfile "$package" | tar -x --wildcards './usr/lib/rustlib/etc/*' && rm "$package"
+    done)
+}

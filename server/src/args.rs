@@ -457,7 +457,19 @@ fn address_and_rest(
 
 impl GuestFlags {
     fn with_words(self, words: Vec<OsString>, what: &str) -> Result<GuestOptions, clap::Error> {
-        let Self { dir, env, invoke, debug_file, wat, map_path, complete, precise_traps, compile_all, preload, limits } = self;
+        let Self {
+            dir,
+            env,
+            invoke,
+            debug_file,
+            wat,
+            map_path,
+            complete,
+            precise_traps,
+            compile_all,
+            preload,
+            limits,
+        } = self;
         let mut words = words.into_iter();
         let Some(module) = words.next() else {
             return Err(usage_error(ErrorKind::MissingRequiredArgument, format!("{what} is missing")));

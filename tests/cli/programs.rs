@@ -200,3 +200,23 @@ fn core_dumps_that_do_not_fit_are_refused_in_one_line() -> Result<()> {
     assert!(said.contains("damaged") || said.contains("is not there"), "{said}");
     Ok(())
 }
+
+#[test]
+fn run_shows_sources_that_have_moved() -> Result<()> {
+    let crash = fixture("crash")?;
+    let sources = crash.program.parent().context("a file lies in a folder")?;
+    // Beside the module there is no source.
+    let module = file("moved-crash.wasm", &std::fs::read(&crash.program)?)?;
+    let without = wasm_gdbserver(&["run", text(&module)])?;
+    assert!(!stderr(&without).contains("int each"), "{}", stderr(&without));
+    let map = format!(".={}", sources.display());
+    let output = wasm_gdbserver(&["run", "--map-path", &map, text(&module)])?;
+    let said = stderr(&output);
+    assert!(said.contains("->    9\t  int each = total / people;"), "{said}");
+    assert!(
+        said.contains(&format!(" in share (total=1275, people=0) at {}/crash.c:9", sources.display())),
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(134));
+    Ok(())
+}

@@ -11,7 +11,9 @@ use crate::elf::{self, AddressSection, CodeBytes, Contents};
 use crate::made_up::{self, Dialect, Made, Text, TextFolder};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
-use crate::{Error, Layout, Module, PathMap, SourceExists, Sources, Symbol, convert, data, frame_info, vtable};
+use crate::{
+    Error, Layout, Module, PathMap, SourceExists, Sources, Symbol, convert, data, frame_info, vtable,
+};
 
 /// Host functions further apart do not fit one section.
 const MAX_HOST_REGION: u64 = 1 << 24;
@@ -52,7 +54,13 @@ pub struct ImageOptions<'o> {
 
 impl Default for ImageOptions<'_> {
     fn default() -> Self {
-        Self { source_exists: None, paths: PathMap::UNCHANGED, code: CodeBytes::InFile, folder: None, is_wanted: &|| true }
+        Self {
+            source_exists: None,
+            paths: PathMap::UNCHANGED,
+            code: CodeBytes::InFile,
+            folder: None,
+            is_wanted: &|| true,
+        }
     }
 }
 
@@ -122,8 +130,7 @@ pub fn write_symbol_image<F: io::Write>(
         made.replace(made_now);
         std::mem::take(&mut made.borrow_mut().written)
     };
-    let converted =
-        convert::convert(&sections, &module, layout, sources, is_wanted, &make_up, &mut report);
+    let converted = convert::convert(&sections, &module, layout, sources, is_wanted, &make_up, &mut report);
     if !is_wanted() {
         return Err(Error::Unwanted);
     }

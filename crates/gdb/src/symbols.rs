@@ -117,7 +117,8 @@ impl Program {
         file: F,
     ) -> Result<SymbolImage<F>, dwarf::Error> {
         let folder = self.texts.as_ref();
-        let options = ImageOptions { source_exists: Some(source_exists), paths: &self.paths, code, folder, is_wanted };
+        let options =
+            ImageOptions { source_exists: Some(source_exists), paths: &self.paths, code, folder, is_wanted };
         dwarf::write_symbol_image(&self.module, self.debug_file.as_deref(), layout, &options, file)
     }
 }

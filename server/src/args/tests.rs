@@ -128,6 +128,7 @@ fn mistakes_are_named() {
         ("--multi run m.wasm", "go after its name"),
         ("run", "a module is missing"),
         ("symbols m.wasm", "--output"),
+        ("--map-path /old :0 m.wasm", "expected OLD=NEW"),
         ("symbols --for me m.wasm -o m.elf", "possible values: gdb, lldb"),
     ] {
         let said = refused(line);

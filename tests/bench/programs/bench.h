@@ -4,8 +4,10 @@
 // Not inlined: the function that a breakpoint is set in.
 #define HOT __attribute__((noinline))
 static void work(void);
+// Nothing touches what is watched in the middle of it.
+char untouched[1 << 17];
 // A breakpoint in it is never hit.
-__attribute__((noinline, used)) void never(void) { puts("never"); }
+__attribute__((noinline, used)) void never(void) { puts(untouched); }
 int main(int argc, char **argv)
 {
   if (argc > 99) never();

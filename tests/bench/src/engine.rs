@@ -19,6 +19,8 @@ pub(crate) enum Engine {
     Cold,
     /// The same with a breakpoint in the program's hottest function, whose condition is false.
     False,
+    /// The same with a watchpoint on memory that the program does not touch.
+    Watch,
     /// The server with everything in the debug tier, `--precise-traps`.
     AllDebug,
 }
@@ -33,6 +35,7 @@ impl Engine {
         Self::Attached,
         Self::Cold,
         Self::False,
+        Self::Watch,
         Self::AllDebug,
     ];
 
@@ -45,6 +48,7 @@ impl Engine {
             Self::Attached => "attached",
             Self::Cold => "cold",
             Self::False => "false",
+            Self::Watch => "watch",
             Self::AllDebug => "all-debug",
         }
     }
@@ -68,8 +72,8 @@ impl Engine {
         !self.is_wasmtime() && self != Self::Ours
     }
 
-    /// Whether its code differs from that of the others. A breakpoint changes the code of one function.
+    /// Whether its code differs from that of the others when the program begins.
     pub(crate) fn has_own_code(self) -> bool {
-        !matches!(self, Self::Cold | Self::False)
+        !matches!(self, Self::Cold | Self::False | Self::Watch)
     }
 }

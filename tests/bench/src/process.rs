@@ -12,6 +12,12 @@ use std::time::Duration;
 /// The function of every program that is never called.
 const COLD: &str = "never";
 
+/// The variable of every program that is never read or written. It has whole pages of its own around its middle.
+const UNTOUCHED: &str = "untouched";
+
+/// How far into it.
+const MIDDLE: u64 = 1 << 16;
+
 /// `*(int *)($rbp - 16) == 0x7ffffff1`, a function's first local, as gdb's bytecode: the number of `rbp`, 16, the
 /// difference, four bytes there, with their sign, the number, whether they are equal.
 const NEVER_TRUE: &str = "26000622100319162024 7ffffff11327";
@@ -21,7 +27,7 @@ pub(crate) struct Program {
     pub(crate) module: PathBuf,
     /// The function that most of its time is spent in.
     pub(crate) hottest: String,
-    /// Addresses of functions, as the server says.
+    /// Addresses of functions and variables, as the server says.
     addresses: HashMap<String, u64>,
 }
 
@@ -33,22 +39,23 @@ impl Program {
         let image = module.with_extension("elf");
         let status = Command::new(server).arg("symbols").arg(&module).arg("-o").arg(&image).status();
         ensure!(status.context("cannot run the server")?.success(), "no symbols of {}", module.display());
-        let addresses = function_addresses(&std::fs::read(&image)?)?;
+        let addresses = addresses(&std::fs::read(&image)?)?;
         std::fs::remove_file(&image)?;
         Ok(Self { module, hottest: hottest.to_owned(), addresses })
     }
 
-    fn address(&self, function: &str) -> Result<u64> {
-        let found = self.addresses.get(function);
-        found.copied().with_context(|| format!("no function {function} in {}", self.module.display()))
+    fn address(&self, name: &str) -> Result<u64> {
+        let found = self.addresses.get(name);
+        found.copied().with_context(|| format!("no {name} in {}", self.module.display()))
     }
 }
 
-fn function_addresses(elf: &[u8]) -> Result<HashMap<String, u64>> {
+fn addresses(elf: &[u8]) -> Result<HashMap<String, u64>> {
     use object::{Object as _, ObjectSymbol as _};
     let file = object::File::parse(elf)?;
-    let functions = file.symbols().filter(|symbol| symbol.kind() == object::SymbolKind::Text);
-    Ok(functions
+    let is_wanted = |kind| matches!(kind, object::SymbolKind::Text | object::SymbolKind::Data);
+    let symbols = file.symbols().filter(|symbol| is_wanted(symbol.kind()));
+    Ok(symbols
         .map(|symbol| Ok((symbol.name()?.to_owned(), symbol.address())))
         .collect::<Result<_, object::Error>>()?)
 }
@@ -141,7 +148,8 @@ impl Drop for Process {
 
 /// What the debugger does. Whether the server can do that.
 fn debug(engine: Engine, program: &Program, client: &mut Client) -> Result<bool> {
-    let breakpoint = match engine {
+    let request = match engine {
+        Engine::Watch => format!("Z2,{:x},4", program.address(UNTOUCHED)? + MIDDLE),
         Engine::Cold => format!("Z0,{:x},1", program.address(COLD)?),
         Engine::False if !client.has_conditions => return Ok(false),
         Engine::False => {
@@ -151,8 +159,8 @@ fn debug(engine: Engine, program: &Program, client: &mut Client) -> Result<bool>
         }
         _ => String::new(),
     };
-    if !breakpoint.is_empty() {
-        ensure!(client.ask(&breakpoint)? == "OK", "the server refuses {breakpoint}");
+    if !request.is_empty() {
+        ensure!(client.ask(&request)? == "OK", "the server refuses {request}");
     }
     client.send("vCont;c")?;
     Ok(true)

@@ -141,6 +141,7 @@ fn core_of_a_stop(build: Build) -> Result<()> {
     gdb.go("break {fib-base}");
     gdb.go("continue").at("fib-base");
     let stack = gdb.go("bt").has("fib (n=4)").text().to_owned();
+    let full = gdb.go("bt full").has("a = ").has("f = ").text().to_owned();
     gdb.go("monitor coredump ../steps.core").has("is no name of a file in the folder");
     gdb.go("monitor coredump steps.core").has("Wrote ").has("steps.core, ");
     gdb.go("monitor coredump steps.core").has("File exists");
@@ -151,6 +152,7 @@ fn core_of_a_stop(build: Build) -> Result<()> {
     let mut gdb = Gdb::start(&fixture, build, server.port)?;
     gdb.attach();
     assert_eq!(gdb.go("bt").text(), stack, "the stack of the program that stopped");
+    assert_eq!(gdb.go("bt full").text(), full, "and all of its variables");
     gdb.go("monitor why").has("a core dump: it was at a breakpoint at 0x");
     gdb.go("step").has("This is a core dump").has("Program received signal SIGSTOP");
     gdb.quit();

@@ -9,6 +9,7 @@ mod large;
 mod lifetime;
 mod lldb;
 mod rerun;
+mod sources;
 mod threads;
 mod watch;
 
@@ -43,6 +44,7 @@ pub(crate) const ALL: &[&[Scene]] = &[
     crash::SCENES,
     large::SCENES,
     rerun::SCENES,
+    sources::SCENES,
     input::SCENES,
     threads::SCENES,
     editors::SCENES,

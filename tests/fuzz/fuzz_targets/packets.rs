@@ -1,7 +1,7 @@
 //! Any bytes from a client: the session answers or ends, and nothing panics.
 //!
-//! The first byte says what the others are: `0` a stream as it is; `1`, `2` and `3` packets' bodies, one in a line, to a
-//! session that begins as that of gdb, of lldb, of lldb with a symbol file. `scripts/fuzz.sh` makes the first inputs of the
+//! The first byte says what the others are: `0` a stream as it is; `1`, `2`, `3` and `4` packets' bodies, one in a line, to
+//! a session that begins as that of gdb, of lldb, of lldb with a symbol file, of gdb with its tools. `scripts/fuzz.sh` makes the first inputs of the
 //! recorded sessions.
 #![no_main]
 
@@ -15,10 +15,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const GUEST: &[u8] = include_bytes!("../../../crates/gdb/tests/recorded/guest.wat");
 
-const RECORDED: [&str; 3] = [
+const RECORDED: [&str; 4] = [
     include_str!("../../../crates/gdb/tests/recorded/gdb.txt"),
     include_str!("../../../crates/gdb/tests/recorded/lldb.txt"),
     include_str!("../../../crates/gdb/tests/recorded/lldb-elf.txt"),
+    include_str!("../../../crates/gdb/tests/recorded/gdb-tools.txt"),
 ];
 
 /// How many packets of a recording say who the client is.
@@ -54,6 +55,8 @@ async fn serve(bytes: &[u8], persona: PersonaChoice) {
         path: PathBuf::from("/guest.wasm"),
         module: Arc::clone(module.bytes()),
         debug_file: None,
+        texts: None,
+        paths: dwarf::PathMap::default(),
         imported_functions: vec!["wasi_snapshot_preview1.sched_yield".into()],
     };
     let mut linker = Linker::new();

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use debugger::{Entry, Guest, Session, Spawner};
 use gdb::{Debuggee, Outcome, PersonaChoice, Program};
@@ -39,12 +39,6 @@ struct Recording {
 
 const RECORDINGS: &[Recording] = &[
     Recording { client: "gdb", persona: PersonaChoice::Auto, packets: include_str!("../recorded/gdb.txt") },
-    // Calls, tracepoints, what the server prints and evaluates, `return`, `jump`, `monitor`.
-    Recording {
-        client: "gdb with its tools",
-        persona: PersonaChoice::Auto,
-        packets: include_str!("../recorded/gdb-tools.txt"),
-    },
     Recording { client: "lldb", persona: PersonaChoice::Auto, packets: include_str!("../recorded/lldb.txt") },
     Recording {
         client: "lldb with a symbol file",
@@ -214,18 +208,31 @@ impl Peer {
     async fn ask(&mut self, body: &[u8]) -> Option<String> {
         let sum = body.iter().fold(0_u8, |sum, &byte| sum.wrapping_add(byte));
         self.send(&[b"$", body, format!("#{sum:02x}").as_bytes()].concat()).await?;
+        let asked = Instant::now();
+        let mut is_interrupted = false;
         loop {
-            let reply = match tokio::time::timeout(RUNS, self.receive()).await {
-                Ok(reply) => reply?,
-                Err(_) => {
-                    self.send(b"\x03").await?;
-                    self.reply(body).await?
+            let reply = if is_interrupted {
+                Some(self.reply(body).await?)
+            } else {
+                match tokio::time::timeout(RUNS, self.receive()).await {
+                    Ok(reply) => Some(reply?),
+                    Err(_) => None,
                 }
             };
-            // The output of a monitor command is followed by its result.
-            if !body.starts_with(b"qRcmd") || !reply.starts_with('O') || reply == "OK" {
-                return Some(reply);
+            // What is printed, by a command of a monitor or of a breakpoint, comes before the answer.
+            if reply.as_ref().is_some_and(|reply| !reply.starts_with('O') || reply == "OK") {
+                return reply;
             }
+            if !is_interrupted && asked.elapsed() >= RUNS {
+                self.send(b"\x03").await?;
+                is_interrupted = true;
+            }
+            assert!(
+                asked.elapsed() < PATIENCE,
+                "no end of the reply to {}{}",
+                body.escape_ascii(),
+                self.last_said()
+            );
         }
     }
 
