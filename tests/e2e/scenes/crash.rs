@@ -20,6 +20,7 @@ pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "core_of_a_stop", native: false, play: core_of_a_stop },
     Scene { name: "core_of_threads", native: false, play: core_of_threads },
     Scene { name: "core_of_modules", native: false, play: core_of_modules },
+    Scene { name: "core_of_wasmtime", native: false, play: core_of_wasmtime },
 ];
 
 const WAITS: &str = "The program waits for a debugger at 127.0.0.1:";
@@ -205,6 +206,38 @@ fn core_of_modules(build: Build) -> Result<()> {
     gdb.go("print *place").is("{x = 3, y = 4}");
     gdb.go("print calls").is("7");
     gdb.go("print total").is("1");
+    gdb.quit();
+    server.finish()?;
+    Ok(())
+}
+
+/// A core dump that Wasmtime wrote (`fixtures/crash/make.sh`): frames, memories and globals, and no locals.
+fn core_of_wasmtime(build: Build) -> Result<()> {
+    let fixture = Fixture::build("crash", build)?;
+    let folder = fixture.program.with_file_name("");
+    let paths = format!(".={}", folder.display());
+    let server = open(&folder.join("crash.core"), &["--once", "--map-path", &paths])?;
+    let mut gdb = Gdb::start(&fixture, build, server.port)?;
+    gdb.attach();
+    gdb.go("bt")
+        .has("#0  ")
+        .has("share (total=<error reading variable: Cannot access memory at address 0x")
+        .has("crash.c:9\n")
+        .has(" in settle (order=<")
+        .has("crash.c:17\n")
+        .has(" in main () at ")
+        .has("crash.c:23\n");
+    gdb.go("frame").has("9\t  int each = total / people;");
+    gdb.go("info locals").has("each = <error reading variable each (Cannot access memory at address 0x");
+    gdb.go("up").has("in settle (");
+    gdb.go("info locals").has("total = <error");
+    gdb.go("print people").has("Cannot access memory at address 0x");
+    gdb.go("monitor locals").has("0 i32: <unavailable>");
+    // What is in memory is there.
+    gdb.go("print served").is("4");
+    gdb.go("print orders[1]").has("{number = 2, price = 12.75, what = 0x").has("\"soup\"}");
+    gdb.go("monitor why").has("a core dump: the core dump does not say why it was written").has("$share");
+    gdb.go("continue").has("This is a core dump: it can be looked at, and does not run.");
     gdb.quit();
     server.finish()?;
     Ok(())
