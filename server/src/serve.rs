@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use debugger::{Event, Exit, Resume, Session};
-use gdb::{Debuggee, Launcher, Outcome};
+use gdb::{Cache, Debuggee, Launcher, Outcome};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -63,6 +63,11 @@ pub(crate) fn serve(
     logs: &LogOptions,
 ) -> Result<u8> {
     let runtime = runtime()?;
+    let cache = options.cache.as_ref().map(|folder| {
+        let cache = Cache::new(folder.clone(), version());
+        cache.with_context(|| format!("cannot keep anything in {}", folder.display()))
+    });
+    let cache = cache.transpose()?;
     let served = runtime.block_on(async {
         let validity = validate(program.clone())?;
         let (relay, watcher) = Relay::new();
@@ -84,6 +89,9 @@ pub(crate) fn serve(
         let mut debuggee =
             Debuggee::new(session.clone(), events, symbols, launcher).with_preloaded(preloaded);
         debuggee.show(options.persona);
+        if let Some(cache) = cache {
+            debuggee.keep_images_in(cache);
+        }
         debuggee.write_core_dumps_to(std::env::current_dir().unwrap_or_default());
         debuggee.observe(move |session, event| relay.note(session, event));
         if options.no_wait {
@@ -257,10 +265,6 @@ impl Host {
     /// When a client's session cost us the guest.
     pub(crate) async fn run(mut self, mut debuggee: Debuggee) -> Result<u8> {
         debuggee.keep_files_in(self.files.path().to_owned());
-        if let Some(folder) = &self.options.cache {
-            let kept = debuggee.keep_images_in(folder.clone(), version());
-            kept.with_context(|| format!("cannot keep anything in {}", folder.display()))?;
-        }
         debuggee.expect_gdb();
         // Whether a client is expected to come for a guest that stops.
         let mut is_expected = !self.options.no_wait;

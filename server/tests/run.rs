@@ -185,6 +185,12 @@ fn symbols_writes_an_elf_file() {
         refused(&["symbols", &module, "-o", "/no/such/folder/x.elf"])
             .contains("cannot write /no/such/folder")
     );
+    // Nothing can be kept there.
+    let said = refused(&["--cache", "/dev/null/cache", ":0", &module]);
+    assert!(
+        said.contains("cannot keep anything in /dev/null/cache") && !said.contains("Listening"),
+        "{said}"
+    );
 }
 
 #[test]

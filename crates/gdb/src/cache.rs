@@ -8,15 +8,15 @@
 //! hurt each other. One that is damaged is made anew. What an image says of sources depends on whether they are there: that
 //! is asked again for a file that is found.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::image_file::{ImageFile, make_private};
+use crate::image_file::ImageFile;
 use crate::int::wide;
 
 /// Bytes of a length or a checksum.
@@ -28,9 +28,9 @@ const NAME_BYTES: usize = 16;
 /// Bytes that are read at a time.
 const BLOCK: usize = 64 << 10;
 
-/// Where images are kept.
+/// Where symbol images are kept for the next time.
 #[derive(Debug)]
-pub(crate) struct Cache {
+pub struct Cache {
     folder: PathBuf,
     /// What makes images: others may make other ones.
     version: String,
@@ -52,14 +52,12 @@ pub(crate) struct Known {
 pub(crate) struct Entry(PathBuf);
 
 impl Cache {
-    /// Keeps images in a folder, which is made if it is missing. `version` is that of whoever makes them.
+    /// Keeps symbol images in a folder, which is made if it is missing. `version` is that of whoever makes them.
     ///
     /// # Errors
     /// When there is no such folder that others cannot write to: gdb believes what is in it.
-    pub(crate) fn new(folder: PathBuf, version: String) -> io::Result<Self> {
-        if !folder.is_dir() {
-            make_private(&folder)?;
-        }
+    pub fn new(folder: PathBuf, version: String) -> io::Result<Self> {
+        DirBuilder::new().mode(0o700).recursive(true).create(&folder)?;
         let (found, own) = (fs::metadata(&folder)?, fs::metadata("/proc/self")?);
         if found.uid() != own.uid() || found.mode() & 0o022 != 0 {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others can write to it"));
@@ -164,7 +162,7 @@ fn write(path: &Path, image: &ImageFile, known: &Known) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
     use crate::image_file::Unfinished;
@@ -191,7 +189,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_found_until_a_source_comes_or_goes() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::new(folder.path().join("cache"), "1".to_owned()).unwrap();
+        let cache = Cache::new(folder.path().join("new/cache"), "1".to_owned()).unwrap();
         let entry = cache.entry("a.elf", &[b"module"]);
         let has_a = |path: &Path| path == Path::new("/a.c");
         assert!(entry.find(has_a).is_none());
@@ -199,7 +197,7 @@ mod tests {
         let (found, said) = entry.find(has_a).unwrap();
         assert_eq!((contents(&found), said), (b"image".to_vec(), known()));
         assert!(entry.find(|_| true).is_none() && entry.find(|_| false).is_none());
-        assert_eq!(fs::read_dir(folder.path().join("cache")).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(folder.path().join("new/cache")).unwrap().count(), 1);
     }
 
     #[test]
@@ -244,7 +242,7 @@ mod tests {
     fn a_folder_that_others_can_write_to_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         let open = folder.path().join("open");
-        fs::DirBuilder::new().mode(0o700).create(&open).unwrap();
+        fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
         assert!(Cache::new(open, "1".to_owned()).is_err());
     }

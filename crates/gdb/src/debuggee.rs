@@ -146,14 +146,9 @@ impl Debuggee {
         self.symbols.keep_files_in(folder);
     }
 
-    /// Has symbol images kept in a folder for the next time, and taken from there. `version` is that of whoever makes them. To be
-    /// said before somebody wants one.
-    ///
-    /// # Errors
-    /// When there is no such folder that others cannot write to.
-    pub fn keep_images_in(&self, folder: PathBuf, version: String) -> std::io::Result<()> {
-        self.symbols.keep_images(Cache::new(folder, version)?);
-        Ok(())
+    /// Has symbol images kept for the next time, and taken from there. To be said before somebody wants one.
+    pub fn keep_images_in(&self, cache: Cache) {
+        self.symbols.keep_images(cache);
     }
 
     /// Says whether the next client is a gdb that sees the files of this machine as this process does: then it opens large symbol

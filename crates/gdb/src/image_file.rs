@@ -179,7 +179,7 @@ pub(crate) fn write_text(folder: &Path, text: &dwarf::Text) -> io::Result<()> {
 }
 
 /// Makes a directory that only this user can read, if it is not there.
-pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
+fn make_private(directory: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(directory) {
         // Whose it is matters, since everybody can write where temporary files are.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_ours_alone(directory)? => Ok(()),

@@ -7,6 +7,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use dwarf::{CodeBytes, FunctionReturn, ImageOptions, PathMap, Signature, Sources, SymbolImage, TextFolder};
 
@@ -135,6 +136,8 @@ pub(crate) struct Symbols {
     folder: OnceLock<PathBuf>,
     /// Where images are kept for the next time.
     cache: OnceLock<Cache>,
+    /// Threads that write there.
+    keeping: Mutex<Vec<JoinHandle<()>>>,
     is_file_misleading: AtomicBool,
     /// What lldb's Wasm plugin reads of modules, by number.
     read_by_plugin: Mutex<BTreeMap<u32, PluginImage>>,
@@ -176,6 +179,7 @@ impl Symbols {
             images: Mutex::default(),
             folder: OnceLock::new(),
             cache: OnceLock::new(),
+            keeping: Mutex::default(),
             is_file_misleading: AtomicBool::new(false),
             read_by_plugin: Mutex::default(),
             signatures: Mutex::default(),
@@ -390,7 +394,7 @@ impl Symbols {
         }
         let symbols = Arc::clone(self);
         let spawned =
-            std::thread::Builder::new().name("symbols".to_owned()).spawn(move || symbols.image(persona, 0));
+            thread::Builder::new().name("symbols".to_owned()).spawn(move || symbols.image(persona, 0));
         if let Err(error) = spawned {
             tracing::debug!(%error, "the symbol image will be made when it is asked for");
         }
@@ -447,9 +451,22 @@ impl Symbols {
         let entry = entry.filter(|_| texts.is_empty());
         if let Some(entry) = entry {
             let known = Known { first_address, report: report.clone(), sources: sources.into_inner() };
-            keep(entry, Arc::clone(&elf), known);
+            self.keep(entry, Arc::clone(&elf), known);
         }
         Ok(Image { elf, first_address, report })
+    }
+
+    /// Keeps an image for the next time. Nobody waits for that but the end.
+    fn keep(&self, entry: Entry, image: Arc<ImageFile>, known: Known) {
+        let work = move || {
+            if let Err(error) = entry.keep(&image, &known) {
+                tracing::warn!(%error, "the symbol image is not kept");
+            }
+        };
+        match thread::Builder::new().name("cache".to_owned()).spawn(work) {
+            Ok(thread) => self.keeping.lock().unwrap_or_else(PoisonError::into_inner).push(thread),
+            Err(error) => tracing::debug!(%error, "the symbol image is not kept"),
+        }
     }
 
     /// How a function of a module is called. Reads the debug info anew for a function that was not asked for yet.
@@ -478,15 +495,13 @@ impl Symbols {
     }
 }
 
-/// Keeps an image for the next time. Nobody waits for that.
-fn keep(entry: Entry, image: Arc<ImageFile>, known: Known) {
-    let work = move || {
-        if let Err(error) = entry.keep(&image, &known) {
-            tracing::warn!(%error, "the symbol image is not kept");
+/// What is being kept is there for the next time.
+impl Drop for Symbols {
+    fn drop(&mut self) {
+        for thread in self.keeping.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // If it panicked, that was said.
+            let _ended = thread.join();
         }
-    };
-    if let Err(error) = std::thread::Builder::new().name("cache".to_owned()).spawn(work) {
-        tracing::debug!(%error, "the symbol image is not kept");
     }
 }
 

@@ -1,18 +1,19 @@
 //! A program with so many symbols that reading them byte by byte would take long: a gdb on this machine opens them itself.
 
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use tests::fixture::{Build, Fixture};
 use tests::gdb::Gdb;
 use tests::server::Server;
 
-use super::{Scene, stage};
+use super::{Scene, own_folder, stage};
 
 pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "large_symbols_here", native: false, play: here },
     Scene { name: "large_symbols_elsewhere", native: false, play: elsewhere },
+    Scene { name: "large_symbols_kept", native: false, play: kept },
 ];
 
 fn here(build: Build) -> Result<()> {
@@ -26,6 +27,45 @@ fn here(build: Build) -> Result<()> {
     gdb.quit();
     server.finish()?;
     assert!(!Path::new(file).exists(), "{file} is still there");
+    Ok(())
+}
+
+/// The second server has the symbols of the first one, unless they are damaged.
+fn kept(build: Build) -> Result<()> {
+    let folder = own_folder("cache")?.join(format!("{build:?}"));
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let options = ["--once", "--cache", folder.to_str().expect("no odd name")];
+    let start = || -> Result<String> {
+        let (server, mut gdb) = stage("large", build, &options, &[])?;
+        let said = gdb.connect().lacks("from remote target").text().to_owned();
+        walk(&mut gdb);
+        gdb.quit();
+        Ok(said + &server.finish()?.stderr)
+    };
+    assert!(start()?.contains("/wasm-gdbserver-files-"));
+    let files =
+        || -> Result<Vec<PathBuf>> { std::fs::read_dir(&folder)?.map(|file| Ok(file?.path())).collect() };
+    let [file] = &files()?[..] else { panic!("{:?}", files()) };
+    let name = file.to_str().expect("no odd name");
+    assert!(name.contains("large.wasm.elf-"), "{name}");
+    let from_it = format!("Reading symbols from {name}...");
+    assert!(start()?.contains(&from_it));
+    // Two at once.
+    let (here, there) = std::thread::scope(|scope| {
+        let there = scope.spawn(start);
+        (start(), there.join().expect("the other session does not panic"))
+    });
+    assert!(here?.contains(&from_it) && there?.contains(&from_it));
+    let mut damaged = std::fs::read(file)?;
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    std::fs::write(file, damaged)?;
+    let said = start()?;
+    assert!(said.contains("is damaged, and made anew") && said.contains("/wasm-gdbserver-files-"), "{said}");
+    assert!(start()?.contains(&from_it));
+    assert_eq!(files()?.len(), 1);
     Ok(())
 }
 
