@@ -20,6 +20,7 @@ need /usr/lib/wasm32-wasi/libc++.a 'libc++-19-dev-wasm32 libc++abi-19-dev-wasm32
 need /usr/lib32/libc.a gcc-multilib
 install_missing
 have_rust_printers target/tmp/rust-gdb
+sh scripts/go.sh
 have_cargo
 [ -n "${SKIP_LINT:-}" ] || sh scripts/lint.sh
 # The end-to-end tests run the server's binary, which cargo only builds when it is asked for by name.

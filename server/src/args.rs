@@ -110,6 +110,8 @@ pub struct GuestOptions {
     pub compile_all: bool,
     /// Name and file of each module that is instantiated before it.
     pub preloads: Vec<(String, PathBuf)>,
+    /// Whether it runs although nobody provides what it imports.
+    pub stub_imports: bool,
     /// What it may use of the machine.
     pub limits: LimitOptions,
 }
@@ -343,6 +345,9 @@ struct GuestFlags {
     /// A module that is instantiated before the program, and before later ones: they can import from NAME what it exports
     #[arg(long, value_name = "NAME=FILE", value_parser = parse_preload)]
     preload: Vec<(String, PathBuf)>,
+    /// Run programs that import what nobody provides: a function of these that is called stops the program
+    #[arg(long)]
+    stub_imports: bool,
     #[command(flatten)]
     limits: LimitOptions,
 }
@@ -468,6 +473,7 @@ impl GuestFlags {
             precise_traps,
             compile_all,
             preload,
+            stub_imports,
             limits,
         } = self;
         let mut words = words.into_iter();
@@ -494,6 +500,7 @@ impl GuestFlags {
             precise_traps,
             compile_all,
             preloads: preload,
+            stub_imports,
             limits,
         })
     }

@@ -2,6 +2,8 @@
 //!
 //! It runs on the guest's thread. What is done with it is `report`'s.
 
+use std::sync::Arc;
+
 use debugger::{Frame, ModuleId, Paused, Stop, ThreadId, Value, WasmFrame};
 use dwarf::PathMap;
 use runtime::Module;
@@ -16,20 +18,20 @@ const INNER: usize = 40;
 /// and before this many.
 const OUTER: usize = 10;
 
-/// What is to be reported of a thread that stopped. `debug_file` is that of the first module; `paths` says where sources are.
+/// What is to be reported of a thread that stopped. `debug_files` are those of the first module; `paths` says where sources are.
 #[must_use]
 pub(crate) fn report(
     paused: &Paused<'_>,
     thread: ThreadId,
-    debug_file: Option<&[u8]>,
+    debug_files: &[Arc<[u8]>],
     paths: &PathMap,
 ) -> Report {
     let modules = paused.modules();
     let images: Vec<Option<Vec<u8>>> = modules
         .iter()
         .map(|module| {
-            let debug_file = debug_file.filter(|_| module.id.0 == 0);
-            debug_info::image(module.module.bytes(), debug_file, paths)
+            let debug_files = if module.id.0 == 0 { debug_files } else { &[] };
+            debug_info::image(module.module.bytes(), debug_files, paths)
         })
         .collect();
     let modules: Vec<Symbols<'_>> = modules

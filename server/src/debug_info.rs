@@ -24,7 +24,7 @@ const HOST: u64 = 0x7d00_0000_0000;
 
 /// Makes the symbol image of a module whose sources are at other `paths` now. None if that is impossible.
 #[must_use]
-pub(crate) fn image(module: &[u8], debug_file: Option<&[u8]>, paths: &PathMap) -> Option<Vec<u8>> {
+pub(crate) fn image(module: &[u8], debug_files: &[Arc<[u8]>], paths: &PathMap) -> Option<Vec<u8>> {
     let layout = Layout {
         machine: Machine::X86_64,
         code_base: CODE,
@@ -34,7 +34,7 @@ pub(crate) fn image(module: &[u8], debug_file: Option<&[u8]>, paths: &PathMap) -
         host: Symbol { name: "<host>".to_owned(), address: HOST, size: 16 },
     };
     let options = ImageOptions { paths, ..ImageOptions::default() };
-    dwarf::write_symbol_image(module, debug_file, &layout, &options, Vec::new()).ok().map(|image| image.elf)
+    dwarf::write_symbol_image(module, debug_files, &layout, &options, Vec::new()).ok().map(|image| image.elf)
 }
 
 /// A position in a source file.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
@@ -13,6 +13,7 @@ use frame_table::ModulePc;
 use runtime::{Engine, EngineConfig, ExternType, FuncType, Import, Linker, Module, ObservableLocals, Tiers};
 
 use crate::args::GuestOptions;
+use crate::debug_files::{self, DebugFiles};
 use crate::files::Files;
 use crate::invoke;
 use crate::preload::Preloads;
@@ -30,7 +31,9 @@ pub(crate) struct ModuleFile {
     engine: Engine,
     module: Module,
     /// A file with debug info that the user named.
-    debug_file: Option<Arc<[u8]>>,
+    debug_file: Option<(PathBuf, Arc<[u8]>)>,
+    /// All files with its debug info, once somebody asked.
+    debug_files: Arc<OnceLock<DebugFiles>>,
     /// Where sources are now.
     paths: PathMap,
 }
@@ -63,8 +66,8 @@ impl ModuleFile {
     /// When a file cannot be read or the module is not valid.
     pub(crate) fn load(path: &Path, debug_file: Option<&Path>, config: EngineConfig) -> Result<Self> {
         let engine = Engine::new(config)?;
-        let debug_file = debug_file.map(load_debug_file).transpose()?;
-        Ok(Self { debug_file, ..Self::load_in(&engine, path)? })
+        let file = Self::load_in(&engine, path)?;
+        debug_file.map_or_else(|| Ok(file.clone()), |debug_file| file.clone().with_debug_file(debug_file))
     }
 
     /// With the file that has the debug info.
@@ -72,7 +75,7 @@ impl ModuleFile {
     /// # Errors
     /// When it cannot be read or is no module.
     pub(crate) fn with_debug_file(mut self, debug_file: &Path) -> Result<Self> {
-        self.debug_file = Some(load_debug_file(debug_file)?);
+        self.debug_file = Some((debug_file.to_owned(), load_debug_file(debug_file)?));
         Ok(self)
     }
 
@@ -96,7 +99,8 @@ impl ModuleFile {
     pub(crate) fn load_in(engine: &Engine, path: &Path) -> Result<Self> {
         let module = load_module(engine, path)?;
         let (path, engine) = (path.to_owned(), engine.clone());
-        Ok(Self { path, engine, module, debug_file: None, paths: PathMap::default() })
+        let paths = PathMap::default();
+        Ok(Self { path, engine, module, debug_file: None, debug_files: Arc::default(), paths })
     }
 
     /// Waits until it is known that the functions are valid.
@@ -131,27 +135,28 @@ impl ModuleFile {
         self.module.name()
     }
 
-    /// The file with the debug info: the one that the user named, or the one that the module names.
+    /// The files with the debug info that the module has not itself.
     #[must_use]
-    pub(crate) fn debug_file(&self) -> Option<Arc<[u8]>> {
-        if let Some(bytes) = &self.debug_file {
-            return Some(Arc::clone(bytes));
-        }
-        let parsed = dwarf::Module::parse_custom_sections(self.module.bytes()).ok()?;
-        let path = self.path.parent()?.join(parsed.external_debug_info?);
-        match std::fs::read(&path) {
-            Ok(bytes) => Some(Arc::from(bytes)),
-            Err(error) => {
-                tracing::warn!("cannot read the module's debug info in {}: {error}", path.display());
-                None
-            }
+    pub(crate) fn debug_files(&self) -> Vec<Arc<[u8]>> {
+        self.found_debug_files().files.clone()
+    }
+
+    fn found_debug_files(&self) -> &DebugFiles {
+        let named = self.debug_file.as_ref().map(|(path, bytes)| (path.as_path(), bytes));
+        self.debug_files.get_or_init(|| debug_files::find(&self.path, &self.module, named))
+    }
+
+    /// Says which of these files are missing.
+    pub(crate) fn warn_of_missing(&self) {
+        for warning in &self.found_debug_files().warnings {
+            tracing::warn!("{warning}");
         }
     }
 
     /// Has the guest keep the locals that the debug info names, and of the others those that it needs itself.
     pub(crate) fn keep_what_is_named(&mut self) {
         let file = self.clone();
-        let get_ready = move || match LocalNames::new(Arc::clone(file.module.bytes()), file.debug_file()) {
+        let get_ready = move || match LocalNames::new(Arc::clone(file.module.bytes()), file.debug_files()) {
             Ok(names) => {
                 // Without debug info, debuggers show locals as they are.
                 let names = names?;
@@ -193,6 +198,7 @@ impl ModuleFile {
     /// # Errors
     /// When there is no current directory to make the path absolute.
     pub(crate) fn for_symbols(&self, others: &[&str]) -> Result<gdb::Program> {
+        self.warn_of_missing();
         let name = |import: &Import| {
             if others.contains(&import.module.as_str()) {
                 return String::new();
@@ -204,7 +210,7 @@ impl ModuleFile {
         Ok(gdb::Program {
             path: std::path::absolute(&self.path).context("no current directory")?,
             module: Arc::clone(self.module.bytes()),
-            debug_file: self.debug_file(),
+            debug_files: self.debug_files(),
             texts: Some(self.texts_in(Files::folder())?),
             paths: self.paths.clone(),
             imported_functions: functions.map(name).collect(),
@@ -352,6 +358,9 @@ impl Program {
     /// What the guest may import: WASI preview 1, with this process's standard streams, and wasi-threads.
     fn linker(&self, words: &[String], spawner: &Spawner) -> Result<Linker> {
         let mut linker = Linker::new();
+        if self.options.stub_imports {
+            linker.stand_in();
+        }
         let own_name = self.options.module.display().to_string();
         // The words of a function that is invoked are its parameters.
         let words = if self.options.invoke.is_some() { &[] } else { words };
@@ -402,6 +411,14 @@ fn load_module(engine: &Engine, path: &Path) -> Result<Module> {
         Module::new(engine, &bytes, &name)
     };
     module.map_err(|error| invalid(path, error))
+}
+
+/// Why a program could not begin, with what may help.
+pub(crate) fn with_advice(reason: &str) -> String {
+    if reason.starts_with("unknown import") {
+        return format!("{reason}; --stub-imports runs it until it calls one of them");
+    }
+    reason.to_owned()
 }
 
 /// What the user is told of a module that cannot be loaded.

@@ -7,6 +7,7 @@
 pub mod args;
 mod backtrace;
 mod core_command;
+mod debug_files;
 mod debug_info;
 mod demo;
 mod exit;

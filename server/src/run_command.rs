@@ -10,7 +10,7 @@ use debugger::{Event, Exit, Resume, Session, ThreadId};
 use crate::args::RunOptions;
 use crate::backtrace;
 use crate::exit::{FAILED, status};
-use crate::guest::{ModuleFile, Program};
+use crate::guest::{ModuleFile, Program, with_advice};
 use crate::invoke;
 use crate::log::say;
 use crate::relay::announce;
@@ -62,7 +62,7 @@ fn run_to_end(program: &Program, options: &RunOptions, found: &mut Option<Report
             Event::Stopped { .. } => session.resume(Resume::Continue)?,
             Event::ThreadStarted(_) | Event::ThreadEnded(_) => {}
             Event::Exited(Exit::HostError(reason)) if found.is_none() => {
-                bail!("{}: {reason}", program.file().name())
+                bail!("{}: {}", program.file().name(), with_advice(&reason))
             }
             Event::Exited(exit) => {
                 if found.is_none() {
@@ -112,11 +112,11 @@ fn end_of(exit: &Exit, report: Option<&Report>) -> End {
 
 /// Says why a stopped guest stopped, and prints the frames of the thread that did, to standard error.
 pub(crate) fn print_backtrace(session: &Session, file: &ModuleFile) -> Option<Report> {
-    let debug_file = file.debug_file();
+    let debug_files = file.debug_files();
+    file.warn_of_missing();
     let thread = session.current_thread();
     let paths = file.paths().clone();
-    let found =
-        session.inspect(move |paused| backtrace::report(paused, thread, debug_file.as_deref(), &paths));
+    let found = session.inspect(move |paused| backtrace::report(paused, thread, &debug_files, &paths));
     match found {
         Ok(report) => {
             say(&as_text(&report, file.path()));

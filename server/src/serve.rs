@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use crate::args::{ListenAddress, LogOptions, OnTrap, ServeOptions};
 use crate::exit::{INTERRUPTED, KILLED, status};
 use crate::files::Files;
-use crate::guest::{ModuleFile, Program};
+use crate::guest::{ModuleFile, Program, with_advice};
 use crate::log::{self, say};
 use crate::peer;
 use crate::refusal::refuse;
@@ -166,7 +166,9 @@ pub(crate) async fn start(program: &Program) -> Result<Started> {
     let (session, mut events) = program.launch(false)?;
     match events.recv().await {
         Some(event @ Event::Stopped { .. }) => Ok(Started::Stopped(session, event, events)),
-        Some(Event::Exited(Exit::HostError(reason))) => bail!("{}: {reason}", program.file().name()),
+        Some(Event::Exited(Exit::HostError(reason))) => {
+            bail!("{}: {}", program.file().name(), with_advice(&reason))
+        }
         Some(Event::Exited(exit)) => {
             announce(&exit);
             Ok(Started::Ended(status(&exit)))

@@ -226,3 +226,22 @@ fn damaged_dwarf_is_said_and_the_program_runs() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn imports_that_nobody_provides_are_named_and_can_be_stubbed() -> Result<()> {
+    let module = file(
+        "imports.wat",
+        br#"(module (import "env" "log" (func $log (param i32))) (import "env" "memory" (memory 1))
+            (func (export "_start")) (func (export "say") (call $log (i32.const 7))))"#,
+    )?;
+    let advice = "unknown imports: env.log, env.memory; --stub-imports runs it until it calls one of them";
+    for command in ["run", ":0"] {
+        assert_refused(&wasm_gdbserver(&[command, text(&module)])?, &["imports.wat", advice]);
+    }
+    assert!(wasm_gdbserver(&["run", "--stub-imports", text(&module)])?.status.success());
+    let output = wasm_gdbserver(&["run", "--stub-imports", "--invoke", "say", text(&module)])?;
+    assert_eq!(output.status.code(), Some(134));
+    let said = stderr(&output);
+    assert!(said.contains("nobody provides the function env.log that the program imports"), "{said}");
+    Ok(())
+}

@@ -89,12 +89,13 @@ pub struct Fixture {
     pub source: PathBuf,
     /// Name and program of each module that the server is to instantiate first.
     pub preloads: Vec<(String, Fixture)>,
-    text: String,
+    /// Name and text of each source that can have marks.
+    texts: Vec<(String, String)>,
 }
 
 impl Fixture {
     /// Compiles `fixtures/NAME.c` or `fixtures/NAME.cc`, unless that was done before. `NAME` of another language has the
-    /// ending of its source; beside it is what a recipe made of it, `NAME.wasm`. `fixtures/NAME.wat` is
+    /// ending of its source; beside it is what a recipe made of it, `NAME.wasm`. `fixtures/NAME.go` is compiled by Go. `fixtures/NAME.wat` is
     /// left as it is, and so is `fixtures/NAME/NAME.wasm`, beside which is how it was made.
     ///
     /// # Errors
@@ -103,9 +104,14 @@ impl Fixture {
         let folder = toolchain::tests_folder().join("fixtures");
         let program = folder.join(format!("{name}.wasm"));
         if program.is_file() {
-            let source = folder.join(name);
-            let text = std::fs::read_to_string(&source)?;
-            return Ok(Self { program, source, preloads: Vec::new(), text });
+            // Several compilers' programs may be of one source: then a name has one more ending.
+            let source = Some(folder.join(name)).filter(|source| source.is_file());
+            let source = source.unwrap_or_else(|| folder.join(name).with_extension(""));
+            return Self::of_sources(program, &[source]);
+        }
+        let go = folder.join(format!("{name}.go"));
+        if go.is_file() {
+            return Self::compile_go(&go);
         }
         let source = folder.join(format!("{name}.c"));
         let others = ["c", "cc", "wat"].map(|extension| source.with_extension(extension));
@@ -119,8 +125,6 @@ impl Fixture {
     /// # Errors
     /// As [`Fixture::build`].
     pub fn compile(source: &Path, build: Build) -> Result<Self> {
-        // One compiler at a time: two tests may want the same program.
-        static COMPILING: Mutex<()> = Mutex::new(());
         let text = std::fs::read(source).with_context(|| format!("no source {}", source.display()))?;
         let text = String::from_utf8_lossy(&text).into_owned();
         let named = text.lines().filter_map(|line| line.strip_prefix("// PRELOAD ")?.split_once(' '));
@@ -133,7 +137,7 @@ impl Fixture {
         let _guard = COMPILING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if source.extension().is_some_and(|extension| extension == "wat" || extension == "wasm") {
             let (program, source) = (source.to_path_buf(), source.to_path_buf());
-            return Ok(Self { program, source, preloads: Vec::new(), text });
+            return Ok(Self { program, texts: texts(&source, text), source, preloads: Vec::new() });
         }
         let compiler = toolchain::find("clang-19")?;
         let stem = source.file_stem().context("a source has a name")?.to_string_lossy();
@@ -152,7 +156,42 @@ impl Fixture {
             std::fs::create_dir_all(&folder)?;
             run_compiler(&compiler, source, build, &options, &program)?;
         }
-        Ok(Self { program, source: source.to_path_buf(), preloads, text })
+        Ok(Self { program, texts: texts(source, text), source: source.to_path_buf(), preloads })
+    }
+
+    /// Compiles a program in Go for WASI.
+    fn compile_go(source: &Path) -> Result<Self> {
+        let _guard = COMPILING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let text = std::fs::read_to_string(source)?;
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let folder = toolchain::cache_folder()?.join("fixtures").join(format!("{:016x}", hasher.finish()));
+        let program = folder.join(source.file_stem().context("a source has a name")?).with_extension("wasm");
+        if !program.is_file() {
+            std::fs::create_dir_all(&folder)?;
+            let unfinished = program.with_extension(format!("{}.part", std::process::id()));
+            let mut go = toolchain::go()?;
+            go.args(["build", "-trimpath", "-o"]).arg(&unfinished).arg(source);
+            let output = go.output().with_context(|| format!("cannot run {go:?}"))?;
+            if !output.status.success() {
+                bail!("{go:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+            }
+            std::fs::rename(&unfinished, &program)?;
+        }
+        Ok(Self { program, texts: texts(source, text), source: source.to_path_buf(), preloads: Vec::new() })
+    }
+
+    /// A program that was made of some sources elsewhere. Any of them can have marks.
+    ///
+    /// # Errors
+    /// If there is no source, or one cannot be read.
+    pub fn of_sources(program: PathBuf, sources: &[PathBuf]) -> Result<Self> {
+        let source = sources.first().context("a program has a source")?.clone();
+        let mut all = Vec::new();
+        for source in sources {
+            all.extend(texts(source, std::fs::read_to_string(source)?));
+        }
+        Ok(Self { program, source, preloads: Vec::new(), texts: all })
     }
 
     /// Options of our server for the modules that it is to instantiate first.
@@ -164,17 +203,27 @@ impl Fixture {
         self.preloads.iter().flat_map(option).collect()
     }
 
+    /// The source and the line, from 1, that carries the comment `// BREAK mark`, and the line itself.
+    fn marked(&self, mark: &str) -> (&str, usize, &str) {
+        let comment = format!("// BREAK {mark}");
+        let lines = self.texts.iter().flat_map(|(name, text)| {
+            let lines = (1..).zip(text.lines()).filter(|(_, line)| line.ends_with(&comment));
+            lines.map(move |(number, line)| (name.as_str(), number, line))
+        });
+        let found: Vec<_> = lines.collect();
+        let [line] = *found else {
+            panic!("{}: {} lines with `{comment}`", self.source.display(), found.len())
+        };
+        line
+    }
+
     /// The line, from 1, that carries the comment `// BREAK mark`.
     ///
     /// # Panics
     /// If no line or more than one does.
     #[must_use]
     pub fn line(&self, mark: &str) -> usize {
-        let comment = format!("// BREAK {mark}");
-        let mut lines = self.text.lines().enumerate().filter(|(_, line)| line.ends_with(&comment));
-        let (index, _) = lines.next().unwrap_or_else(|| panic!("{}: no `{comment}`", self.source.display()));
-        assert!(lines.next().is_none(), "{}: two `{comment}`", self.source.display());
-        index + 1
+        self.marked(mark).1
     }
 
     /// The source line itself.
@@ -183,7 +232,7 @@ impl Fixture {
     /// As [`Fixture::line`].
     #[must_use]
     pub fn text_of(&self, mark: &str) -> &str {
-        self.text.lines().nth(self.line(mark) - 1).unwrap_or_default()
+        self.marked(mark).2
     }
 
     /// `FILE.c:LINE` of a mark, as debuggers take and show it.
@@ -192,8 +241,8 @@ impl Fixture {
     /// As [`Fixture::line`].
     #[must_use]
     pub fn place(&self, mark: &str) -> String {
-        let file = self.source.file_name().unwrap_or_default().to_string_lossy();
-        format!("{file}:{}", self.line(mark))
+        let (file, line, _) = self.marked(mark);
+        format!("{file}:{line}")
     }
 
     /// `text` with every `{mark}` replaced by its place. Other braces stay.
@@ -223,6 +272,14 @@ impl Fixture {
     }
 }
 
+/// One compiler at a time: two tests may want the same program.
+static COMPILING: Mutex<()> = Mutex::new(());
+
+/// A source's name and text.
+fn texts(source: &Path, text: String) -> Vec<(String, String)> {
+    vec![(source.file_name().unwrap_or_default().to_string_lossy().into_owned(), text)]
+}
+
 /// The text of the headers of ours that a source includes. What is not there, the compiler complains of.
 fn headers(source: &Path, text: &str) -> Vec<String> {
     let names = text.lines().filter_map(|line| line.strip_prefix("#include \"")?.strip_suffix('"'));
@@ -244,7 +301,10 @@ fn run_compiler(
     program: &Path,
 ) -> Result<()> {
     let unfinished = program.with_extension(format!("{}.part", std::process::id()));
-    let mut command = Command::new(compiler);
+    let mut command = match build.machine {
+        Machine::Wasm | Machine::Wasm64 => toolchain::wasm_compiler()?,
+        Machine::Native => Command::new(compiler),
+    };
     command.current_dir(source.parent().context("a source lies in a folder")?);
     if source.extension().is_some_and(|extension| extension == "cc") && build.machine != Machine::Native {
         command.arg("-fwasm-exceptions");

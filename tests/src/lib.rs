@@ -4,6 +4,7 @@
 //! The helpers panic when a check fails or the other side goes silent: they are called from tests, and a panic is how a
 //! test fails. What a machine lacks (a compiler, a debugger, the server's binary) is an error with the line to type.
 
+pub mod clang;
 pub mod console;
 pub mod dap;
 pub mod fixture;

@@ -1,14 +1,20 @@
 //! Where the tests find programs: the server's binary beside their own, compilers and debuggers on the path.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+
+use crate::clang;
 
 /// Programs of other people that tests run, with the Debian package of each.
 const PACKAGES: &[(&str, &str)] = &[
     ("clang-19", "clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32"),
     ("gdb", "gdb"),
     ("gdbserver", "gdbserver gcc-multilib"),
+    ("llvm-dwp-19", "llvm-19"),
+    ("llvm-objcopy-19", "llvm-19"),
+    ("llvm-strip-19", "llvm-19"),
     ("lldb-22", "lldb-22 python3-lldb-22"),
     ("lldb-dap-22", "lldb-22 python3-lldb-22"),
 ];
@@ -27,16 +33,48 @@ pub fn debuggers_are_skipped() -> bool {
 /// # Errors
 /// If it is not on the path: with the line that installs it.
 pub fn find(command: &str) -> Result<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if let Some(found) =
-        std::env::split_paths(&path).map(|folder| folder.join(command)).find(|file| file.is_file())
-    {
+    if let Some(found) = clang::find(command) {
         return Ok(found);
     }
     let package = PACKAGES.iter().find(|(name, _)| *name == command).map_or(command, |(_, package)| package);
     bail!(
         "{command} is not here: `apt-get install {package}`, or `sh scripts/test.sh`, or opt out with {OPT_OUT}=1"
     )
+}
+
+/// clang for Wasm, see [`clang`].
+///
+/// # Errors
+/// If it is not on the path: with the line that installs it.
+pub fn wasm_compiler() -> Result<Command> {
+    find("clang-19")?;
+    clang::clang(&cache_folder()?).context("cannot give clang a path of its own")
+}
+
+/// Go for WASI: what the environment variable `GO` names, or what `scripts/go.sh` has unpacked.
+///
+/// # Errors
+/// If it is not there: with the line that fetches it.
+pub fn go() -> Result<Command> {
+    let cache = cache_folder()?;
+    let root = cache.join("go/usr/lib/go-1.24");
+    let mut command = match std::env::var_os("GO") {
+        Some(go) => Command::new(go),
+        None if root.is_dir() => {
+            let mut command = Command::new(root.join("bin/go"));
+            command.env("GOROOT", root);
+            command
+        }
+        None => bail!("Go is not here: `sh scripts/go.sh`, or `sh scripts/test.sh`"),
+    };
+    // Nothing of the machine's own settings, and nothing left outside of this folder.
+    for (name, value) in [("GOTOOLCHAIN", "local"), ("GOFLAGS", ""), ("GO111MODULE", "off"), ("GOENV", "off")]
+    {
+        command.env(name, value);
+    }
+    command.env("GOCACHE", cache.join("go-cache")).env("GOPATH", cache.join("go-path"));
+    command.env("GOOS", "wasip1").env("GOARCH", "wasm");
+    Ok(command)
 }
 
 /// The folder of the build profile that this test was built in (`target/debug`).

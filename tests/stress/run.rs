@@ -92,7 +92,7 @@ pub(crate) fn run(bytes: &[u8], args: &[&str], disturbed: Option<(u64, Kept)>) -
 fn load(engine: &Engine, bytes: &[u8], kept: Option<Kept>) -> Result<(Module, Engine)> {
     let mut module = Module::new(engine, bytes, "program")?;
     if kept == Some(Kept::Named)
-        && let Some(locals) = dwarf::named_locals(bytes, None)?
+        && let Some(locals) = dwarf::named_locals(bytes, &[])?
     {
         module =
             module.with_observable(ObservableLocals::new(locals.named, locals.whole, locals.frame_bases));

@@ -104,7 +104,8 @@ fn chance(seed: u64) -> Result<Option<PathBuf>> {
 
 fn compile(program: &Program, target: &[&str], name: &str) -> Result<PathBuf> {
     let out = program.source.with_extension(format!("{}.{name}", &program.level[1..]));
-    let mut clang = Command::new(toolchain::find("clang-19")?);
+    let mut clang =
+        if target == WASM { toolchain::wasm_compiler()? } else { Command::new(toolchain::find("clang-19")?) };
     clang
         .args(target)
         .args(BOTH)

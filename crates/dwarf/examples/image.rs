@@ -3,15 +3,18 @@
 
 use std::error::Error;
 
+use std::sync::Arc;
+
 use dwarf::{Layout, Machine, Symbol};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [module, elf, debug_file @ ..] = args.as_slice() else {
-        return Err("usage: image MODULE ELF [DEBUG_FILE]".into());
+    let [module, elf, debug_files @ ..] = args.as_slice() else {
+        return Err("usage: image MODULE ELF [DEBUG_FILE]...".into());
     };
     let module = std::fs::read(module)?;
-    let debug_file = debug_file.first().map(std::fs::read).transpose()?;
+    let debug_files: Vec<Arc<[u8]>> =
+        debug_files.iter().map(|file| std::fs::read(file).map(Arc::from)).collect::<Result<_, _>>()?;
     let host = 0x7e80_0000_0000;
     let layout = Layout {
         machine: Machine::X86_64,
@@ -42,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..dwarf::ImageOptions::default()
     };
     let elf = std::fs::File::create(elf)?;
-    let image = dwarf::write_symbol_image(&module, debug_file.as_deref(), &layout, &options, elf)?;
+    let image = dwarf::write_symbol_image(&module, &debug_files, &layout, &options, elf)?;
     let mut out = std::io::stdout().lock();
     std::io::Write::write_all(&mut out, format!("{}\n", image.report).as_bytes())?;
     Ok(())

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 use frame_table::ModulePc;
 
@@ -66,14 +67,14 @@ impl Default for ImageOptions<'_> {
 
 /// Makes the symbol image of a module.
 ///
-/// `debug_file` is a file with debug info of the same code: another build of the module, a file of debug info only,
-/// or a split-DWARF file or package. Names and code always come from `module`.
+/// `debug_files` have debug info of the same code: another build of the module or a file of debug info only, of which the
+/// first counts, and split-DWARF files and packages. Names and code always come from `module`.
 ///
 /// # Errors
 /// If the module is malformed, or the layout does not fit an ELF file. Malformed debug info is not an error: what
 /// cannot be used is left out and reported.
-pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -> Result<SymbolImage, Error> {
-    write_symbol_image(module, debug_file, layout, &ImageOptions::default(), Vec::new())
+pub fn symbol_image(module: &[u8], debug_files: &[Arc<[u8]>], layout: &Layout) -> Result<SymbolImage, Error> {
+    write_symbol_image(module, debug_files, layout, &ImageOptions::default(), Vec::new())
 }
 
 /// Makes the symbol image of a module as [`symbol_image`] does, and writes it to `elf`. It is never in memory as a whole with
@@ -83,7 +84,7 @@ pub fn symbol_image(module: &[u8], debug_file: Option<&[u8]>, layout: &Layout) -
 /// As [`symbol_image`]; if it cannot be written, or nobody wants it any more.
 pub fn write_symbol_image<F: io::Write>(
     module: &[u8],
-    debug_file: Option<&[u8]>,
+    debug_files: &[Arc<[u8]>],
     layout: &Layout,
     options: &ImageOptions<'_>,
     mut elf: F,
@@ -93,14 +94,13 @@ pub fn write_symbol_image<F: io::Write>(
     let bytes = module;
     let module = Module::parse(bytes)?;
     let mut report = Report::default();
-    let debug_file = match debug_file.map(Module::parse) {
-        None => None,
-        Some(Ok(file)) => Some(file),
-        Some(Err(error)) => {
-            report.drop(Drop::DebugInfo, format_args!("the debug file: {error}"));
-            None
+    let mut parsed = Vec::with_capacity(debug_files.len());
+    for file in debug_files {
+        match Module::parse(file) {
+            Ok(file) => parsed.push(file),
+            Err(error) => report.drop(Drop::DebugInfo, format_args!("a debug file: {error}")),
         }
-    };
+    }
 
     let mut allocated = Vec::new();
     let mut unwindable = Vec::new();
@@ -114,7 +114,7 @@ pub fn write_symbol_image<F: io::Write>(
 
     let frame = frame_info::debug_frame(layout, &unwindable).map_err(|_| Error::Address(layout.code_base))?;
     let mut debug = vec![(".debug_frame", vec![frame])];
-    let sections = DebugSections::find(&module, debug_file.as_ref(), &mut report);
+    let sections = DebugSections::find(&module, &parsed, &mut report);
     let made = RefCell::new(Made::default());
     let make_up = |described: &HashSet<u32>, is_program_described: bool| {
         let Some(folder) = folder else { return Vec::new() };

@@ -29,6 +29,7 @@ mod returns;
 mod sections;
 mod signature;
 mod source_files;
+mod split;
 mod vtable;
 
 pub use convert::{LocalNames, NamedLocals, named_locals};
@@ -43,3 +44,4 @@ pub use report::{Drop, Report};
 pub use returns::{FunctionReturn, RegisterClass, ReturnPlace};
 pub use signature::{Parameter, Signature, signature};
 pub use source_files::{PathMap, SourceExists, Sources};
+pub use split::{SplitFile, split_files};

@@ -206,7 +206,13 @@ impl<'a> Module<'a> {
         if find("main").is_some() {
             return None;
         }
-        MAIN.iter().find_map(|name| find(name)).map(|main| main.index)
+        // Link-time optimisation leaves several, of which the short ones call the program's own.
+        let longest = |names: &[&str]| {
+            let named =
+                self.defined_functions().iter().filter(|function| names.contains(&function.name.as_str()));
+            named.max_by_key(|function| function.body.len()).map(|main| main.index)
+        };
+        longest(&MAIN[..1]).or_else(|| longest(&MAIN[1..]))
     }
 
     /// The program's `main`.
@@ -403,8 +409,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// What compilers call a C program's `main`, in the order in which they would be its `main` if there are several:
-/// the C library defines some as wrappers.
+/// What compilers call a C program's `main`. If it has the first name, the C library defines the others as wrappers.
 const MAIN: [&str; 3] = ["__main_argc_argv", "__original_main", "__main_void"];
 
 /// Whether a linkage name is that of a C program's `main`.

@@ -29,6 +29,9 @@ pub enum Drop {
     Range,
 }
 
+/// So many names are kept of what lost an expression for the same reason.
+const NAMES: usize = 5;
+
 /// Counts of what was converted, and of what was dropped with the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -46,6 +49,10 @@ pub struct Report {
     pub dead_functions: u64,
     /// How often something was dropped, and why.
     pub dropped: BTreeMap<(Drop, String), u64>,
+    /// What lost an expression, by the reason: the first few, as `variable in function`.
+    pub names: BTreeMap<String, Vec<String>>,
+    /// Reasons for which the current entry lost expressions.
+    pub unnamed: Vec<String>,
 }
 
 impl Report {
@@ -57,7 +64,7 @@ impl Report {
 
     /// Adds the counts of another report.
     pub(crate) fn add(&mut self, other: Self) {
-        let Self { units, entries, expressions, units_without_lines, made_up: _, dead_functions, dropped } =
+        let Self { units, entries, expressions, units_without_lines, dead_functions, dropped, names, .. } =
             other;
         self.units += units;
         self.entries += entries;
@@ -67,6 +74,51 @@ impl Report {
         for (what, count) in dropped {
             *self.dropped.entry(what).or_default() += count;
         }
+        for (reason, names) in names {
+            names.into_iter().for_each(|name| self.add_name(&reason, name));
+        }
+    }
+
+    fn add_name(&mut self, reason: &str, name: String) {
+        let names = self.names.entry(reason.to_owned()).or_default();
+        if names.len() < NAMES && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+
+    /// An expression of the current entry is dropped.
+    pub(crate) fn drop_expression(&mut self, reason: impl fmt::Display) {
+        let reason = reason.to_string();
+        if self.names.get(&reason).is_none_or(|names| names.len() < NAMES) {
+            self.unnamed.push(reason.clone());
+        }
+        self.drop(Drop::Expression, reason);
+    }
+
+    /// Names the current entry, if it has lost an expression.
+    pub(crate) fn name_lost(&mut self, name: impl FnOnce() -> String) {
+        if self.unnamed.is_empty() {
+            return;
+        }
+        let name = name();
+        for reason in std::mem::take(&mut self.unnamed) {
+            self.add_name(&reason, name.clone());
+        }
+    }
+
+    /// What was dropped, a line for each reason.
+    pub fn losses(&self) -> impl Iterator<Item = String> {
+        self.dropped.iter().map(|((what, reason), count)| {
+            let names = self.names.get(reason).filter(|_| *what == Drop::Expression);
+            let mut line = format!("{count} x {what:?}: {reason}");
+            if let Some(names) = names {
+                line.push_str(&format!(": {}", names.join(", ")));
+                if u64::try_from(names.len()).is_ok_and(|named| named < *count) {
+                    line.push_str(", ...");
+                }
+            }
+            line
+        })
     }
 
     pub(crate) fn drop(&mut self, what: Drop, reason: impl fmt::Display) {
@@ -76,13 +128,9 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { units, entries, expressions, units_without_lines, made_up: _, dead_functions, dropped } =
-            self;
+        let Self { units, entries, expressions, units_without_lines, dead_functions, .. } = self;
         write!(f, "{units} units, {entries} entries, {expressions} expressions, ")?;
         write!(f, "{dead_functions} dead functions, {units_without_lines} units without their lines")?;
-        for ((what, reason), count) in dropped {
-            write!(f, "\ndropped {count} x {what:?}: {reason}")?;
-        }
-        Ok(())
+        self.losses().try_for_each(|loss| write!(f, "\ndropped {loss}"))
     }
 }

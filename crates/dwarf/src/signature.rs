@@ -3,15 +3,18 @@
 //! gdb believes in the System V ABI of x86-64. A structure is passed there in registers or as a copy on the stack; clang for
 //! Wasm passes a pointer to a copy, or the only scalar that is in it. Whoever translates a call has to know which.
 
+use std::sync::Arc;
+
 use gimli::{AttributeValue, UnitRef, constants as dw};
 
+use crate::convert::sources::sources;
 use crate::module::Function;
 use crate::report::Report;
 use crate::returns::{
     Entry, FunctionReturn, ReturnPlace, function_return, only_scalar, place_of, return_type, size, strip,
     type_of,
 };
-use crate::sections::{DebugSections, Reader, Split};
+use crate::sections::{DebugSections, Reader};
 use crate::{Error, Module};
 
 /// How a function is called.
@@ -53,36 +56,21 @@ pub enum Parameter {
 ///
 /// # Errors
 /// If the module is malformed.
-pub fn signature(module: &[u8], debug_file: Option<&[u8]>, function: u32) -> Result<Signature, Error> {
+pub fn signature(module: &[u8], debug_files: &[Arc<[u8]>], function: u32) -> Result<Signature, Error> {
     let module = Module::parse(module)?;
-    let debug_file = debug_file.map(Module::parse).transpose()?;
-    let sections = DebugSections::find(&module, debug_file.as_ref(), &mut Report::default());
+    let debug_files: Vec<_> = debug_files.iter().filter_map(|file| Module::parse(file).ok()).collect();
+    let mut report = Report::default();
+    let sections = DebugSections::find(&module, &debug_files, &mut report);
     let found = usize::try_from(function).ok().and_then(|index| module.functions.get(index));
     let address = found.and_then(|found| found.body.start.checked_sub(module.code.start));
-    let split = match &sections.split {
-        Split::Object(object) => Some(&**object),
-        Split::None | Split::Package(_) => None,
-    };
-    let mut dwarfs = std::iter::once(&*sections.main).chain(split);
-    let signature = found
-        .zip(address)
-        .and_then(|(function, address)| dwarfs.find_map(|dwarf| find(dwarf, address.into(), function)));
+    let signature = found.zip(address).and_then(|(function, address)| {
+        let mut units = sources(&sections, &mut report).into_iter();
+        units.find_map(|source| {
+            let may_be_there = may_have(source.with_table(), address.into());
+            if may_be_there { find_in(source.unit_ref(), address.into(), function) } else { None }
+        })
+    });
     Ok(Signature { stack_pointer: module.stack_pointer, ..signature.unwrap_or_default() })
-}
-
-fn find(dwarf: &gimli::Dwarf<Reader<'_>>, address: u64, function: &Function) -> Option<Signature> {
-    let mut headers = dwarf.units();
-    while let Ok(Some(header)) = headers.next() {
-        let Ok(unit) = dwarf.unit(header) else { continue };
-        let unit = unit.unit_ref(dwarf);
-        if !may_have(unit, address) {
-            continue;
-        }
-        if let Some(found) = find_in(unit, address, function) {
-            return Some(found);
-        }
-    }
-    None
 }
 
 /// Whether a unit may be about the code at an address: it says so, or does not say where its code is.

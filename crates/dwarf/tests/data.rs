@@ -177,7 +177,7 @@ fn variables_have_their_linkage_names() {
 /// Name, first address and size of the sections that are not code.
 fn sections(wat: &str) -> Vec<(String, u64, u64)> {
     let module = wat::parse_str(wat).unwrap();
-    let image = dwarf::symbol_image(&module, None, &common::layout(&module)).unwrap();
+    let image = dwarf::symbol_image(&module, &[], &common::layout(&module)).unwrap();
     let file = object::File::parse(&*image.elf).unwrap();
     let sections = file.sections().filter(|section| section.address() > 0);
     sections
@@ -232,7 +232,7 @@ fn all_kinds_of_element_segments_name_functions() {
         (elem (i32.const 9) $a $a)
         (func $a) (func $b))";
     let module = wat::parse_str(text).unwrap();
-    let image = dwarf::symbol_image(&module, None, &common::layout(&module)).unwrap();
+    let image = dwarf::symbol_image(&module, &[], &common::layout(&module)).unwrap();
     let file = object::File::parse(&*image.elf).unwrap();
     let symbols = file.symbols().filter(|symbol| symbol.address() < 0x1000 && symbol.size() > 0);
     let found: Vec<(u64, &str)> = symbols.map(|symbol| (symbol.address(), symbol.name().unwrap())).collect();

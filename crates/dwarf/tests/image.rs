@@ -39,7 +39,7 @@ fn machines_with_short_addresses_have_images_as_good() {
         {
             let module = compile(directory.path(), "calls.c", &flags);
             let layout = narrow_layout(&module, machine);
-            let image = dwarf::symbol_image(&module, None, &layout).unwrap();
+            let image = dwarf::symbol_image(&module, &[], &layout).unwrap();
             let (_, wide) = write_image(directory.path(), &module, None);
             assert_eq!(image.report, wide.report, "{machine:?} {flags:?}");
             let path = directory.path().join("image.elf");
@@ -54,7 +54,7 @@ fn machines_with_short_addresses_have_images_as_good() {
 fn the_image_of_i386_unwinds_by_words_of_4_bytes() {
     let directory = tempfile::tempdir().unwrap();
     let module = compile(directory.path(), "calls.c", &["-O0", "-gdwarf-4"]);
-    let image = dwarf::symbol_image(&module, None, &narrow_layout(&module, Machine::I386)).unwrap();
+    let image = dwarf::symbol_image(&module, &[], &narrow_layout(&module, Machine::I386)).unwrap();
     let file = object::File::parse(&*image.elf).unwrap();
     assert_eq!(file.architecture(), object::Architecture::I386);
     assert!(!file.is_64());
@@ -206,8 +206,8 @@ fn split_dwarf_of_both_kinds() {
         let object = compile(at, "calls.c", &["-O0", version, "-gsplit-dwarf", "-c"]);
         std::fs::write(at.join("calls.o"), object).unwrap();
         let split = std::fs::read(at.join("out.dwo")).unwrap();
-        let mut link = Command::new("clang-19");
-        link.args(["--target=wasm32-wasi", "calls.o", "-o", "linked.wasm"]).current_dir(at);
+        let mut link = common::clang();
+        link.args(["calls.o", "-o", "linked.wasm"]).current_dir(at);
         common::run(&mut link, "apt-get install clang-19 lld-19");
         let module = std::fs::read(at.join("linked.wasm")).unwrap();
         let mut package = Command::new("llvm-dwp-19");
@@ -268,7 +268,7 @@ fn returned_structures_are_classified_as_on_x86_64() {
         let parsed = dwarf::Module::parse(&module).unwrap();
         let find = |name: &str| {
             let function = parsed.functions.iter().find(|function| function.name == name)?;
-            dwarf::signature(&module, None, function.index).unwrap().returns
+            dwarf::signature(&module, &[], function.index).unwrap().returns
         };
         let check = |name, byte_size, hidden_pointer, place| {
             let found = dwarf::FunctionReturn { byte_size, hidden_pointer, place };

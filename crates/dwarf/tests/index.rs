@@ -13,7 +13,7 @@ const SECTION: &[u8] = b".gdb_index\0";
 
 fn image_for_gdb(module: &[u8], layout: &Layout) -> Vec<u8> {
     let options = ImageOptions { source_exists: Some(&|_: &Path| true), ..ImageOptions::default() };
-    dwarf::write_symbol_image(module, None, layout, &options, Vec::new()).unwrap().elf
+    dwarf::write_symbol_image(module, &[], layout, &options, Vec::new()).unwrap().elf
 }
 
 /// Writes the image that gdb is served, and one whose index gdb does not know.

@@ -5,7 +5,6 @@ mod common;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use common::{core, gdb, layout, programs};
 use dwarf::{ImageOptions, SymbolImage};
@@ -17,16 +16,16 @@ fn linked(directory: &Path, flags: &[&str]) -> Vec<u8> {
 
 /// As [`linked`], with a debug info that says that the language is `language`.
 fn linked_in(directory: &Path, flags: &[&str], language: &str) -> Vec<u8> {
-    let mut link = Command::new("clang-19");
-    link.args(["--target=wasm32-wasi", "-o", "out.wasm"]).current_dir(directory);
+    let mut link = common::clang();
+    link.args(["-o", "out.wasm"]).current_dir(directory);
     for (place, source) in [("program", "caller.c"), ("library", "library.c")] {
         let place = directory.join(place);
         std::fs::create_dir_all(&place).unwrap();
         std::fs::copy(programs().join(source), place.join(source)).unwrap();
         let install = "apt-get install clang-19 wasi-libc";
         let clang = |arguments: &[&str]| {
-            let mut clang = Command::new("clang-19");
-            clang.arg("--target=wasm32-wasi").args(arguments).args(flags).current_dir(&place);
+            let mut clang = common::clang();
+            clang.args(arguments).args(flags).current_dir(&place);
             common::run(&mut clang, install);
         };
         clang(&["-S", "-emit-llvm", "-o", "unit.ll", source]);
@@ -43,7 +42,7 @@ fn linked_in(directory: &Path, flags: &[&str], language: &str) -> Vec<u8> {
 /// Writes the image to a file.
 fn image(directory: &Path, module: &[u8], source_exists: &dyn Fn(&Path) -> bool) -> (PathBuf, SymbolImage) {
     let options = ImageOptions { source_exists: Some(source_exists), ..ImageOptions::default() };
-    let image = dwarf::write_symbol_image(module, None, &layout(module), &options, Vec::new()).unwrap();
+    let image = dwarf::write_symbol_image(module, &[], &layout(module), &options, Vec::new()).unwrap();
     let path = directory.join("image.elf");
     std::fs::write(&path, &image.elf).unwrap();
     (path, image)

@@ -96,9 +96,9 @@ fn found(module: &Module<'_>, locals: &NamedLocals) -> BTreeSet<Named> {
 }
 
 /// What all units name; asked for one function after the other, it must be the same.
-fn named_locals(bytes: &[u8], debug_file: Option<&[u8]>) -> Result<Option<NamedLocals>, dwarf::Error> {
-    let all = dwarf::named_locals(bytes, debug_file)?;
-    let alone = LocalNames::new(bytes.into(), debug_file.map(Into::into))?;
+fn named_locals(bytes: &[u8], debug_files: &[Arc<[u8]>]) -> Result<Option<NamedLocals>, dwarf::Error> {
+    let all = dwarf::named_locals(bytes, debug_files)?;
+    let alone = LocalNames::new(bytes.into(), debug_files.to_vec())?;
     let Some(all) = all else { return Ok(None) };
     let alone = alone.expect("there is debug info");
     for function in Module::parse(bytes)?.defined_functions() {
@@ -132,7 +132,7 @@ fn named_is_what_the_locations_and_frame_bases_name() {
     for flags in [["-O0", "-gdwarf-4"], ["-O0", "-gdwarf-5"], ["-O2", "-gdwarf-4"], ["-O2", "-gdwarf-5"]] {
         let bytes = compile(directory.path(), "calls.c", &flags);
         let module = Module::parse(&bytes).unwrap();
-        let locals = named_locals(&bytes, None).unwrap().unwrap();
+        let locals = named_locals(&bytes, &[]).unwrap().unwrap();
         let (ours, theirs) = (found(&module, &locals), dumped(&bytes));
         assert!(theirs.len() > 300, "{flags:?}: {}", theirs.len());
         let missing: Vec<_> = theirs.difference(&ours).collect();
@@ -146,7 +146,7 @@ fn unoptimised_functions_name_their_frame_base_everywhere_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let bytes = compile(directory.path(), "calls.c", &["-O0", "-g"]);
     let module = Module::parse(&bytes).unwrap();
-    let locals = named_locals(&bytes, None).unwrap().unwrap();
+    let locals = named_locals(&bytes, &[]).unwrap().unwrap();
     for name in ["leaf", "middle", "make_int"] {
         let body = body(function(&module, name));
         let own: Vec<_> = locals.named.iter().filter(|(range, _)| body.contains(&range.start)).collect();
@@ -160,7 +160,7 @@ fn functions_without_debug_info_are_whole() {
     let directory = tempfile::tempdir().unwrap();
     let bytes = compile(directory.path(), "calls.c", &["-O2", "-g", "-Wl,--export=__wasm_call_ctors"]);
     let module = Module::parse(&bytes).unwrap();
-    let locals = named_locals(&bytes, None).unwrap().unwrap();
+    let locals = named_locals(&bytes, &[]).unwrap().unwrap();
     // The linker made the one, the compiler the other.
     let start = |name| body(function(&module, name)).start;
     assert!(locals.whole.contains(&start("__wasm_call_ctors")), "{:?}", locals.whole);
@@ -172,9 +172,9 @@ fn functions_without_debug_info_are_whole() {
         "apt-get install llvm-19",
     );
     let stripped = std::fs::read(stripped).unwrap();
-    assert_eq!(named_locals(&stripped, None).unwrap(), None);
+    assert_eq!(named_locals(&stripped, &[]).unwrap(), None);
     // The debug info is in a file of its own.
-    assert!(named_locals(&stripped, Some(&bytes)).unwrap() == Some(locals));
+    assert!(named_locals(&stripped, &[Arc::from(bytes.as_slice())]).unwrap() == Some(locals));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn functions_of_a_malformed_unit_are_whole() {
     let mut damaged = bytes.clone();
     // Instead of the last end of children, an abbreviation that there is not.
     damaged[info.as_ptr().addr() - bytes.as_ptr().addr() + end - 1] = 0x7f;
-    let whole = named_locals(&damaged, None).unwrap().unwrap().whole;
+    let whole = named_locals(&damaged, &[]).unwrap().unwrap().whole;
     for name in ["leaf", "middle", "make_big"] {
         assert!(whole.contains(&body(function(&module, name)).start), "{name}");
     }
@@ -202,19 +202,19 @@ fn functions_of_a_malformed_unit_are_whole() {
 fn the_contents_of_split_units_count_and_without_them_functions_are_whole() {
     let directory = tempfile::tempdir().unwrap();
     let source = programs().join("calls.c");
-    let mut clang = Command::new("clang-19");
-    clang.args(["--target=wasm32-wasi", "-O0", "-gdwarf-5", "-gsplit-dwarf", "-o", "calls.wasm"]).arg(source);
+    let mut clang = common::clang();
+    clang.args(["-O0", "-gdwarf-5", "-gsplit-dwarf", "-o", "calls.wasm"]).arg(source);
     run(clang.current_dir(directory.path()), "apt-get install clang-19 lld-19 wasi-libc");
     let bytes = std::fs::read(directory.path().join("calls.wasm")).unwrap();
     let module = Module::parse(&bytes).unwrap();
     let middle = body(function(&module, "middle"));
-    let alone = named_locals(&bytes, None).unwrap().unwrap();
+    let alone = named_locals(&bytes, &[]).unwrap().unwrap();
     assert!(alone.whole.contains(&middle.start));
     let is_object = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "dwo");
     let files = std::fs::read_dir(directory.path()).unwrap();
     let object = files.map(|file| file.unwrap().path()).find(is_object).unwrap();
     let object = std::fs::read(object).unwrap();
-    let both = named_locals(&bytes, Some(&object)).unwrap().unwrap();
+    let both = named_locals(&bytes, &[Arc::from(object)]).unwrap().unwrap();
     assert!(!both.whole.contains(&middle.start));
     assert!(both.named.iter().any(|(range, _)| *range == middle), "{:?}", both.named);
 }
@@ -242,10 +242,10 @@ fn with_variables(count: usize) -> Vec<u8> {
 
 #[test]
 fn too_much_is_none() {
-    let known = named_locals(&with_variables(1), None).unwrap().unwrap();
+    let known = named_locals(&with_variables(1), &[]).unwrap().unwrap();
     assert!(known.named.len() == 5000 && known.whole.is_empty(), "{known:?}");
     let too_much = with_variables(2000);
-    assert_eq!(named_locals(&too_much, None).unwrap(), None);
-    let names = LocalNames::new(Arc::from(&*too_much), None).unwrap().unwrap();
+    assert_eq!(named_locals(&too_much, &[]).unwrap(), None);
+    let names = LocalNames::new(Arc::from(&*too_much), Vec::new()).unwrap().unwrap();
     assert_eq!(names.of_function(&body(function(&Module::parse(&too_much).unwrap(), "func[0]"))), None);
 }

@@ -25,7 +25,7 @@ fn image(module: &[u8], folder: &TextFolder) -> SymbolImage {
         folder: Some(folder),
         ..dwarf::ImageOptions::default()
     };
-    dwarf::write_symbol_image(module, None, &layout(module), &options, Vec::new()).unwrap()
+    dwarf::write_symbol_image(module, &[], &layout(module), &options, Vec::new()).unwrap()
 }
 
 #[test]

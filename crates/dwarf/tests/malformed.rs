@@ -4,6 +4,8 @@
 #[expect(dead_code, reason = "each test program uses its part of it")]
 mod common;
 
+use std::sync::Arc;
+
 use common::{compile, custom_section, layout};
 use dwarf::{Error, Module};
 
@@ -91,7 +93,7 @@ fn damaged_debug_sections_never_panic() {
                 }
                 bytes.extend(custom_section(name, &contents));
             }
-            let image = dwarf::symbol_image(&bytes, None, &layout).unwrap();
+            let image = dwarf::symbol_image(&bytes, &[], &layout).unwrap();
             converted += usize::from(image.report.has_debug_info());
             check_named_locals(&bytes);
         }
@@ -102,7 +104,7 @@ fn damaged_debug_sections_never_panic() {
 /// Whatever the debug info says, what it names are locals of functions.
 fn check_named_locals(bytes: &[u8]) {
     let module = Module::parse(bytes).unwrap();
-    let Some(locals) = dwarf::named_locals(bytes, None).unwrap() else { return };
+    let Some(locals) = dwarf::named_locals(bytes, &[]).unwrap() else { return };
     for (range, local) in &locals.named {
         let function = module.function_at(range.start).unwrap();
         assert!(range.start < range.end && range.end.0 <= function.body.end, "{range:?}");
@@ -120,7 +122,7 @@ fn damaged_modules_never_panic() {
     for _ in 0..2000 {
         let mut bytes = module.clone();
         random.damage(&mut bytes);
-        match dwarf::symbol_image(&bytes, Some(&bytes), &layout) {
+        match dwarf::symbol_image(&bytes, &[Arc::from(bytes.as_slice())], &layout) {
             Ok(_) => {}
             Err(Error::Malformed { offset, .. }) => {
                 assert!(offset <= u64::try_from(bytes.len()).unwrap());
@@ -136,10 +138,10 @@ fn damaged_modules_never_panic() {
 fn what_is_no_module_is_an_error_with_an_offset() {
     let layout = layout(b"");
     for bytes in [&b""[..], b"\0asm", b"\x7fELF\x02\x01\x01\0", b"\0asm\x01\0\0\0\x01\xff"] {
-        let error = dwarf::symbol_image(bytes, None, &layout).unwrap_err();
+        let error = dwarf::symbol_image(bytes, &[], &layout).unwrap_err();
         assert!(error.to_string().contains("at offset 0x"), "{error}");
     }
-    let component = dwarf::symbol_image(b"\0asm\x0d\0\x01\0", None, &layout).unwrap_err();
+    let component = dwarf::symbol_image(b"\0asm\x0d\0\x01\0", &[], &layout).unwrap_err();
     assert!(matches!(component, Error::Component));
 }
 
@@ -150,11 +152,11 @@ fn one_bad_unit_leaves_the_others() {
     let parsed = Module::parse(&module).unwrap();
     let info = parsed.custom_section(".debug_info").unwrap();
     let start = info.as_ptr().addr() - module.as_ptr().addr();
-    let before = dwarf::symbol_image(&module, None, &layout(&module)).unwrap().report;
+    let before = dwarf::symbol_image(&module, &[], &layout(&module)).unwrap().report;
     let mut damaged = module.clone();
     // The version of the first unit.
     damaged[start + 4] = 0x77;
-    let after = dwarf::symbol_image(&damaged, None, &layout(&module)).unwrap().report;
+    let after = dwarf::symbol_image(&damaged, &[], &layout(&module)).unwrap().report;
     assert_eq!(after.units, before.units - 1, "{after}");
 }
 
@@ -174,7 +176,7 @@ fn many_entries(
     module.extend(custom_section(".debug_abbrev", &abbreviations));
     module.extend(custom_section(".debug_info", &[&length[..], &unit].concat()));
     module.extend(custom_section(section.0, section.1));
-    let image = dwarf::symbol_image(&module, None, &layout(&module)).unwrap();
+    let image = dwarf::symbol_image(&module, &[], &layout(&module)).unwrap();
     (image.elf, image.report)
 }
 

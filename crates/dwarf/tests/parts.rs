@@ -5,7 +5,6 @@ mod common;
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
 
 use common::{gdb, run, verify, write_image};
 
@@ -16,8 +15,8 @@ const FUNCTIONS: usize = 500;
 
 /// A program of several units. A small function of each is called in the next one.
 fn compile_units(directory: &Path, flags: &[&str]) -> Vec<u8> {
-    let mut clang = Command::new("clang-19");
-    clang.current_dir(directory).arg("--target=wasm32-wasi").args(flags).args(["-o", "out.wasm"]);
+    let mut clang = common::clang();
+    clang.current_dir(directory).args(flags).args(["-o", "out.wasm"]);
     for unit in 0..UNITS {
         let before = (unit + UNITS - 1) % UNITS;
         let mut source =

@@ -24,8 +24,8 @@ pub struct Program {
     pub path: PathBuf,
     /// The module's file in the binary format.
     pub module: Arc<[u8]>,
-    /// A file that has the debug info, if the module has it not itself.
-    pub debug_file: Option<Arc<[u8]>>,
+    /// Files that have the debug info, or parts of it, if the module has it not itself.
+    pub debug_files: Vec<Arc<[u8]>>,
     /// Where texts that stand for sources are put for clients on this machine, if the module has no lines of its own. The
     /// folder is made if it is missing, and is the caller's to remove.
     pub texts: Option<TextFolder>,
@@ -84,8 +84,9 @@ impl Program {
             None => None,
         };
         let options = format!("{layout:?} {:?} {:?} {wat:?}", self.path, self.paths);
-        let debug_file = self.debug_file.as_deref().unwrap_or_default();
-        Some(cache.entry(&self.image_name(), &[options.as_bytes(), &self.module, debug_file]))
+        let mut parts = vec![options.as_bytes(), &self.module];
+        parts.extend(self.debug_files.iter().map(|file| &**file));
+        Some(cache.entry(&self.image_name(), &parts))
     }
 
     fn image_name(&self) -> String {
@@ -95,7 +96,7 @@ impl Program {
     /// Whether clients that read the module are shown debug info in it that is made up.
     fn lacks_debug_info(&self) -> bool {
         self.texts.is_some()
-            && self.debug_file.is_none()
+            && self.debug_files.is_empty()
             && dwarf::Module::parse_custom_sections(&self.module).is_ok_and(|module| !module.has_debug_info())
     }
 
@@ -120,7 +121,7 @@ impl Program {
         let folder = self.texts.as_ref();
         let options =
             ImageOptions { source_exists: Some(source_exists), paths: &self.paths, code, folder, is_wanted };
-        dwarf::write_symbol_image(&self.module, self.debug_file.as_deref(), layout, &options, file)
+        dwarf::write_symbol_image(&self.module, &self.debug_files, layout, &options, file)
     }
 }
 
@@ -311,7 +312,7 @@ impl Symbols {
     /// Sections of debug info that is made up of a module's file for lldb's Wasm plugin. None if it has some.
     pub(crate) fn made_up_sections(&self, module: u32, file: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         let Some((program, _)) = self.module(module) else { return Vec::new() };
-        let Some(folder) = program.texts.as_ref().filter(|_| program.debug_file.is_none()) else {
+        let Some(folder) = program.texts.as_ref().filter(|_| program.debug_files.is_empty()) else {
             return Vec::new();
         };
         let sources = Sources::new(Some(&Path::is_file), &program.paths);
@@ -447,6 +448,9 @@ impl Symbols {
         let made = program.image(layout, CodeBytes::OnTarget, &source_exists, &is_wanted, file)?;
         let SymbolImage { elf, first_address, texts, report } = made;
         program.write_texts(&texts);
+        for loss in report.losses() {
+            tracing::info!("left out of the debug info of {}: {loss}", program.path.display());
+        }
         let elf = Arc::new(elf.finish().map_err(dwarf::Error::Write)?);
         let entry = entry.filter(|_| texts.is_empty());
         if let Some(entry) = entry {
@@ -473,9 +477,9 @@ impl Symbols {
     pub(crate) fn signature(&self, module: u32, function: u32) -> Arc<Signature> {
         let mut signatures = self.signatures.lock().unwrap_or_else(PoisonError::into_inner);
         let known = signatures.entry((module, function)).or_insert_with(|| {
-            let read = self.module(module).map(|(program, _)| {
-                dwarf::signature(&program.module, program.debug_file.as_deref(), function)
-            });
+            let read = self
+                .module(module)
+                .map(|(program, _)| dwarf::signature(&program.module, &program.debug_files, function));
             match read {
                 Some(Ok(signature)) => Arc::new(signature),
                 Some(Err(error)) => {

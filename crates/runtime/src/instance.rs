@@ -5,13 +5,15 @@ use crate::error::Error;
 use crate::exception::Tag;
 use crate::linker::{Definition, Linker};
 use crate::module::{
-    ExternIndex, ExternType, GlobalType, IndexType, Module, ModuleInfo, SegmentMode, TableType, narrow,
+    ExternIndex, ExternType, GlobalType, Import, IndexType, Module, ModuleInfo, SegmentMode, TableType,
+    narrow,
 };
 use crate::store::{FuncHandle, Store};
 use crate::trap::{Failure, TrapCode};
 use crate::value::{Value, ValueType};
 use crate::vm::{FuncRef, Global, Limits, Table, VmContext, VmOffsets, offsets, range};
 use frame_table::TypeId;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// An instance of a module in a store.
@@ -163,14 +165,16 @@ impl Instance {
 }
 
 fn link(store: &mut Store, info: &ModuleInfo, linker: &Linker) -> Result<Found, Error> {
-    let missing: Vec<String> = info
-        .imports
-        .iter()
-        .filter(|import| linker.find(&import.module, &import.name).is_none())
-        .map(|import| format!("{}.{}", import.module, import.name))
-        .collect();
-    if !missing.is_empty() {
-        return Err(Error::MissingImports(missing));
+    let imports = info.imports.iter();
+    let missing = imports.filter(|import| linker.find(&import.module, &import.name).is_none());
+    let missing: Vec<&Import> = missing.collect();
+    if !missing.is_empty() && !linker.stands_in() {
+        let names = missing.iter().map(|import| format!("{}.{}", import.module, import.name));
+        return Err(Error::MissingImports(names.collect()));
+    }
+    let mut linker = Cow::Borrowed(linker);
+    for import in missing {
+        linker.to_mut().define_stand_in(store, import)?;
     }
     let mut found = Found::default();
     let mut functions = info.functions.iter();

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::exception::Tag;
 use crate::instance::Instance;
 use crate::memory::SharedMemory;
-use crate::module::{ExternIndex, GlobalType, MemoryType, TableType};
+use crate::module::{ExternIndex, ExternType, GlobalType, Import, MemoryType, TableType};
 use crate::store::{Caller, FuncHandle, HostFn, Store};
 use crate::trap::HostError;
 use crate::value::{FuncType, Value, ValueType};
@@ -15,6 +15,7 @@ use std::sync::Arc;
 #[derive(Clone, Default)]
 pub struct Linker {
     definitions: HashMap<(String, String), Definition>,
+    stands_in: bool,
 }
 
 /// What an import can be given.
@@ -38,6 +39,39 @@ impl Linker {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Has instances be made although nobody defines what they import: a function that is called then is a failure of the
+    /// host, and there are memories, tables and tags of the type that is wanted, and globals that are zero or null.
+    pub fn stand_in(&mut self) {
+        self.stands_in = true;
+    }
+
+    /// Whether it has instances be made that import what is not defined.
+    pub(crate) fn stands_in(&self) -> bool {
+        self.stands_in
+    }
+
+    /// Defines what stands in for an import.
+    pub(crate) fn define_stand_in(&mut self, store: &mut Store, import: &Import) -> Result<(), Error> {
+        let (module, name) = (import.module.as_str(), import.name.as_str());
+        match &import.ty {
+            ExternType::Function(ty) => {
+                let words = format!("nobody provides the function {module}.{name} that the program imports");
+                self.define_func(module, name, ty.clone(), move |_, _| {
+                    Err(HostError::Message(words.clone()))
+                });
+            }
+            ExternType::Memory(ty) => self.define_memory(store, module, name, *ty)?,
+            ExternType::Table(ty) => self.define_table(store, module, name, *ty)?,
+            ExternType::Global(ty) => {
+                self.define_global(store, module, name, ty.mutable, Value::zero(ty.content));
+            }
+            ExternType::Tag(ty) => {
+                self.define_tag(store, module, name, ty.params());
+            }
+        }
+        Ok(())
     }
 
     /// Defines a host function. Arguments are of the type's parameters; results must be of its results.

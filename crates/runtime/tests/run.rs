@@ -150,3 +150,24 @@ fn missing_imports_are_all_named() {
     let error = Instance::new(&mut store, &module, &Linker::new()).expect_err("nothing is defined");
     assert_eq!(error.to_string(), "unknown imports: a.b, c.d");
 }
+
+#[test]
+fn a_program_runs_until_it_needs_what_nobody_provides() {
+    for engine in engines() {
+        let wat = r#"(module
+            (import "a" "f" (func $f (param i32) (result i32))) (import "a" "m" (memory 1 2))
+            (import "a" "t" (table 3 funcref)) (import "a" "g" (global $g (mut i64))) (import "a" "e" (tag (param i32)))
+            (func (export "without") (result i64) (i32.store (i32.const 8) (i32.const 7))
+                (i64.add (global.get $g) (i64.extend_i32_u (i32.add (i32.load (i32.const 8)) (table.size 0)))))
+            (func (export "with") (result i32) (call $f (i32.const 1))))"#;
+        let module = Module::new(&engine, wat.as_bytes(), "test").expect("valid");
+        let mut store = Store::new(&engine).expect("memory for code");
+        let mut linker = Linker::new();
+        linker.stand_in();
+        let instance = Instance::new(&mut store, &module, &linker).expect("instantiates");
+        let mut call = |name| instance.get_func(&store, name).expect("exported").call(&mut store, &[]);
+        assert_eq!(call("without"), Ok(vec![Value::I64(10)]));
+        let words = "nobody provides the function a.f that the program imports";
+        assert_eq!(call("with"), Err(Failure::Host(words.into())));
+    }
+}

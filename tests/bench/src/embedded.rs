@@ -83,7 +83,7 @@ fn compiled(engine: Engine, bytes: &[u8]) -> Result<(runtime::Module, Box<runtim
     let mut module = Module::new(&engine_of_ours, bytes, "program")?;
     if engine == Engine::Ours {
         module = module.with_observable(ObservableLocals::default());
-    } else if let Some(locals) = dwarf::named_locals(bytes, None)? {
+    } else if let Some(locals) = dwarf::named_locals(bytes, &[])? {
         module =
             module.with_observable(ObservableLocals::new(locals.named, locals.whole, locals.frame_bases));
     }

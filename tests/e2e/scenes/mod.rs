@@ -2,7 +2,9 @@
 
 mod crash;
 mod dap;
+mod debug_files;
 mod editors;
+mod go;
 mod input;
 mod interrupt;
 mod large;
@@ -50,6 +52,8 @@ pub(crate) const ALL: &[&[Scene]] = &[
     editors::SCENES,
     watch::SCENES,
     dap::SCENES,
+    debug_files::SCENES,
+    go::SCENES,
     lldb::SCENES,
 ];
 

@@ -10,7 +10,9 @@ use crate::{O0, O0_BOTH};
 pub(crate) const SESSIONS: &[Session] = &[
     session("types", "types", O0_BOTH, true, types, End::Exit(0, "total ")),
     session("rust", "shapes.rs", O0, false, rust, End::Exit(0, "")),
+    session("rust_current", "shapes.rs.current", O0, false, rust_current, End::Exit(0, "")),
     session("zig", "parts.zig", O0, false, zig, End::Exit(0, "")),
+    session("types_extended", "extended", O0_BOTH, false, extended, End::Exit(0, "2\n")),
     session("cpp_library", "library", O0, false, library, End::Exit(0, "legs 42 ages 31")),
 ];
 
@@ -161,6 +163,10 @@ fn find_sources(gdb: &mut Gdb) {
 }
 
 fn rust(gdb: &mut Gdb) {
+    shapes(gdb, "1");
+}
+
+fn shapes(gdb: &mut Gdb, one: &str) {
     find_sources(gdb);
     gdb.connect();
     for mark in ["apply", "circle", "rectangle", "sum", "pick", "all"] {
@@ -198,13 +204,51 @@ fn rust(gdb: &mut Gdb) {
     gdb.go("continue").has("shapes::total (shapes=..., name=...)").at("sum");
     gdb.go("info args").has("name = \"h\u{e9}\"").has("shapes = &[&shapes::Shape] [0x");
     gdb.go("print sum").is("24");
-    gdb.go("print shapes::inner::CALLS.v.value").is("1");
+    gdb.go("print shapes::inner::CALLS.v.value").is(one);
     gdb.go("delete 3");
     gdb.go("continue").has("shapes::Pair<u16>::pick<u16> (self=0x").has("second=true)").at("pick");
     gdb.go("print *self").is("shapes::Pair<u16> {first: 10, second: core::option::Option<u16>::Some(20)}");
     gdb.go("continue").at("all");
     gdb.go("print result").is("286");
     gdb.go("print *reference").is("shapes::Point {x: -1, y: 2}");
+    gdb.go("continue").has("exited normally]");
+}
+
+/// An atomic number is in one more structure in newer libraries.
+fn rust_current(gdb: &mut Gdb) {
+    shapes(gdb, "core::sync::atomic::private::Align4<u32> (1)");
+}
+
+fn extended(gdb: &mut Gdb) {
+    gdb.connect();
+    for mark in ["mix", "multiply", "average", "numbers"] {
+        gdb.go(&format!("break {{{mark}}}"));
+    }
+    gdb.go("continue").has("mix (left=..., right=...) at ").at("mix");
+    gdb.go("info args").has("left = {1, 2, 3, 4}\n").has("right = {10, 20, 30, 40}\n");
+    gdb.go("print sum").is("{11, 22, 33, 44}");
+    gdb.go("continue").has("multiply (left=-3, right=1000000000000000000) at ").at("multiply");
+    gdb.go("print product").is("-3000000000000000000");
+    gdb.go("print sizeof(product)").is("16");
+    gdb.go("continue").has("average (values=0x").at("average");
+    gdb.go("print sum").is("7.5");
+    gdb.go("print *values@3").is("{1, 2, 4.5}");
+    gdb.go("print sizeof(sum)").is("16");
+    gdb.go("continue").at("numbers");
+    gdb.go("print product").is("-3000000000000000000000000000");
+    gdb.go("print mean").is("2.5");
+    gdb.go("print values").is("{1, 2, 4.5}");
+    gdb.go("print numbers.small").is("-3");
+    gdb.go("print /x numbers.large").is("0x123456789abcdeffedcba9876543210");
+    gdb.go("print numbers.exact").has(" = 0.10000000000000000000000000000000");
+    gdb.go("print numbers.lanes").is("{121, 484, 1089, 1936}");
+    gdb.go("print numbers.flags").is("5 '\\005'");
+    gdb.go("print numbers.rest").is("6 '\\006'");
+    gdb.go("print numbers.bits").is("-1234567890123");
+    gdb.go("print *numbers.tail@2").is("{7, 8}");
+    gdb.go("print numbers.complex").is("1.5 + -2.5i");
+    gdb.go("print $_creal(numbers.complex) * 2").is("3");
+    gdb.go("ptype struct numbers").has("unsigned char rest : 3;").has("int tail[];");
     gdb.go("continue").has("exited normally]");
 }
 

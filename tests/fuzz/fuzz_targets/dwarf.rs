@@ -9,17 +9,17 @@ use frame_table::ModulePc;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|module: &[u8]| {
-    let _refused = dwarf::symbol_image(module, None, &layout(Machine::X86_64));
+    let _refused = dwarf::symbol_image(module, &[], &layout(Machine::X86_64));
     let options = ImageOptions { source_exists: Some(&|_: &Path| true), ..ImageOptions::default() };
     let _refused =
-        dwarf::write_symbol_image(module, Some(module), &layout(Machine::X32), &options, Vec::new());
-    let (Ok(parsed), Ok(Some(names))) = (Module::parse(module), LocalNames::new(Arc::from(module), None))
+        dwarf::write_symbol_image(module, &[Arc::from(module)], &layout(Machine::X32), &options, Vec::new());
+    let (Ok(parsed), Ok(Some(names))) = (Module::parse(module), LocalNames::new(Arc::from(module), Vec::new()))
     else {
         return;
     };
     for function in parsed.defined_functions().iter().take(20) {
         let _unknown = names.of_function(&(ModulePc(function.body.start)..ModulePc(function.body.end)));
-        let _unknown = dwarf::signature(module, None, function.index);
+        let _unknown = dwarf::signature(module, &[], function.index);
     }
 });
 

@@ -54,7 +54,7 @@ async fn serve(bytes: &[u8], persona: PersonaChoice) {
     let program = Program {
         path: PathBuf::from("/guest.wasm"),
         module: Arc::clone(module.bytes()),
-        debug_file: None,
+        debug_files: Vec::new(),
         texts: None,
         paths: dwarf::PathMap::default(),
         imported_functions: vec!["wasi_snapshot_preview1.sched_yield".into()],

@@ -38,6 +38,24 @@ pub(crate) struct Resolver<'r, 'a> {
     pub(crate) missing: &'r HashSet<usize>,
 }
 
+impl Resolver<'_, '_> {
+    /// The entry in words: its name, and the function around it.
+    fn described(&self, context: &Context<'_>) -> String {
+        let entry = self.unit.entry(self.entry).ok();
+        let name = entry.as_ref().and_then(|entry| inherited(self.unit, entry, dw::DW_AT_name));
+        let name = name.and_then(|name| self.unit.attr_string(name).ok());
+        let name = match (name, entry) {
+            (Some(name), _) => name.to_string_lossy().into_owned(),
+            (None, Some(entry)) => entry.tag().to_string(),
+            (None, None) => "an entry".to_owned(),
+        };
+        match context.function {
+            Some(function) => format!("{name} in {}", function.name),
+            None => name,
+        }
+    }
+}
+
 impl Resolve for Resolver<'_, '_> {
     fn address(&self, index: DebugAddrIndex) -> Option<u64> {
         self.unit.address(index).ok()
@@ -103,6 +121,19 @@ impl<'a> AttributeConverter<'_, 'a> {
         context: &Context<'_>,
         is_root: bool,
     ) {
+        self.convert_one(output, unit, attribute, context, is_root);
+        let resolver = self.resolver;
+        self.report.name_lost(|| resolver.described(context));
+    }
+
+    fn convert_one(
+        &mut self,
+        output: &mut Output,
+        unit: UnitRef<'_, Reader<'a>>,
+        attribute: &Attribute<Reader<'a>>,
+        context: &Context<'_>,
+        is_root: bool,
+    ) {
         let name = attribute.name();
         if is_metadata(name) {
             return;
@@ -150,7 +181,7 @@ impl<'a> AttributeConverter<'_, 'a> {
                     self.out.expression(name, &data);
                 }
                 Err(reason) => {
-                    self.report.drop(Drop::Expression, reason);
+                    self.report.drop_expression(reason);
                     if role(name) == Role::Location {
                         // An empty location means "optimized out". Without any, gdb looks for a symbol of that name.
                         self.out.expression(name, &context.empty());

@@ -31,9 +31,18 @@ impl<'c, 'a> Current<'c, 'a> {
     /// Whether it is a floating-point type of 16 bytes. In the program these are
     /// IEEE numbers, but gdb takes them for what the machine has of that size.
     pub(crate) fn is_long_double(&self) -> bool {
+        self.is_base_type(dw::DW_ATE_float, 16)
+    }
+
+    /// Whether it is the type of pairs of them.
+    pub(crate) fn is_long_complex(&self) -> bool {
+        self.is_base_type(dw::DW_ATE_complex_float, 32)
+    }
+
+    fn is_base_type(&self, encoding: gimli::DwAte, size: u64) -> bool {
         self.tag == dw::DW_TAG_base_type
-            && self.value(dw::DW_AT_encoding) == Some(AttributeValue::Encoding(dw::DW_ATE_float))
-            && self.find(dw::DW_AT_byte_size).and_then(Attribute::udata_value) == Some(16)
+            && self.value(dw::DW_AT_encoding) == Some(AttributeValue::Encoding(encoding))
+            && self.find(dw::DW_AT_byte_size).and_then(Attribute::udata_value) == Some(size)
     }
 }
 

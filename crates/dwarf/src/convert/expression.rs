@@ -257,5 +257,8 @@ fn is_long_value(context: &Context<'_>, operations: &[Operation<'_>]) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed assumption is a failed test")]
+mod operators;
+#[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
 mod tests;

@@ -26,7 +26,8 @@ pub(crate) fn is_program_described(sources: &[Source<'_>], module: &Module<'_>) 
     let Some(main) = module.main() else { return true };
     let start = u64::from(main.body.start.saturating_sub(module.code.start));
     sources.iter().any(|source| {
-        let Ok(mut ranges) = source.with_table().dwarf.unit_ranges(&source.unit) else { return true };
+        let unit = source.with_table();
+        let Ok(mut ranges) = unit.dwarf.unit_ranges(unit.unit) else { return true };
         std::iter::from_fn(|| ranges.next().ok().flatten())
             .any(|range| range.begin <= start && start < range.end || is_unsaid(range))
     })
@@ -71,6 +72,8 @@ fn primary_source(source: &Source<'_>) -> Option<PathBuf> {
     if directory.len() > MAX_PATH {
         return None;
     }
+    // Zig says that it is C, and names the module instead of a file.
+    Path::new(name).extension()?;
     Some(Path::new(&*directory.to_string_lossy()).join(name))
 }
 

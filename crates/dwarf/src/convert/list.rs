@@ -203,7 +203,7 @@ pub(crate) fn write_locations<'a>(
                 refer(&data, out.bytes.len());
                 out.bytes.extend_from_slice(&data.bytes);
             }
-            Err(reason) => report.drop(Drop::Expression, reason),
+            Err(reason) => report.drop_expression(reason),
         }
     }
     if is_empty {

@@ -5,6 +5,7 @@
 //! list says. What cannot be read is no reason to name less: then all locals of the functions in question are named.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use frame_table::ModulePc;
 use gimli::{
@@ -32,16 +33,16 @@ pub struct NamedLocals {
     pub frame_bases: Vec<(Range<ModulePc>, u32)>,
 }
 
-/// Reads the debug info of a module, or that of a file with debug info of the same code. None if there is none, or if
+/// Reads the debug info of a module, or that of files with debug info of the same code. None if there is none, or if
 /// it is malformed in a way that makes it too much.
 ///
 /// # Errors
 /// If the module is malformed. Malformed debug info is no error: it makes functions [`NamedLocals::whole`].
-pub fn named_locals(module: &[u8], debug_file: Option<&[u8]>) -> Result<Option<NamedLocals>, Error> {
+pub fn named_locals(module: &[u8], debug_files: &[Arc<[u8]>]) -> Result<Option<NamedLocals>, Error> {
     let module = Module::parse(module)?;
-    let debug_file = debug_file.and_then(|file| Module::parse(file).ok());
+    let debug_files: Vec<_> = debug_files.iter().filter_map(|file| Module::parse(file).ok()).collect();
     let mut report = Report::default();
-    let debug = DebugSections::find(&module, debug_file.as_ref(), &mut report);
+    let debug = DebugSections::find(&module, &debug_files, &mut report);
     if debug.info_bytes() == 0 {
         return Ok(None);
     }

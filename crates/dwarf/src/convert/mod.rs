@@ -33,7 +33,7 @@ mod part;
 pub(crate) mod piece;
 mod pointer;
 mod reference;
-mod sources;
+pub(crate) mod sources;
 mod strings;
 mod unit;
 mod variable;

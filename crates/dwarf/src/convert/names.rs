@@ -14,7 +14,7 @@ use super::kind::signature;
 use super::locals::{Bounds, Found, NamedLocals, parts, read};
 use super::sources::{Source, sources};
 use crate::report::Report;
-use crate::sections::{DebugSections, Split};
+use crate::sections::DebugSections;
 use crate::{Error, Module};
 
 /// If units claim so many times as much code as there is, each is not worth being asked alone.
@@ -27,7 +27,7 @@ const SHIFT: u32 = 5;
 #[derive(Debug)]
 pub struct LocalNames {
     bytes: Arc<[u8]>,
-    debug_file: Option<Arc<[u8]>>,
+    debug_files: Vec<Arc<[u8]>>,
     /// Without its sections.
     module: Module<'static>,
     bounds: Bounds,
@@ -51,25 +51,26 @@ impl Group {
 }
 
 impl LocalNames {
-    /// Reads which units a module has, or a file with debug info of the same code. None if there is no debug info.
+    /// Reads which units a module has, or files with debug info of the same code. None if there is no debug info.
     ///
     /// # Errors
     /// If the module is malformed.
-    pub fn new(bytes: Arc<[u8]>, debug_file: Option<Arc<[u8]>>) -> Result<Option<Self>, Error> {
+    pub fn new(bytes: Arc<[u8]>, debug_files: Vec<Arc<[u8]>>) -> Result<Option<Self>, Error> {
         let parsed = Module::parse(&bytes)?;
-        let file = debug_file.as_deref().and_then(|file| Module::parse_custom_sections(file).ok());
+        let files = parse_all(&debug_files);
         let mut report = Report::default();
-        let debug = DebugSections::find(&parsed, file.as_ref(), &mut report);
+        let debug = DebugSections::find(&parsed, &files, &mut report);
         if debug.info_bytes() == 0 {
             return Ok(None);
         }
-        let (groups, places) = match &debug.split {
-            Split::None => alone(&parsed, &sources(&debug, &mut report)),
-            Split::Object(_) | Split::Package(_) => together(&parsed),
+        let (groups, places) = if debug.split.is_empty() {
+            alone(&parsed, &sources(&debug, &mut report))
+        } else {
+            together(&parsed)
         };
         let bounds = Bounds::new(&debug);
         let module = parsed.without_sections();
-        Ok(Some(Self { bytes, debug_file, module, bounds, groups, places }))
+        Ok(Some(Self { bytes, debug_files, module, bounds, groups, places }))
     }
 
     /// What is named in the function with this body; its locals are as in [`super::named_locals`]. None if all of its locals are
@@ -107,9 +108,9 @@ impl Group {
 
     fn read(&self, of: &LocalNames) -> Option<Found> {
         let parsed = Module::parse_custom_sections(&of.bytes).ok()?;
-        let file = of.debug_file.as_deref().and_then(|file| Module::parse_custom_sections(file).ok());
+        let files = parse_all(&of.debug_files);
         let mut report = Report::default();
-        let debug = DebugSections::find(&parsed, file.as_ref(), &mut report);
+        let debug = DebugSections::find(&parsed, &files, &mut report);
         let one = |offset: &DebugInfoOffset| {
             let unit = debug.main.unit(debug.main.debug_info.header_from_offset(*offset).ok()?).ok()?;
             Some(Source { dwarf: Arc::clone(&debug.main), unit, skeleton: None, origin: 0 })
@@ -120,6 +121,10 @@ impl Group {
         };
         Some(read(&of.module, &of.bounds, &sources))
     }
+}
+
+fn parse_all(files: &[Arc<[u8]>]) -> Vec<Module<'_>> {
+    files.iter().filter_map(|file| Module::parse_custom_sections(file).ok()).collect()
 }
 
 /// The part of a list in ascending order that starts in a body.

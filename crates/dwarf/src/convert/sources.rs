@@ -1,8 +1,10 @@
 //! The units to convert: those of the module, the contents of split units, and type units.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use gimli::{DwoId, EndianSlice, LittleEndian, Section, UnitRef, UnitType, read};
+use gimli::{AttributeValue, DwoId, EndianSlice, LittleEndian, Section, UnitRef, UnitType, read};
 
 use super::limits::AbbreviationTables;
 use crate::report::{Drop, Report};
@@ -53,10 +55,11 @@ impl<'a> Skeleton<'a> {
 pub(crate) fn sources<'a>(debug: &DebugSections<'a>, report: &mut Report) -> Vec<Source<'a>> {
     let mut found = Vec::new();
     let mut skeletons = Vec::new();
+    let mut in_objects = units_of_objects(&debug.split, report);
     for unit in units(&debug.main, report) {
         // Without its contents, a skeleton is still good for its line table.
         let contents = match skeleton_id(&unit) {
-            Some(id) => contents(&debug.main, &debug.split, id, &unit, report),
+            Some(id) => contents(&debug.main, &debug.split, &mut in_objects, id, &unit, report),
             None => None,
         };
         match contents {
@@ -128,33 +131,57 @@ pub(crate) fn skeleton_id(unit: &read::Unit<Reader<'_>>) -> Option<DwoId> {
     }
 }
 
-/// Looks up the contents of a skeleton unit.
+/// A unit of a split-DWARF file, with the file.
+type SplitUnit<'a> = (Arc<ReadDwarf<'a>>, read::Unit<Reader<'a>>);
+
+/// The units of all `.dwo` files, by their ids.
+fn units_of_objects<'a>(split: &Split<'a>, report: &mut Report) -> HashMap<DwoId, SplitUnit<'a>> {
+    let mut found = HashMap::new();
+    for object in &split.objects {
+        for unit in units(object, report) {
+            if let Some(id) = unit.dwo_id {
+                found.insert(id, (Arc::clone(object), unit));
+            }
+        }
+    }
+    found
+}
+
+/// Looks up the contents of a skeleton unit. No two skeletons have the same.
 fn contents<'a>(
     main: &ReadDwarf<'a>,
     split: &Split<'a>,
+    in_objects: &mut HashMap<DwoId, SplitUnit<'a>>,
     id: DwoId,
     skeleton: &read::Unit<Reader<'a>>,
     report: &mut Report,
 ) -> Option<(Arc<ReadDwarf<'a>>, read::Unit<Reader<'a>>)> {
-    let dwarf = match split {
-        Split::None => None,
-        Split::Object(object) => Some(Arc::clone(object)),
-        Split::Package(package) => match package.find_cu(id, main) {
-            Ok(found) => found.map(Arc::new),
-            Err(error) => {
-                report.drop(Drop::Unit, error);
-                None
+    let mut in_package = || {
+        for package in &split.packages {
+            match package.find_cu(id, main) {
+                Ok(Some(dwarf)) => {
+                    let unit = units(&dwarf, report).into_iter().find(|unit| unit.dwo_id == Some(id))?;
+                    return Some((Arc::new(dwarf), unit));
+                }
+                Ok(None) => {}
+                Err(error) => report.drop(Drop::Unit, error),
             }
-        },
+        }
+        None
     };
-    let found = dwarf.and_then(|dwarf| {
-        let unit = units(&dwarf, report).into_iter().find(|unit| unit.dwo_id == Some(id))?;
-        Some((dwarf, unit))
-    });
-    let Some((dwarf, mut unit)) = found else {
+    let Some((dwarf, mut unit)) = in_objects.remove(&id).or_else(&mut in_package) else {
         report.drop(Drop::Unit, "the contents of a split unit were not given");
         return None;
     };
     unit.copy_relocated_attributes(skeleton);
     Some((dwarf, unit))
+}
+
+/// The text of an attribute, as a path.
+pub(crate) fn text_of<'a>(
+    unit: UnitRef<'_, Reader<'a>>,
+    value: AttributeValue<Reader<'a>>,
+) -> Option<PathBuf> {
+    let text = unit.attr_string(value).ok()?;
+    (!text.is_empty()).then(|| PathBuf::from(text.to_string_lossy().into_owned()))
 }

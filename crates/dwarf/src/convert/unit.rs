@@ -218,7 +218,9 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         info.bytes.extend_from_slice(&[0; 4]);
         info.bytes.extend_from_slice(&version.to_le_bytes());
         if version >= 5 {
-            info.bytes.extend_from_slice(&[dw::DW_UT_compile.0, address_size]);
+            let is_partial = self.unit.header.type_() == gimli::UnitType::Partial;
+            let ty = if is_partial { dw::DW_UT_partial } else { dw::DW_UT_compile };
+            info.bytes.extend_from_slice(&[ty.0, address_size]);
         }
         let at = info.bytes.len();
         info.is_offset(at, SectionId::DebugAbbrev);
@@ -255,9 +257,10 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         }
         self.producer(current, entry.attrs());
         self.adjust(current);
+        let is_partial = current.tag == dw::DW_TAG_partial_unit;
         self.write(
             current,
-            dw::DW_TAG_compile_unit,
+            if is_partial { dw::DW_TAG_partial_unit } else { dw::DW_TAG_compile_unit },
             true,
             Scope { depth: current.depth, is_outer: true, sibling: None, function: None, subprogram: None },
         );
@@ -302,6 +305,12 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         let is_long_double = current.is_long_double();
         if is_long_double {
             self.name_long_double();
+        }
+        if current.is_long_complex() {
+            // Only by this name gdb takes its parts for IEEE numbers. clang calls all complex types `complex`.
+            let out = &mut self.attributes.out;
+            out.remove(dw::DW_AT_name);
+            out.string(dw::DW_AT_name, b"complex _Float128");
         }
         if tag == dw::DW_TAG_variable
             && may_be_static(current)

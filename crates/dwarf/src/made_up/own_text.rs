@@ -29,7 +29,7 @@ impl OwnText {
         if module.bytes != assembled.bytes {
             return None;
         }
-        let debug = DebugSections::find(&assembled.module, None, &mut Report::default());
+        let debug = DebugSections::find(&assembled.module, &[], &mut Report::default());
         let mut lines = Vec::new();
         let mut headers = debug.main.units();
         while let Ok(Some(header)) = headers.next() {

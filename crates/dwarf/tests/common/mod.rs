@@ -1,9 +1,13 @@
 //! What the tests share: compiling C to Wasm, a layout, and running the tools that read the image.
 
+#[expect(unreachable_pub, reason = "it is a public module of another package")]
+#[path = "../../../../tests/src/clang.rs"]
+mod compiler;
 pub(crate) mod core;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use dwarf::{Layout, Machine, Module, Symbol};
 
@@ -62,11 +66,20 @@ pub(crate) fn run(command: &mut Command, install: &str) -> String {
     text
 }
 
+/// clang-19 for Wasm, with nothing on its path that would change what it makes.
+pub(crate) fn clang() -> Command {
+    let install = "apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32";
+    let clang = compiler::clang(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let mut clang = clang.unwrap_or_else(|error| panic!("clang-19: {error}; try: {install}"));
+    clang.arg("--target=wasm32-wasi");
+    clang
+}
+
 /// Compiles a program of [`programs`] with clang-19 and returns the module.
 pub(crate) fn compile(directory: &Path, program: &str, flags: &[&str]) -> Vec<u8> {
     let out = directory.join("out.wasm");
-    let mut clang = Command::new("clang-19");
-    clang.arg("--target=wasm32-wasi").args(flags).arg("-o").arg(&out).arg(programs().join(program));
+    let mut clang = clang();
+    clang.args(flags).arg("-o").arg(&out).arg(programs().join(program));
     clang.current_dir(directory);
     run(&mut clang, "apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32");
     std::fs::read(out).expect("clang wrote its output")
@@ -78,7 +91,9 @@ pub(crate) fn write_image(
     module: &[u8],
     debug_file: Option<&[u8]>,
 ) -> (PathBuf, dwarf::SymbolImage) {
-    let image = dwarf::symbol_image(module, debug_file, &layout(module)).expect("the module is well-formed");
+    let debug_files: Vec<Arc<[u8]>> = debug_file.into_iter().map(Arc::from).collect();
+    let image =
+        dwarf::symbol_image(module, &debug_files, &layout(module)).expect("the module is well-formed");
     let path = directory.join("image.elf");
     std::fs::write(&path, &image.elf).expect("the directory is writable");
     (path, image)

@@ -233,6 +233,11 @@ fn is_meant(entry: &Entry, name: &str, read: Option<&Shown>, image: Option<&Show
         ("DW_AT_linkage_name", Some(read), None) => {
             ["__main_argc_argv", "__main_void", "__original_main"].contains(&read.as_str())
         }
+        // Only so, gdb takes its parts for IEEE numbers.
+        ("DW_AT_name", Some(_), Some(image)) => {
+            image == "complex _Float128"
+                && text(entry.attributes.get("DW_AT_byte_size")) == Some("32".to_owned())
+        }
         // The machine's own pointers may be longer.
         ("DW_AT_byte_size", None, Some(image)) => {
             entry.tag.static_string().is_some_and(|tag| {

@@ -42,7 +42,7 @@ fn compare(module: &[u8], with_library: bool) -> Outcome {
             Machine::X86_64 => common::layout(module),
             machine => common::narrow_layout(module, machine),
         };
-        let image = dwarf::symbol_image(module, None, &layout).expect("the module is well-formed");
+        let image = dwarf::symbol_image(module, &[], &layout).expect("the module is well-formed");
         if with_library {
             verify(&image.elf, &mut outcome);
         }
@@ -81,8 +81,8 @@ fn verify(image: &[u8], outcome: &mut Outcome) {
 
 fn build(directory: &Path, source: &Path, flags: &[&str]) -> Vec<u8> {
     let out = directory.join("out.wasm");
-    let mut clang = Command::new("clang-19");
-    clang.args(["--target=wasm32-wasi", "-w"]).args(flags).arg("-o").arg(&out).arg(source);
+    let mut clang = common::clang();
+    clang.arg("-w").args(flags).arg("-o").arg(&out).arg(source);
     clang.current_dir(source.parent().expect("a source lies in a folder"));
     common::run(&mut clang, INSTALL);
     std::fs::read(out).expect("clang wrote its output")

@@ -17,8 +17,8 @@ pub(crate) fn describe(name: &str, report: &Report) -> String {
     if *left_out > 0 {
         line(&mut text, format_args!("  left out: {left_out} locals that no operator can be about"));
     }
-    for ((what, reason), count) in &report.dropped {
-        line(&mut text, format_args!("  left out: {count} x {what:?}: {reason}"));
+    for loss in report.losses() {
+        line(&mut text, format_args!("  left out: {loss}"));
     }
     text
 }

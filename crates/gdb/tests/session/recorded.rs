@@ -54,7 +54,7 @@ async fn guest(persona: PersonaChoice) -> Debuggee {
     let program = Program {
         path: "/guests/guest.wasm".into(),
         module: Arc::clone(module.bytes()),
-        debug_file: None,
+        debug_files: Vec::new(),
         texts: None,
         paths: dwarf::PathMap::default(),
         imported_functions: vec!["wasi_snapshot_preview1.sched_yield".to_owned()],

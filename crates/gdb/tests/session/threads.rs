@@ -53,7 +53,7 @@ async fn guest() -> (Debuggee, u64) {
     let program = Program {
         path: PathBuf::from("/guests/threads.wasm"),
         module: Arc::clone(module.bytes()),
-        debug_file: None,
+        debug_files: Vec::new(),
         texts: None,
         paths: dwarf::PathMap::default(),
         imported_functions: vec!["env.spawn".to_owned()],

@@ -2,12 +2,15 @@
 
 #![expect(dead_code, reason = "each file of tests uses some of it")]
 
+#[expect(unreachable_pub, reason = "it is a public module of another package")]
+#[path = "../../../../tests/src/clang.rs"]
+mod compiler;
+
 use runtime::{
     DebugEvent, DebugHook, Engine, EngineConfig, Error, Failure, FuncType, Instance, InterruptHandle, Linker,
     Module, Resumption, Store, Tiers, Value,
 };
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use wasi::WasiBuilder;
@@ -16,7 +19,8 @@ use wasi::WasiBuilder;
 pub(crate) fn compile(source: &Path) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let module = folder.path().join("out.wasm");
-    let mut clang = Command::new("clang-19");
+    let mut clang =
+        compiler::clang(Path::new(env!("CARGO_TARGET_TMPDIR"))).expect("apt-get install clang-19 lld-19");
     clang.args(["--target=wasm32-wasi", "-O1", "-g", "-o"]).arg(&module).arg(source);
     let install = "apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32";
     let output = clang.output().unwrap_or_else(|error| panic!("clang-19: {error}; try: {install}"));

@@ -3,6 +3,7 @@
 use gimli::{EndianSlice, Format, LittleEndian};
 
 use super::*;
+use crate::convert::bytes::padded;
 use crate::{Machine, Symbol};
 
 const OP_LOCAL: u8 = 0x00;
@@ -10,7 +11,7 @@ const OP_GLOBAL: u8 = 0x03;
 const OP_STACK: u8 = 0x02;
 const WASM: u8 = 0xed;
 
-/// Knows nothing but the size of the variable.
+/// Knows one entry, which is a base type, and the size of the variable.
 struct Nothing(Option<u64>);
 
 impl Resolve for Nothing {
@@ -22,8 +23,8 @@ impl Resolve for Nothing {
         offset.0 == 0x33
     }
 
-    fn entry(&self, _: DebugInfoOffset) -> Option<EntryPlace> {
-        None
+    fn entry(&self, offset: DebugInfoOffset) -> Option<EntryPlace> {
+        (offset.0 == 0x33).then_some(EntryPlace { unit: 0, offset: offset.0 })
     }
 
     fn value_size(&self) -> Option<u64> {
@@ -35,10 +36,13 @@ impl Resolve for Nothing {
     }
 }
 
-/// Locals: 0 i32, 1 i64, 2 f64, 3 v128. Globals: 0 i32, 1 i64.
+/// Locals: 0 i32, 1 i64, 2 f64, 3 v128, 4 i32, 5 i32. Globals: 0 i32, 1 i64.
 const MODULE: &str = "(module
     (global i32 (i32.const 0)) (global i64 (i64.const 0)) (global $__tls_base (mut i32) (i32.const 0))
-    (func (param i32 i64) (local f64 v128)))";
+    (func (param i32 i64) (local f64 v128 i32 i32)))";
+
+/// Which locals have 32 bits and are integers.
+pub(super) const MODULE_LOCALS: [u8; 3] = [0, 4, 5];
 
 /// Converts the bytes of an expression of a unit with 4-byte addresses, as the bytes of one with 8-byte addresses.
 fn convert_bytes(role: Role, bytes: &[u8], threads: bool) -> Result<Vec<u8>, Unsupported> {
@@ -46,7 +50,7 @@ fn convert_bytes(role: Role, bytes: &[u8], threads: bool) -> Result<Vec<u8>, Uns
 }
 
 /// The same for a machine, and a variable of a size.
-fn convert_for(
+pub(super) fn convert_for(
     machine: Machine,
     size: Option<u64>,
     role: Role,
@@ -69,7 +73,15 @@ fn convert_for(
     let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: 4 };
     let function = module.functions.first();
     let context = Context { layout: &layout, module: &module, function, encoding, resolve: &Nothing(size) };
-    let converted = convert(&context, role, read::Expression(EndianSlice::new(bytes, LittleEndian)))?;
+    let mut converted = convert(&context, role, read::Expression(EndianSlice::new(bytes, LittleEndian)))?;
+    // Entries stay where they are.
+    for (at, referred) in converted.references {
+        let place = match referred {
+            Referred::BaseType(offset) => padded(u32::try_from(offset.0).unwrap()).to_vec(),
+            Referred::Entry(place) => u32::try_from(place.offset).unwrap().to_le_bytes().to_vec(),
+        };
+        converted.bytes.splice(at..at + place.len(), place);
+    }
     Ok(converted.bytes)
 }
 
@@ -100,8 +112,8 @@ fn a_variable_in_a_local_is_memory() {
 
 #[test]
 fn operands_follow_the_locals() {
-    assert_eq!(location(&[WASM, OP_STACK, 0, 0x9f]), slot(4));
-    assert_eq!(location(&[WASM, OP_STACK, 2, 0x9f]), slot(6));
+    assert_eq!(location(&[WASM, OP_STACK, 0, 0x9f]), slot(6));
+    assert_eq!(location(&[WASM, OP_STACK, 2, 0x9f]), slot(8));
 }
 
 #[test]
@@ -196,7 +208,7 @@ fn branches_follow_what_grows() {
 #[test]
 fn what_cannot_be_said_is_refused() {
     let refuse = |bytes: &[u8]| convert_bytes(Role::Location, bytes, false).unwrap_err();
-    assert_eq!(refuse(&[WASM, OP_LOCAL, 4, 0x9f]), Unsupported::Place);
+    assert_eq!(refuse(&[WASM, OP_LOCAL, 6, 0x9f]), Unsupported::Place);
     assert_eq!(refuse(&[WASM, OP_GLOBAL, 9, 0, 0, 0, 0x9f]), Unsupported::Place);
     assert_eq!(refuse(&[WASM, OP_LOCAL, 3, 0x23, 1]), Unsupported::Type);
     assert_eq!(refuse(&[WASM]), Unsupported::Malformed);
@@ -250,12 +262,12 @@ fn upper_halves_are_read_where_they_are() {
     };
     let (breg, deref) = (dw::DW_OP_breg6.0, dw::DW_OP_deref.0);
     let upper = [dw::DW_OP_plus_uconst.0, 4, deref];
-    // Local 1 is at -32, operand 0 behind the four locals at -80.
+    // Local 1 is at -32, operand 0 behind the six locals at -112.
     assert_eq!(shift(&[WASM, OP_LOCAL, 1], 32), [&[breg, 0x60][..], &upper, &[STACK_VALUE]].concat());
     let right = [dw::DW_OP_lit8.0, dw::DW_OP_shr.0];
     let left = [dw::DW_OP_lit24.0, dw::DW_OP_shl.0, dw::DW_OP_or.0];
     let operand =
-        [&[breg, 0xb0, 0x7f, deref][..], &right, &[breg, 0xb0, 0x7f], &upper, &left, &[STACK_VALUE]];
+        [&[breg, 0x90, 0x7f, deref][..], &right, &[breg, 0x90, 0x7f], &upper, &left, &[STACK_VALUE]];
     assert_eq!(shift(&[WASM, OP_STACK, 0], 8), operand.concat());
     // Of a local with 32 bits there is no upper half.
     assert_eq!(
@@ -276,7 +288,7 @@ fn types_are_named_where_they_will_be() {
     // local 0; GNU_convert of a type; stack_value
     let bytes = [WASM, OP_LOCAL, 0, 0xf7, 0x33, 0x9f];
     let converted = location(&bytes);
-    assert_eq!(converted, [slot(0), vec![0x94, 4, 0xf7, 0, 0, 0, 0, 0, 0x9f]].concat());
+    assert_eq!(converted, [slot(0), vec![0x94, 4, 0xf7, 0xb3, 0x80, 0x80, 0x80, 0, 0x9f]].concat());
     let unknown = convert_bytes(Role::Location, &[WASM, OP_LOCAL, 0, 0xf7, 0x34, 0x9f], false);
     assert_eq!(unknown, Err(Unsupported::Reference));
 }
