@@ -26,10 +26,6 @@ demo *args:
 e2e *words:
     SKIP_LINT=1 sh scripts/test.sh -p tests --test e2e -- {{words}}
 
-# Sessions of older lldbs with the symbol file: `just old-lldb 14 16 19`.
-old-lldb *versions:
-    sh scripts/old-lldb.sh {{versions}}
-
 # The spec suite.
 spec *words:
     SKIP_LINT=1 sh scripts/test.sh -p tests --test spec -- {{words}}

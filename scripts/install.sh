@@ -35,12 +35,15 @@ install_missing() {
         echo "missing:$missing; this machine has no apt-get, install them by hand" >&2
         return 1
     }
-    as_root=
-    [ "$(id -u)" -eq 0 ] || as_root=sudo
     echo "Installing with apt-get:$missing" >&2
-    $as_root apt-get update -q
+    as_root apt-get update -q
     # shellcheck disable=SC2086 # a list of words
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+}
+
+# as_root COMMAND...
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 # have_cargo: cargo may be rustup's, and rustup may not be on the path yet.

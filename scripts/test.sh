@@ -4,10 +4,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/install.sh
+. scripts/old-lldb.sh
 
 need gdb gdb
 need gdbserver gdbserver
 need_lldb
+need_old_lldb
 need_compilers
 # Looks at what `crates/dwarf` writes.
 need llvm-dwarfdump-19 llvm-19
@@ -21,6 +23,7 @@ need /usr/lib32/libc.a gcc-multilib
 install_missing
 have_rust_printers target/tmp/rust-gdb
 sh scripts/go.sh
+unpack_old_lldb
 have_cargo
 [ -n "${SKIP_LINT:-}" ] || sh scripts/lint.sh
 # The end-to-end tests run the server's binary, which cargo only builds when it is asked for by name.

@@ -388,7 +388,9 @@ impl CommandLine {
         let Self { command, listen, serve, guest, log, words } = self;
         let Some(command) = command else {
             let (address, words) = address_and_rest(listen, words)?;
-            let guest = guest.with_words(words, "a module")?;
+            let mut guest = guest.with_words(words, "a module")?;
+            // lldb reads frames in blocks, and sees no caller of a frame of which anything is missing.
+            guest.complete |= serve.persona == PersonaChoice::Elf;
             return Ok(Arguments { action: Action::Serve { address, options: serve, guest }, log });
         };
         if listen != ListenOptions::default()

@@ -148,10 +148,13 @@ fn symbols<'a>(modules: &'a [Symbols<'a>], id: ModuleId) -> Option<&'a Symbols<'
 }
 
 /// The values of one frame.
-struct FrameState<'a, 'p> {
-    paused: &'a Paused<'p>,
-    index: usize,
-    frame: &'a WasmFrame,
+pub(crate) struct FrameState<'a, 'p> {
+    /// The stopped guest.
+    pub(crate) paused: &'a Paused<'p>,
+    /// The frame's number, from the innermost.
+    pub(crate) index: usize,
+    /// The frame.
+    pub(crate) frame: &'a WasmFrame,
 }
 
 impl State for FrameState<'_, '_> {

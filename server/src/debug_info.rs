@@ -66,13 +66,7 @@ impl<'a> DebugInfo<'a> {
     /// Reads a symbol image. None if there is no debug info in it.
     #[must_use]
     pub(crate) fn read(image: &'a [u8]) -> Option<Self> {
-        let section = |id: gimli::SectionId| {
-            Ok::<_, gimli::Error>(EndianSlice::new(
-                section(image, id.name()).unwrap_or_default(),
-                LittleEndian,
-            ))
-        };
-        let dwarf = Arc::new(gimli::Dwarf::load(section).ok()?);
+        let dwarf = Arc::new(sections(image)?);
         let lines = Context::from_arc_dwarf(Arc::clone(&dwarf)).ok()?;
         Some(Self { dwarf, lines })
     }
@@ -95,6 +89,21 @@ impl<'a> DebugInfo<'a> {
         }
         found
     }
+}
+
+/// The sections of debug info of a symbol image.
+#[must_use]
+pub(crate) fn sections(image: &[u8]) -> Option<gimli::Dwarf<Reader<'_>>> {
+    let load = |id: gimli::SectionId| {
+        Ok::<_, gimli::Error>(EndianSlice::new(section(image, id.name()).unwrap_or_default(), LittleEndian))
+    };
+    gimli::Dwarf::load(load).ok()
+}
+
+/// The operator at an address of the image.
+#[must_use]
+pub(crate) fn module_pc(address: u64) -> Option<ModulePc> {
+    address.checked_sub(CODE).and_then(|pc| u32::try_from(pc).ok()).map(ModulePc)
 }
 
 /// The address of an operator in the image.

@@ -6,6 +6,7 @@
 
 pub mod args;
 mod backtrace;
+mod conditions;
 mod core_command;
 mod debug_files;
 mod debug_info;

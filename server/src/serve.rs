@@ -13,6 +13,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -24,6 +25,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::args::{ListenAddress, LogOptions, OnTrap, ServeOptions};
+use crate::conditions::SourcesOf;
 use crate::exit::{INTERRUPTED, KILLED, status};
 use crate::files::Files;
 use crate::guest::{ModuleFile, Program, with_advice};
@@ -86,8 +88,10 @@ pub(crate) fn serve(
         let (symbols, preloaded) = (program.for_symbols()?, program.preloaded()?);
         let again = Again { program, relay: relay.clone() };
         let launcher = options.multi.then(|| Box::new(again) as Box<dyn Launcher>);
-        let mut debuggee =
-            Debuggee::new(session.clone(), events, symbols, launcher).with_preloaded(preloaded);
+        let mut debuggee = Debuggee::new(session.clone(), events, symbols.clone(), launcher)
+            .with_preloaded(preloaded.clone());
+        let others = preloaded.into_iter().map(|preloaded| preloaded.program);
+        debuggee.find_sources(Arc::new(SourcesOf::new(std::iter::once(symbols).chain(others))));
         debuggee.show(options.persona);
         if let Some(cache) = cache {
             debuggee.keep_images_in(cache);

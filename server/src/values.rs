@@ -30,7 +30,8 @@ pub(crate) struct Types<'a, 'd> {
     pub(crate) memory: &'a dyn Fn(u64, usize) -> Option<Vec<u8>>,
 }
 
-type Entry<'d> = gimli::DebuggingInformationEntry<Reader<'d>>;
+/// An entry of the debug info.
+pub(crate) type Entry<'d> = gimli::DebuggingInformationEntry<Reader<'d>>;
 
 /// An unsigned number of at most 8 bytes.
 #[must_use]
@@ -40,7 +41,9 @@ pub(crate) fn unsigned(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(value))
 }
 
-fn signed(bytes: &[u8]) -> Option<i64> {
+/// A signed number of at most 8 bytes.
+#[must_use]
+pub(crate) fn signed(bytes: &[u8]) -> Option<i64> {
     let shift = 64u32.checked_sub(u32::try_from(bytes.len()).ok()? * 8).filter(|shift| *shift < 64)?;
     Some((unsigned(bytes)? << shift).cast_signed() >> shift)
 }
@@ -91,7 +94,8 @@ impl<'d> Types<'_, 'd> {
         found
     }
 
-    fn each_child(&self, parent: UnitOffset, mut visit: impl FnMut(&Entry<'d>)) {
+    /// Visits the entries right below one.
+    pub(crate) fn each_child(&self, parent: UnitOffset, mut visit: impl FnMut(&Entry<'d>)) {
         let Ok(mut tree) = self.unit.entries_tree(Some(parent)) else { return };
         let Ok(root) = tree.root() else { return };
         let mut children = root.children();
@@ -100,7 +104,8 @@ impl<'d> Types<'_, 'd> {
         }
     }
 
-    fn name(&self, entry: &Entry<'d>) -> Option<String> {
+    /// The name that an entry has itself.
+    pub(crate) fn name(&self, entry: &Entry<'d>) -> Option<String> {
         let name = self.unit.attr_string(entry.attr_value(gimli::DW_AT_name)?).ok()?;
         Some(name.to_string_lossy().into_owned())
     }
@@ -159,7 +164,8 @@ impl<'d> Types<'_, 'd> {
         Some(text.map_or_else(|| format!("{address:#x}"), |text| format!("{address:#x} {text}")))
     }
 
-    fn without_aliases(&self, mut ty: UnitOffset) -> Option<Entry<'d>> {
+    /// The type that names and qualifiers stand for.
+    pub(crate) fn without_aliases(&self, mut ty: UnitOffset) -> Option<Entry<'d>> {
         for _ in 0..16 {
             let entry = self.unit.entry(ty).ok()?;
             if !is_alias(entry.tag()) {
@@ -232,6 +238,11 @@ impl<'d> Types<'_, 'd> {
     }
 
     fn show_bits(&self, ty: UnitOffset, offset: u64, bits: u64, bytes: &[Option<u8>]) -> Option<String> {
+        self.show_at(ty, &self.bits(ty, offset, bits, bytes)?, 0)
+    }
+
+    /// The value of a bit field as its type has it.
+    pub(crate) fn bits(&self, ty: UnitOffset, offset: u64, bits: u64, bytes: &[Option<u8>]) -> Option<Bytes> {
         let (offset, bits) = (usize::try_from(offset).ok()?, usize::try_from(bits).ok()?);
         let bit = |index: usize| Some(u128::from(((*bytes.get(index / 8)?)? >> (index % 8)) & 1));
         let mut value = 0;
@@ -243,8 +254,7 @@ impl<'d> Types<'_, 'd> {
         if is_signed && bits > 0 && value >> (bits - 1) == 1 {
             value |= u128::MAX << bits;
         }
-        let whole: Bytes = value.to_le_bytes().into_iter().take(self.size(ty)?).map(Some).collect();
-        self.show_at(ty, &whole, 0)
+        Some(value.to_le_bytes().into_iter().take(self.size(ty)?).map(Some).collect())
     }
 
     fn show_array(
@@ -276,7 +286,7 @@ impl<'d> Types<'_, 'd> {
 }
 
 /// The type that an entry refers to.
-fn inner(entry: &Entry<'_>) -> Option<UnitOffset> {
+pub(crate) fn inner(entry: &Entry<'_>) -> Option<UnitOffset> {
     match entry.attr_value(gimli::DW_AT_type)? {
         AttributeValue::UnitRef(offset) => Some(offset),
         _ => None,
@@ -294,7 +304,8 @@ fn is_alias(tag: gimli::DwTag) -> bool {
     )
 }
 
-fn encoding(entry: &Entry<'_>) -> Option<gimli::DwAte> {
+/// How a base type's bytes are meant.
+pub(crate) fn encoding(entry: &Entry<'_>) -> Option<gimli::DwAte> {
     match entry.attr_value(gimli::DW_AT_encoding)? {
         AttributeValue::Encoding(encoding) => Some(encoding),
         _ => None,

@@ -53,7 +53,7 @@ pub(crate) fn at(info: &DebugInfo<'_>, pc: ModulePc, state: &dyn State) -> Vec<V
     while let Ok(Some(header)) = headers.next() {
         let Ok(unit) = info.dwarf.unit(header) else { continue };
         let unit = unit.unit_ref(&info.dwarf);
-        let mut search = Search { unit, pc: address(pc), state, frame_base: None, found: Vec::new() };
+        let mut search = Search::new(unit, pc, state);
         // An unreadable entry ends the search in its unit; what was found before it is good.
         let _complete = search.unit();
         if !search.found.is_empty() {
@@ -62,6 +62,125 @@ pub(crate) fn at(info: &DebugInfo<'_>, pc: ModulePc, state: &dyn State) -> Vec<V
         }
     }
     Vec::new()
+}
+
+/// Where the debug info has the variables that names mean at an operator.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    unit: gimli::DebugInfoOffset,
+    /// The function that the operator is in.
+    function: UnitOffset,
+    pc: ModulePc,
+}
+
+/// One variable of a [`Scope`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Variable(UnitOffset);
+
+impl Scope {
+    /// None if nothing is known of the operator.
+    #[must_use]
+    pub(crate) fn at(dwarf: &gimli::Dwarf<Reader<'_>>, pc: ModulePc) -> Option<Self> {
+        let mut headers = dwarf.units();
+        while let Some(header) = headers.next().ok()? {
+            let Ok(unit) = dwarf.unit(header) else { continue };
+            let unit_ref = unit.unit_ref(dwarf);
+            let search = Search::new(unit_ref, pc, &Nowhere);
+            let mut entries = unit_ref.entries();
+            while let Ok(Some(entry)) = entries.next_dfs() {
+                if entry.tag() == gimli::DW_TAG_subprogram && search.covers(entry).ok()? == Some(true) {
+                    return Some(Self { unit: header.debug_info_offset()?, function: entry.offset(), pc });
+                }
+            }
+        }
+        None
+    }
+
+    /// The variable that a name means: the innermost one of the function, else one of the file.
+    #[must_use]
+    pub(crate) fn find(&self, dwarf: &gimli::Dwarf<Reader<'_>>, name: &str) -> Option<Variable> {
+        self.with(dwarf, &Nowhere, |search| {
+            let mut tree = search.unit.entries_tree(Some(self.function)).ok()?;
+            let local = search.named(tree.root().ok()?, name);
+            if let Some(found) = local {
+                return Some(Variable(found));
+            }
+            let mut tree = search.unit.entries_tree(None).ok()?;
+            search.named(tree.root().ok()?, name).map(Variable)
+        })?
+    }
+
+    /// Shows a variable's type, and its bytes in a frame that is at the operator.
+    pub(crate) fn look<R>(
+        &self,
+        dwarf: &gimli::Dwarf<Reader<'_>>,
+        state: &dyn State,
+        look: impl FnOnce(&Looking<'_, '_>) -> R,
+    ) -> Option<R> {
+        self.with(dwarf, state, |search| look(&Looking(search)))
+    }
+
+    fn with<R>(
+        &self,
+        dwarf: &gimli::Dwarf<Reader<'_>>,
+        state: &dyn State,
+        act: impl FnOnce(&Search<'_, '_>) -> R,
+    ) -> Option<R> {
+        let unit = dwarf.unit(dwarf.unit_header(self.unit).ok()?).ok()?;
+        let unit = unit.unit_ref(dwarf);
+        let mut search = Search::new(unit, self.pc, state);
+        if let Some(AttributeValue::Exprloc(base)) =
+            unit.entry(self.function).ok()?.attr_value(gimli::DW_AT_frame_base)
+        {
+            search.frame_base = Some(base);
+        }
+        Some(act(&search))
+    }
+}
+
+/// The variables of a [`Scope`] in a frame.
+pub(crate) struct Looking<'a, 'd>(&'a Search<'a, 'd>);
+
+impl<'d> Looking<'_, 'd> {
+    /// A variable's type, and its bytes if all are known.
+    #[must_use]
+    pub(crate) fn variable(&self, Variable(offset): Variable) -> Option<(UnitOffset, Vec<u8>)> {
+        let search = self.0;
+        let entry = search.unit.entry(offset).ok()?;
+        let Some(AttributeValue::UnitRef(ty)) = search.attribute(&entry, gimli::DW_AT_type, 0) else {
+            return None;
+        };
+        let size = self.types(|types| types.size(ty))?;
+        let bytes: Option<Vec<u8>> = search.bytes(&entry, size)?.into_iter().collect();
+        Some((ty, bytes?))
+    }
+
+    /// The types that the variables have.
+    pub(crate) fn types<R>(&self, look: impl FnOnce(&values::Types<'_, 'd>) -> R) -> R {
+        let memory = |address, length| self.0.read(address, length);
+        look(&values::Types { unit: self.0.unit, memory: &memory })
+    }
+}
+
+/// No frame.
+struct Nowhere;
+
+impl State for Nowhere {
+    fn slots(&self) -> usize {
+        0
+    }
+
+    fn slot(&self, _slot: usize) -> Option<[u8; 16]> {
+        None
+    }
+
+    fn global(&self, _index: u32) -> Option<[u8; 16]> {
+        None
+    }
+
+    fn memory(&self, _address: u64, _length: usize) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 struct Search<'a, 'd> {
@@ -76,7 +195,40 @@ struct Search<'a, 'd> {
 type Node<'d, 'a, 'e> = gimli::EntriesTreeNode<'a, 'e, Reader<'d>>;
 type Entry<'d> = gimli::DebuggingInformationEntry<Reader<'d>>;
 
-impl<'d> Search<'_, 'd> {
+impl<'a, 'd> Search<'a, 'd> {
+    fn new(unit: UnitRef<'a, Reader<'d>>, pc: ModulePc, state: &'a dyn State) -> Self {
+        Self { unit, pc: address(pc), state, frame_base: None, found: Vec::new() }
+    }
+
+    /// The innermost variable with a name below an entry, of what covers the operator. Functions are not entered from a unit.
+    fn named(&self, node: Node<'d, '_, '_>, name: &str) -> Option<UnitOffset> {
+        let is_unit = node.entry().tag() == gimli::DW_TAG_compile_unit;
+        let mut found = None;
+        let mut children = node.children();
+        while let Ok(Some(child)) = children.next() {
+            let entry = child.entry();
+            match entry.tag() {
+                gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable => {
+                    let own = self.attribute(entry, gimli::DW_AT_name, 0);
+                    let own = own.and_then(|own| self.unit.attr_string(own).ok());
+                    let has_value = entry.attr_value(gimli::DW_AT_location).is_some()
+                        || entry.attr_value(gimli::DW_AT_const_value).is_some();
+                    if has_value && own.is_some_and(|own| own.slice() == name.as_bytes()) {
+                        found = Some(entry.offset());
+                    }
+                }
+                gimli::DW_TAG_inlined_subroutine | gimli::DW_TAG_lexical_block
+                    if !is_unit && self.covers(entry).is_ok_and(|covers| covers == Some(true)) =>
+                {
+                    found = self.named(child, name).or(found);
+                }
+                gimli::DW_TAG_namespace => found = self.named(child, name).or(found),
+                _ => {}
+            }
+        }
+        found
+    }
+
     fn unit(&mut self) -> gimli::Result<()> {
         let unit = self.unit;
         let mut tree = unit.entries_tree(None)?;

@@ -66,9 +66,9 @@ impl Session {
         self.ways().first().copied().flatten()
     }
 
-    /// The name of what is played in a way: the first is not named.
+    /// The name of what is played in a way: the first is not named, unless it is another version of the debugger.
     pub(crate) fn played(&self, way: Option<Way>) -> String {
-        match way.filter(|_| way != self.first_way()) {
+        match way.filter(|named| way != self.first_way() || matches!(named, Way::Old(_))) {
             None => self.name.to_owned(),
             Some(way) => format!("{}.{}", self.name, way.name()),
         }

@@ -37,7 +37,10 @@ const LLDB: Dialect = Dialect {
         "timed out",
         "PLEASE submit a bug report",
     ],
-    excused: &[],
+    // lldb's own limit, of which it tells at the first look at such a program.
+    excused: &[
+        "warning: This version of LLDB has no plugin for the language \"rust\". Inspection of frame variables will be limited.",
+    ],
     shows: |line, number, text| {
         line.strip_prefix("-> ")
             .and_then(|shown| shown.split_once('\t'))
@@ -64,6 +67,8 @@ pub enum Way {
     Plain,
     /// `target create app.elf`, `gdb-remote localhost:PORT`, on the server with `--persona elf`: any version of lldb.
     Elf,
+    /// The same with an lldb of this version that knows no Wasm, for which the server needs no option.
+    Old(u8),
 }
 
 impl Way {
@@ -76,6 +81,9 @@ impl Way {
             Self::Launch => "launch",
             Self::Plain => "plain",
             Self::Elf => "elf",
+            Self::Old(14) => "lldb14",
+            Self::Old(16) => "lldb16",
+            Self::Old(_) => "lldb19",
         }
     }
 
@@ -84,8 +92,22 @@ impl Way {
     pub fn options(self) -> &'static [&'static str] {
         match self {
             Self::Elf => &["--persona", "elf"],
-            Self::Plugin | Self::Module | Self::Launch | Self::Plain => &[],
+            Self::Plugin | Self::Module | Self::Launch | Self::Plain | Self::Old(_) => &[],
         }
+    }
+
+    /// The lldb.
+    fn program(self) -> Result<PathBuf> {
+        match self {
+            Self::Old(version) => toolchain::old_lldb(version),
+            _ => toolchain::find("lldb-22"),
+        }
+    }
+
+    /// Whether lldb has a symbol file, and believes in its machine.
+    #[must_use]
+    pub fn has_symbol_file(self) -> bool {
+        matches!(self, Self::Elf | Self::Old(_))
     }
 }
 
@@ -131,7 +153,7 @@ impl Lldb {
         folder: &Path,
     ) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let lldb = toolchain::find("lldb-22")?;
+        let lldb = way.program()?;
         let mut console =
             Console::start(&LLDB, &lldb, &["--no-lldbinit", "--no-use-colors"], fixture, build)?;
         for setting in SETTINGS {
@@ -178,9 +200,9 @@ impl Lldb {
                     self.ours(&setting, why);
                 }
             }
-            Way::Module | Way::Elf => {}
+            Way::Module | Way::Elf | Way::Old(_) => {}
         }
-        let file = if self.way == Way::Elf {
+        let file = if self.way.has_symbol_file() {
             symbols(&program, &self.folder).unwrap_or_else(|error| panic!("{error:#}"))
         } else {
             program
@@ -201,7 +223,7 @@ impl Lldb {
         Some(match self.way {
             Way::Plugin => format!("process connect --plugin wasm connect://localhost:{port}"),
             Way::Module => format!("process connect connect://localhost:{port}"),
-            Way::Plain | Way::Elf => format!("gdb-remote localhost:{port}"),
+            Way::Plain | Way::Elf | Way::Old(_) => format!("gdb-remote localhost:{port}"),
             Way::Launch => return None,
         })
     }
@@ -267,15 +289,28 @@ impl Lldb {
         self.hidden("process status");
     }
 
+    /// `thread return`, and waits until lldb shows the frame that is the innermost one then. It does that in between, so what it
+    /// says is in no answer.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[track_caller]
+    pub fn thread_return(&mut self, value: &str) {
+        let command = format!("thread return {value}");
+        let said = self.until_said(&command, "script pass", &["frame #0: ", "error:"]);
+        assert!(said.contains("frame #0: ") && !said.contains("error:"), "{command}: {said}");
+        self.hidden("process status");
+    }
+
     /// `kill`: the program has ended by it. lldb says so in between, so what it says is in no answer.
     ///
     /// # Panics
     /// If it has not.
     #[track_caller]
     pub fn kill_process(&mut self) {
-        self.hidden("kill");
-        let status = self.hidden("process status");
-        assert!(status.contains("Process 1 exited with status = 9 (0x00000009) killed"), "{status}");
+        const KILLED: &str = "Process 1 exited with status = 9 (0x00000009) killed";
+        let said = self.until_said("kill", "process status", &[KILLED]);
+        assert!(said.contains(KILLED), "{said}");
     }
 
     /// `detach`: lldb has let go of the program. It says so in between, so what it says is in no answer.
@@ -284,9 +319,23 @@ impl Lldb {
     /// If it has not.
     #[track_caller]
     pub fn detach_process(&mut self) {
-        let said = self.hidden("detach");
-        let status = self.hidden("process status");
-        assert!(format!("{said}{status}").contains("Process 1 detached"), "{said}{status}");
+        const DETACHED: &str = "Process 1 detached";
+        let said = self.until_said("detach", "process status", &[DETACHED]);
+        assert!(said.contains(DETACHED), "{said}");
+    }
+
+    /// What lldb says to a command and then to another one, again and again until it has said one of the texts. A command is
+    /// answered before lldb itself has taken in what it led to, on a busy machine long before.
+    #[track_caller]
+    fn until_said(&mut self, command: &str, again: &str, texts: &[&str]) -> String {
+        let mut said = self.hidden(command);
+        for _ in 0..1000 {
+            if texts.iter().any(|text| said.contains(text)) {
+                break;
+            }
+            said += &self.hidden(again);
+        }
+        said
     }
 
     /// As [`Console::kill`].
@@ -326,8 +375,15 @@ pub fn launch_settings() -> Result<[String; 3]> {
 fn symbols(module: &Path, folder: &Path) -> Result<PathBuf> {
     let elf = folder.join(module.file_name().context("a module has a name")?).with_extension("elf");
     write_symbols(&["--for", "lldb"], module, &elf)?;
-    // Beside the module, where transcripts do not name the session. Others may do the same at the same time.
-    let place = module.with_extension("elf");
+    // Beside the module, where transcripts do not name the session, unless that is a folder of sources. Others may do the same at
+    // the same time.
+    let place = if module.starts_with(toolchain::tests_folder()) {
+        let folder = toolchain::cache_folder()?.join("symbols");
+        std::fs::create_dir_all(&folder)?;
+        folder.join(elf.file_name().context("a file has a name")?)
+    } else {
+        module.with_extension("elf")
+    };
     std::fs::rename(&elf, &place).with_context(|| format!("cannot make {}", place.display()))?;
     Ok(place)
 }

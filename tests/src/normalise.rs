@@ -35,6 +35,10 @@ pub fn normalise(text: &str, fixture: &Fixture) -> String {
     let preloaded =
         fixture.preloads.iter().map(|(name, module)| (name, module.program.display().to_string()));
     let text = preloaded.fold(text, |text, (name, path)| text.replace(&path, &format!("$MODULE-{name}")));
+    let text = match toolchain::cache_folder() {
+        Ok(cache) => text.replace(&cache.display().to_string(), "$CACHE"),
+        Err(_) => text,
+    };
     offsets(&numbers(&addresses(&text)))
 }
 

@@ -75,6 +75,19 @@ pub fn go() -> Result<Command> {
     command.env("GOCACHE", cache.join("go-cache")).env("GOPATH", cache.join("go-path"));
     command.env("GOOS", "wasip1").env("GOARCH", "wasm");
     Ok(command)
+/// An lldb that knows no Wasm, by its version. Debian's packages of several versions exclude each other, so these are unpacked
+/// in `target/old-lldb`.
+///
+/// # Errors
+/// If it is not there: with what unpacks it.
+pub fn old_lldb(version: u8) -> Result<PathBuf> {
+    let profile = profile_folder()?;
+    let target = profile.parent().context("target/PROFILE has a parent")?;
+    let lldb = target.join(format!("old-lldb/{version}/lldb"));
+    if !lldb.is_file() {
+        bail!("{} is not here: `sh scripts/test.sh` unpacks it, or opt out with {OPT_OUT}=1", lldb.display());
+    }
+    Ok(lldb)
 }
 
 /// The folder of the build profile that this test was built in (`target/debug`).

@@ -76,6 +76,7 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: &mut Link) -> Outcome {
         target.give_up_calls();
         target.debuggee.was_running = true;
         target.debuggee.wants_everything = false;
+        target.debuggee.stop_at_modules(false);
         if let Err(error) = target.debuggee.resume(&[], Others::Run) {
             tracing::debug!(%error, "the guest does not go on after the client has left");
         }
@@ -103,6 +104,8 @@ struct Conversation<'l> {
     lists_threads: bool,
     /// lldb wants words with errors.
     explains_errors: bool,
+    /// lldb has asked for a register, and so knows that it may.
+    knows_registers: bool,
     /// What is known of lldb's plugin.
     plugin: Plugin,
     /// The client waits for a stop reply.
@@ -126,6 +129,7 @@ impl<'l> Conversation<'l> {
             knows_none_runs: false,
             lists_threads: false,
             explains_errors: false,
+            knows_registers: false,
             plugin: Plugin::default(),
             is_running: false,
             has_interrupt: false,
@@ -322,6 +326,8 @@ impl<'l> Conversation<'l> {
             (None, Some(_)) if target.pretended.is_at_end_of_call => {
                 Reason::Stopped { signal: stop::signal::TRAP, is_breakpoint: true }
             }
+            // The client would look for its own breakpoint.
+            (None, Some(_)) if debuggee.monitored().is_some() => stop::STOPPED,
             (None, Some(stop)) => stop::of_stop(stop),
             (None, None) => stop::STOPPED,
         };
@@ -412,5 +418,8 @@ impl<'l> Conversation<'l> {
         target.select(target.debuggee.stopped_thread());
         // A client that was lost may have left some.
         target.debuggee.clear_breakpoints();
+        let learns_of_modules = self.dialect.is_lldb && self.dialect.has_wasm_frames;
+        let knows_all = target.debuggee.symbols.is_file_misleading();
+        target.debuggee.stop_at_modules(learns_of_modules && !knows_all);
     }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use debugger::{CallEnd, Condition, Event, Exit, ModuleId, Others, Resume, Session, Stop, ThreadId, Watched};
+use debugger::{
+    CallEnd, Condition, Event, Exit, ModuleId, Others, Paused, Resume, Session, Stop, ThreadId, Watched,
+};
 use frame_table::ModulePc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -14,6 +16,7 @@ use crate::interposer::Watch;
 use crate::machine::Watching;
 use crate::output::Output;
 use crate::persona::{self, PersonaChoice};
+use crate::sources::Sources;
 use crate::symbols::{Preloaded, Program, Symbols};
 use crate::trace::Tracing;
 
@@ -59,6 +62,8 @@ pub struct Debuggee {
     pub(crate) output: Arc<Output>,
     /// The folder into which clients may have core dumps written. None if they may not.
     pub(crate) core_dumps: Option<PathBuf>,
+    /// What the program's source says of its code, if anybody knows.
+    pub(crate) sources: Option<Arc<dyn Sources>>,
     /// The guest was told so.
     keeps_everything: bool,
     /// A client resumed it, and is to be told of the next of those.
@@ -72,8 +77,42 @@ pub struct Debuggee {
 pub(crate) struct Placed {
     /// The client's breakpoint, with its condition if it has one.
     pub(crate) client: Option<Option<Arc<dyn Condition>>>,
+    /// One that the user made with `monitor break`.
+    pub(crate) monitored: Option<Monitored>,
     /// The address of tracepoints.
     pub(crate) traced: Option<u64>,
+}
+
+impl Placed {
+    /// When the guest stops here, by the client's breakpoint and the user's own: none inside if it always does.
+    pub(crate) fn stops(&self) -> Option<Option<Arc<dyn Condition>>> {
+        let monitored = self.monitored.as_ref().map(|monitored| monitored.condition.clone());
+        match (self.client.clone(), monitored) {
+            (None, only) | (only, None) => only,
+            (Some(Some(client)), Some(Some(own))) => Some(Some(Arc::new(Either(client, own)))),
+            (Some(_), Some(_)) => Some(None),
+        }
+    }
+}
+
+/// One of two conditions holds.
+#[derive(Debug)]
+struct Either(Arc<dyn Condition>, Arc<dyn Condition>);
+
+impl Condition for Either {
+    fn holds(&self, paused: &mut Paused<'_>) -> bool {
+        self.0.holds(paused) || self.1.holds(paused)
+    }
+}
+
+/// A breakpoint that clients do not know of.
+#[derive(Clone, Debug)]
+pub(crate) struct Monitored {
+    /// Those of one command have one number.
+    pub(crate) number: u32,
+    /// What the user is told of it.
+    pub(crate) words: String,
+    pub(crate) condition: Option<Arc<dyn Condition>>,
 }
 
 /// Who else is told of what happens.
@@ -113,6 +152,7 @@ impl Debuggee {
             shares_files: false,
             output: Arc::default(),
             core_dumps: None,
+            sources: None,
             keeps_everything: false,
             has_stopped_again: false,
             exit: None,
@@ -353,6 +393,25 @@ impl Debuggee {
         {
             self.keeps_everything = keeps;
         }
+    }
+
+    /// Whether the stopped guest is to stop again where another module is instantiated, so that the client learns of it.
+    pub(crate) fn stop_at_modules(&self, stops: bool) {
+        if let Err(error) = self.session.inspect(move |paused| paused.stop_at_modules(stops)) {
+            tracing::debug!(%error, "the guest cannot be asked to stop at modules");
+        }
+    }
+
+    /// Lets users make breakpoints by names and lines of the source.
+    pub fn find_sources(&mut self, sources: Arc<dyn Sources>) {
+        self.sources = Some(sources);
+    }
+
+    /// The breakpoint of `monitor break` at which the guest stands, and of which the client has none.
+    pub(crate) fn monitored(&self) -> Option<&Monitored> {
+        let Some(Stop::Breakpoint { module, pc }) = self.stop() else { return None };
+        let placed = self.breakpoints.get(&(*module, *pc))?;
+        placed.monitored.as_ref().filter(|_| placed.client.is_none())
     }
 
     /// Removes all breakpoints and watchpoints, if the guest is stopped; a running one keeps them.

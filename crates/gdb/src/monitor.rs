@@ -33,9 +33,9 @@ pub(crate) enum Command {
     Gc(Path),
     Heap,
     Catch(Catch),
-    /// The name of a function of the host.
+    /// A place and perhaps a condition; empty to list them all.
     Break(String),
-    /// The name of a function of the host.
+    /// A number, or the name of a function of the host.
     Delete(String),
     /// The name of the file.
     CoreDump(String),
@@ -56,8 +56,8 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("gc", "WHERE", "an object: local, operand or global, its index, and the fields to follow"),
     ("heap", "", "how large the garbage-collected heap is"),
     ("catch", "WHICH", "which exceptions stop the program: uncaught, throw, all (thrown again too), off"),
-    ("break", "FUNCTION", "stop at calls of a function of the host, such as fd_write"),
-    ("delete", "FUNCTION", "stop there no longer"),
+    ("break", "PLACE [if COND]", "stop at a function, FILE:LINE, an address, or calls of the host"),
+    ("delete", "NUMBER|NAME", "stop there no longer"),
     ("coredump", "FILE", "write a core dump into the folder where the server was started"),
     ("exit", "", "end the program and the session"),
 ];
@@ -102,11 +102,13 @@ impl Command {
             };
             return Ok(Self::Catch(choice));
         }
-        if let "break" | "delete" | "coredump" = *name {
+        if *name == "break" {
+            return Ok(Self::Break(rest.join(" ")));
+        }
+        if let "delete" | "coredump" = *name {
             let [word] = rest.as_slice() else { return Err(usage()) };
             let word = (*word).to_owned();
             return Ok(match *name {
-                "break" => Self::Break(word),
                 "delete" => Self::Delete(word),
                 _ => Self::CoreDump(word),
             });

@@ -58,6 +58,7 @@ fn what_follows_the_module_is_the_guests() {
 fn all_locals_are_kept_if_the_user_says_so() {
     assert!(served("--complete :0 m.wasm").2.complete);
     assert!(!served(":0 m.wasm --complete").2.complete);
+    assert!(served("--persona elf :0 m.wasm").2.complete);
 }
 
 #[test]

@@ -22,7 +22,20 @@ pub(crate) const SESSIONS: &[Session] = &[
     },
     Session { args: &["one"], native: true, ..session("elf_values", "values", O0_BOTH, values) },
     Session { native: true, ..session("elf_returns", "returns", O0, returns) },
+    Session {
+        args: &["4"],
+        native: true,
+        end: End::Exit(1, "fib = 40\nsum = 15\nproduct = 1155\n"),
+        ..session("elf_return", "steps", O0, returned)
+    },
+    Session { native: true, ..session("elf_return_values", "returns", O0, return_values) },
     session("elf_optimised", "optimised", O2_BOTH, optimised),
+    Session {
+        args: &["4"],
+        native: true,
+        end: End::Exit(0, "fib = 3\nsum = 15\nproduct = 105\nwalk = 8\n"),
+        ..session("elf_avoid", "steps", O0, avoid)
+    },
     session("elf_machine", "steps", O0, machine),
     Session { end: End::Exit(0, "20 21 1\n"), ..session("elf_expressions", "mapped", O0, expressions) },
     session("elf_wide", "wide", &[Build::WASM64], wide),
@@ -45,6 +58,26 @@ const POINTER: &str = "function pointers are indices";
 
 /// Why the line after a function that returns a structure differs: it has written it where it belongs.
 const STRUCTURE: &str = "nothing is left to do of the caller's line";
+
+/// Functions whose names `step` passes over.
+fn avoid(lldb: &mut Lldb) {
+    lldb.connect();
+    lldb.go("settings set target.process.thread.step-avoid-regexp ^(fib|sum_to)$");
+    lldb.go("tbreak {main-fib}").names("main-fib");
+    lldb.go("continue").at("main-fib");
+    lldb.go("step").has("stop reason = step in").at("main-report");
+    lldb.go("p f").is("(int) 3");
+    lldb.go("step").has("report(what=\"fib\", value=3)").at("report-print");
+    lldb.go("finish").has("Return value: (int) $0 = 3");
+    lldb.go("next").at("main-sum");
+    lldb.go("step").has("main(argc=2");
+    lldb.go("p s").is("(int) 15");
+    lldb.go("settings clear target.process.thread.step-avoid-regexp");
+    lldb.go("tbreak {main-walk}");
+    lldb.go("continue").at("main-walk");
+    lldb.go("step").has("walk(n=6)");
+    lldb.go("continue").has("exited with status = 0");
+}
 
 fn recursion(lldb: &mut Lldb) {
     lldb.connect();
@@ -184,9 +217,67 @@ fn machine(lldb: &mut Lldb) {
     lldb.lenient("register read ebx", "there is none").has("unavailable");
     lldb.go("register read wasm_func wasm_pc").has("wasm_func = 0x").has("wasm_pc = 0x");
     lldb.go("process plugin packet monitor disassemble").has("i32.load");
-    // lldb knows how to return on this machine; frames cannot be removed.
-    lldb.lenient("thread return 5", "it is refused").has("error: ").has("Register writing failed.");
-    lldb.go("frame info").has("add(a=3, b=4)");
+}
+
+/// Frames that are taken away, with the value that they return and without.
+fn returned(lldb: &mut Lldb) {
+    lldb.connect();
+    lldb.go("breakpoint set --file steps.c --line 14 --condition 'n == 1'").names("fib-base");
+    lldb.go("continue").at("fib-base");
+    lldb.go("bt 4").has("fib(n=1)").has("fib(n=4)");
+    lldb.thread_return("30");
+    lldb.go("bt 3").has("frame #0: ").has("fib(n=2) at steps.c:15").has("fib(n=4)");
+    lldb.go("next").at("fib-second");
+    lldb.go("p a").is("(int) 30");
+    lldb.go("breakpoint delete 1");
+    // Another frame than the innermost: the frames within it go as well.
+    lldb.go("tbreak fib").has(" at steps.c:12");
+    lldb.go("continue").has("fib(n=0)");
+    lldb.go("frame select 2").has("fib(n=3)");
+    lldb.thread_return("38");
+    lldb.go("bt 2").has("frame #0: ").has("fib(n=4) at steps.c:15").has("frame #1: ").has("main");
+    lldb.go("next").at("fib-second");
+    lldb.go("p a").is("(int) 38");
+    lldb.go("next").at("fib-sum");
+    lldb.go("p b = 2").is("(int) 2");
+    lldb.go("tbreak add").names("add-first");
+    lldb.go("continue").has("add(a=3, b=4)").at("add-first");
+    lldb.thread_return("77");
+    lldb.ours("next", POINTER).at("apply-return");
+    lldb.go("p result").is("(int) 77");
+    lldb.go("tbreak walk").has(" at steps.c:");
+    lldb.go("continue").has("walk(n=6)");
+    // Without a value: it is one of a register by chance, here 0 and natively another.
+    lldb.thread_return("");
+    lldb.go("frame info").has("main").has(" at {main-walk}");
+    lldb.ours("next", "the value is by chance").has("stop reason = step over");
+    lldb.go("p w = 1").is("(int) 1");
+    lldb.go("tbreak report").has(" at steps.c:");
+    lldb.go("continue").has("report(what=\"walk\", value=1)");
+    lldb.thread_return("0");
+    lldb.ours("frame info", "nothing of the line is left natively").has("main(argc=2");
+    lldb.go("continue").has("exited with status = 1");
+}
+
+/// Function, what it is made to return, where that is then, and how it is shown.
+const RETURNED: &[(&str, &str, &str, &str)] = &[
+    ("give_int", "-5", "i", "(int) -5"),
+    ("give_unsigned", "4000000001u", "u", "(unsigned int) 4000000001"),
+    ("give_char", "'x'", "c", "(char) 'x'"),
+    ("give_bool", "false", "b", "(bool) false"),
+    ("give_llong", "-5000000000001ll", "ll", "(long long) -5000000000001"),
+    ("give_ullong", "0xfedcba9876543211ull", "ull", "(unsigned long long) 18364758544493064721"),
+];
+
+fn return_values(lldb: &mut Lldb) {
+    lldb.connect();
+    for (function, value, variable, shown) in RETURNED {
+        lldb.go(&format!("tbreak {function}")).has("where = ");
+        lldb.go("continue").has(function);
+        lldb.thread_return(value);
+        lldb.go("next").has("stop reason = step over");
+        lldb.go(&format!("p {variable}")).is(shown);
+    }
 }
 
 fn expressions(lldb: &mut Lldb) {

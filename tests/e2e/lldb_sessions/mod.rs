@@ -5,9 +5,12 @@ mod elf;
 mod exceptions;
 mod frames;
 mod host;
+mod languages;
+mod libraries;
 mod machine;
 mod memory;
 mod modules;
+mod old;
 mod optimised;
 mod start;
 mod steps;
@@ -36,8 +39,11 @@ pub(crate) const ALL: &[&[Session]] = &[
     watchpoints::SESSIONS,
     memory::SESSIONS,
     modules::SESSIONS,
+    libraries::SESSIONS,
+    languages::SESSIONS,
     optimised::SESSIONS,
     elf::SESSIONS,
+    old::SESSIONS,
     without_debug_info::SESSIONS,
 ];
 

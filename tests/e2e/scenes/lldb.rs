@@ -1,18 +1,22 @@
 //! lldb comes, interrupts, leaves, and comes again; and gdb in between.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use tests::fixture::{Build, Fixture};
 use tests::gdb::Gdb;
 use tests::lldb::{Lldb, Way};
 use tests::server::Server;
+use tests::toolchain;
 
 use super::{Scene, own_folder};
 
 pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "lldb_interrupt", native: false, play: interrupt },
     Scene { name: "lldb_detach_and_attach", native: false, play: detach_and_attach },
+    Scene { name: "lldb_no_wait", native: false, play: no_wait },
+    Scene { name: "lldb_core_dump", native: false, play: core_dump },
     Scene { name: "lldb_killed", native: false, play: killed },
     Scene { name: "lldb_kill", native: false, play: kill },
     Scene { name: "lldb_second_client", native: false, play: second_client },
@@ -20,6 +24,9 @@ pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "lldb_packets", native: false, play: packets },
     Scene { name: "gdb_lldb_gdb", native: false, play: in_turn },
 ];
+
+/// How our server says where it listens.
+const LISTENS: &str = "Listening on 127.0.0.1:";
 
 fn stage(program: &str, build: Build, options: &[&str], args: &[&str]) -> Result<(Fixture, Server)> {
     let fixture = Fixture::build(program, build)?;
@@ -74,6 +81,83 @@ fn detach_and_attach(build: Build) -> Result<()> {
     second.go("continue").has("exited with status = 0");
     second.quit();
     assert_eq!(server.finish()?.stdout, "spinning\nstopped 7\n");
+    Ok(())
+}
+
+/// A program that runs already is stopped by lldb's coming, and let go by its leaving.
+fn no_wait(build: Build) -> Result<()> {
+    for way in [Way::Plugin, Way::Elf] {
+        let fixture = Fixture::build("spin", build)?;
+        let options = [&["--no-wait"], way.options()].concat();
+        let mut server = Server::start(&fixture, build, &options, &[])?;
+        server.stdout.until("spinning\n")?;
+        let folder = own_folder("lldb")?.join(format!("no_wait_{}", way.name()));
+        let mut first = Lldb::start(&fixture, build, way, Some(server.port), &[], &folder)?;
+        first.connect().has("Process 1 stopped");
+        first.go("bt").has("spin(from=6)").has("(argc=1, argv=0x");
+        first.go("tbreak {round}").names("round");
+        first.go("continue").has("stop reason = one-shot breakpoint 1").at("round");
+        first.detach_process();
+        first.quit();
+        let mut second = Lldb::start(&fixture, build, way, Some(server.port), &[], &folder)?;
+        second.connect().has("Process 1 stopped");
+        second.go("p stop = 1").is("(volatile int) 1");
+        second.go("continue").has("exited with status = 0");
+        second.quit();
+        assert_eq!(server.finish()?.stdout, "stopped 7\n", "{}", way.name());
+    }
+    Ok(())
+}
+
+/// A core dump that is written from lldb's prompt opens in lldb again, by its plugin and with a symbol file: all frames with
+/// their variables, also of a recursion.
+fn core_dump(build: Build) -> Result<()> {
+    let fixture = Fixture::build("steps", build)?;
+    for way in [Way::Plugin, Way::Elf] {
+        let folder = own_folder("lldb")?.join(format!("core_dump_{}", way.name()));
+        std::fs::create_dir_all(&folder)?;
+        let core = folder.join("steps.core");
+        if core.exists() {
+            std::fs::remove_file(&core)?;
+        }
+        let mut command = Command::new(toolchain::server_binary()?);
+        command.current_dir(&folder).args(way.options()).args(["--once", ":0"]);
+        let server = Server::launch(command.arg(&fixture.program).arg("4"), LISTENS)?;
+        let mut lldb = Lldb::start(&fixture, build, way, Some(server.port), &[], &folder)?;
+        lldb.connect();
+        lldb.go("b {fib-base}").names("fib-base");
+        lldb.go("continue").at("fib-base");
+        let stack = lldb.go("bt").has("(argc=2").text().to_owned();
+        lldb.go("process plugin packet monitor coredump steps.core").has("Wrote ").has("steps.core, ");
+        lldb.kill_process();
+        lldb.quit();
+        server.finish()?;
+
+        let mut command = Command::new(toolchain::server_binary()?);
+        command.args(["core", "--once"]).args(way.options()).arg(&core).arg(":0");
+        let server = Server::launch(&mut command, LISTENS)?;
+        let mut lldb = Lldb::start(&fixture, build, way, Some(server.port), &[], &folder)?;
+        lldb.connect().has("stop reason = core dump: ").at("fib-base");
+        let frames = |text: &str| -> Vec<String> {
+            let frames =
+                text.lines().filter_map(|line| line.split_once("frame #").map(|(_, frame)| frame.to_owned()));
+            frames.collect()
+        };
+        assert_eq!(frames(lldb.go("bt").text()), frames(&stack), "the stack of the program that stopped");
+        lldb.go("frame variable n").is("(int) n = 1");
+        lldb.go("frame select 1").has("fib(n=");
+        if way == Way::Elf {
+            lldb.go("frame variable n").is("(int) n = 2");
+            lldb.go("frame select 2");
+            lldb.go("frame variable n").is("(int) n = 3");
+        }
+        lldb.go("target variable calls").is("(int) calls = 4");
+        lldb.go("frame select 4").has("(argc=2");
+        lldb.go("p argv[1]").has("\"4\"");
+        lldb.kill_process();
+        lldb.quit();
+        server.finish()?;
+    }
     Ok(())
 }
 

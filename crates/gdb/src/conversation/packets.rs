@@ -66,7 +66,7 @@ impl Conversation<'_> {
                 return Ok(Some(Outcome::Lost(None)));
             }
             Own::Lldb(request) => self.answer_lldb(target, request),
-            Own::ReadRegister(number) => reply::register(target, number, self.dialect.is_lldb),
+            Own::ReadRegister(number) => self.read_register(target, number),
             Own::ReadHex { address, length } => reply::memory(target, address, length),
             Own::ReadBinary { address, length } => reply::binary_memory(target, address, length),
             Own::Search { address, length, pattern } => reply::search(target, address, length, pattern),
@@ -110,6 +110,19 @@ impl Conversation<'_> {
             }
         }
         .map(|()| None)
+    }
+
+    /// lldb asks for the first register once to find out whether registers can be read and written one by one. Of an error it
+    /// would conclude that they cannot, so a register without a value is zeros there.
+    fn read_register(&mut self, target: &Target<'_>, number: u64) -> Result<Vec<u8>, Fault> {
+        let is_lldb = self.dialect.is_lldb;
+        let read = reply::register(target, number, is_lldb);
+        let is_probe =
+            is_lldb && !self.dialect.has_wasm_frames && !std::mem::replace(&mut self.knows_registers, true);
+        match target.persona.register_sizes().first() {
+            Some(&size) if is_probe && number == 0 => read.or_else(|_| Ok(b"00".repeat(usize::from(size)))),
+            _ => read,
+        }
     }
 
     /// A core dump was told to go on: says that it cannot, and that it has stopped where it was.

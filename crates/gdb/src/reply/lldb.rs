@@ -52,7 +52,8 @@ struct Why {
 
 fn why(target: &Target<'_>, thread: ThreadId) -> Why {
     let other = Why { signal: 0, reason: None, description: None };
-    let Some(stop) = target.debuggee.stop().filter(|_| thread == target.debuggee.stopped_thread()) else {
+    let stop = target.debuggee.stop().filter(|stop| !matches!(stop, Stop::ModuleLoaded { .. }));
+    let Some(stop) = stop.filter(|_| thread == target.debuggee.stopped_thread()) else {
         return other;
     };
     let signal = match stop::of_stop(stop) {
@@ -60,7 +61,14 @@ fn why(target: &Target<'_>, thread: ThreadId) -> Why {
         _ => stop::signal::TRAP,
     };
     let (reason, description) = match stop {
-        Stop::Breakpoint { .. } => ("breakpoint", None),
+        Stop::Breakpoint { .. } => match target.debuggee.monitored() {
+            // lldb has no breakpoint there that could be the reason.
+            Some(monitored) => {
+                let words = format!("server breakpoint {}: {}", monitored.number, monitored.words);
+                ("exception", Some(words))
+            }
+            None => ("breakpoint", None),
+        },
         Stop::Step => ("trace", None),
         Stop::Watchpoint { .. } if target.debuggee.watched().is_some() => ("watchpoint", watched(target)),
         Stop::Trap { message, .. } => ("exception", Some(message.clone())),
@@ -104,6 +112,10 @@ pub(crate) fn stop(target: &Target<'_>, thread: ThreadId, lists_threads: bool) -
         };
         let pcs: Vec<_> = threads.iter().map(|thread| format!("{:x}", pc(thread.id))).collect();
         push!(reply, "threads:{};thread-pcs:{};", ids.join(","), pcs.join(","));
+    }
+    if matches!(target.debuggee.stop(), Some(Stop::ModuleLoaded { .. })) {
+        // lldb reads the list of modules, finds no thread with a reason to stop, and has the program go on.
+        reply.push_str("library:;");
     }
     if let Some(reason) = why.reason {
         push!(reply, "reason:{reason};");
@@ -228,18 +240,23 @@ pub(crate) fn variable(target: &Target<'_>, variable: Variable) -> Result<Vec<u8
 /// The list of modules: each at the address of its file's first byte, under the path that it was loaded from, which lldb
 /// compares with that of the module that it has. No two have the same name: lldb would take them for one.
 ///
-/// Why all of them, and not those that there are instances of, with a `library:` stop for each later one? lldb reads all
-/// modules again at such a stop that it has not found as files, keeps the program's as it was, and sets breakpoints twice.
+/// It is of the modules that there are instances of, and a later one is a stop with `library:`. If lldb reads the files from us,
+/// although it may have some itself, it is of all of them. Why? At such a stop lldb would read all of them again, keep the first
+/// as it was, and set breakpoints twice: it looks for them as modules of the program's system, and has them as an unknown one's.
 pub(crate) fn libraries(target: &Target<'_>) -> String {
     let space = target.persona.space();
-    let loaded = target.inspect(|paused| -> Vec<_> {
-        paused.modules().into_iter().map(|loaded| (loaded.id.0, loaded.name)).collect()
+    let symbols = &target.debuggee.symbols;
+    let has_all = symbols.is_file_misleading();
+    let loaded = target.inspect(move |paused| -> Vec<_> {
+        let all = paused.modules().into_iter();
+        let listed = all.filter(|loaded| has_all || !loaded.instances.is_empty());
+        listed.map(|loaded| (loaded.id.0, loaded.name)).collect()
     });
     let mut names: Vec<String> = Vec::new();
     let mut list = String::new();
     for (number, name) in loaded.unwrap_or_else(|_| Vec::new()) {
         let Some(address) = space.bytecode(number, 0) else { continue };
-        let path = target.debuggee.symbols.module_path(number);
+        let path = symbols.module_path(number);
         let name = path.map_or(name, |path| path.to_string_lossy().into_owned());
         let name = if names.contains(&name) { format!("{name}.{number}") } else { name };
         let shown = super::xml_text(&name);

@@ -14,12 +14,13 @@ use super::{Target, refuse};
 use crate::address_space::Place;
 use crate::agent::Expression;
 use crate::condition::AtBreakpoint;
-use crate::debuggee::Placed;
+use crate::debuggee::{Monitored, Placed};
 use crate::machine::Fault;
 use crate::trace::{AtTracepoint, Collecting};
 
 impl Target<'_> {
-    fn code_at(&self, address: u64) -> Result<(ModuleId, ModulePc), Fault> {
+    /// The operator at an address.
+    pub(super) fn code_at(&self, address: u64) -> Result<(ModuleId, ModulePc), Fault> {
         let (module, pc) = self.persona.space().code_at(address).ok_or(Fault::Unmapped)?;
         Ok((ModuleId(module), pc))
     }
@@ -96,18 +97,36 @@ impl Target<'_> {
         arranged
     }
 
+    /// Sets a breakpoint that the client does not know of, or with none removes it.
+    ///
+    /// # Errors
+    /// When there is no code, or the guest cannot be asked.
+    pub(super) fn set_monitored(
+        &mut self,
+        place: (ModuleId, ModulePc),
+        monitored: Option<Monitored>,
+    ) -> Result<(), Fault> {
+        let placed = self.debuggee.breakpoints.entry(place).or_default();
+        let before = std::mem::replace(&mut placed.monitored, monitored);
+        let arranged = self.arrange(place);
+        if arranged.is_err()
+            && let Some(placed) = self.debuggee.breakpoints.get_mut(&place)
+        {
+            placed.monitored = before;
+        }
+        self.forget_unused(place);
+        arranged
+    }
+
     /// Has the guest do at an operator what is wanted there.
     fn arrange(&self, (module, pc): (ModuleId, ModulePc)) -> Result<(), Fault> {
-        let Some(Placed { client, traced }) = self.debuggee.breakpoints.get(&(module, pc)) else {
-            return Ok(());
-        };
-        let condition = match (traced, client) {
+        let Some(placed) = self.debuggee.breakpoints.get(&(module, pc)) else { return Ok(()) };
+        let condition = match (placed.traced, placed.stops()) {
             (Some(address), client) => {
-                let (address, client) = (*address, client.clone());
                 let collecting = self.collecting();
                 Some(Arc::new(AtTracepoint { address, collecting, client }) as Arc<dyn Condition>)
             }
-            (None, Some(condition)) => condition.clone(),
+            (None, Some(condition)) => condition,
             (None, None) => {
                 return self.inspect_thread(self.debuggee.stopped_thread(), move |paused| {
                     paused.remove_breakpoint(module, pc);
@@ -124,7 +143,9 @@ impl Target<'_> {
     }
 
     fn forget_unused(&mut self, place: (ModuleId, ModulePc)) {
-        let is_unused = |placed: &Placed| placed.client.is_none() && placed.traced.is_none();
+        let is_unused = |placed: &Placed| {
+            placed.client.is_none() && placed.traced.is_none() && placed.monitored.is_none()
+        };
         if self.debuggee.breakpoints.get(&place).is_some_and(is_unused) {
             self.debuggee.breakpoints.remove(&place);
         }

@@ -5,15 +5,106 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
+use debugger::ModuleId;
+use frame_table::ModulePc;
 use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd};
 
 use super::Target;
+use crate::debuggee::Monitored;
+use crate::hex;
 use crate::monitor::{self, Command};
+use crate::sources::SourcePlace;
 
 /// To a command for a stopped guest.
 const NOT_STOPPED: &str = "The program is not stopped.\n";
 
 impl Target<'_> {
+    /// `monitor break`: on a function of the program or the host, a line or an address, with a condition if there is one. Says
+    /// what was done. For clients that look at conditions themselves, and those that know no addresses of the host's.
+    fn break_at(&mut self, wanted: &str) -> String {
+        let (place, condition) = match wanted.split_once(" if ") {
+            Some((place, condition)) => (place.trim(), Some(condition.trim())),
+            None => (wanted.trim(), None),
+        };
+        if place.is_empty() {
+            return self.list_monitored();
+        }
+        if condition.is_none() && !self.debuggee.symbols.host_functions(place).is_empty() {
+            return self.break_at_host_calls(place, true);
+        }
+        let found = match self.places(place) {
+            Ok(found) => found,
+            Err(words) => return words,
+        };
+        let number = 1 + self.monitored().map(|(_, monitored)| monitored.number).max().unwrap_or(0);
+        let mut said = String::new();
+        for SourcePlace { module, pc, name } in found {
+            let looked_up = condition.zip(self.debuggee.sources.as_ref());
+            let condition = match looked_up.map(|(text, sources)| sources.condition(module, pc, text)) {
+                None => None,
+                Some(Ok(condition)) => Some(condition),
+                Some(Err(error)) => return format!("{said}No breakpoint at {name}: {error}.\n"),
+            };
+            let words = match looked_up {
+                Some((text, _)) => format!("{name} if {text}"),
+                None => name,
+            };
+            let line = format!("Server breakpoint {number}: {words}.\n");
+            match self.set_monitored((ModuleId(module), pc), Some(Monitored { number, words, condition })) {
+                Ok(()) => said.push_str(&line),
+                Err(_) => return format!("{said}{NOT_STOPPED}"),
+            }
+        }
+        said
+    }
+
+    /// The places that a user names, or what to say if there is none.
+    fn places(&self, wanted: &str) -> Result<Vec<SourcePlace>, String> {
+        if let Some(digits) = wanted.strip_prefix("0x") {
+            let place = hex::number(digits.as_bytes()).and_then(|address| self.code_at(address).ok());
+            let (module, pc) = place.ok_or_else(|| format!("There is no code at {wanted}.\n"))?;
+            return Ok(vec![SourcePlace { module: module.0, pc, name: wanted.to_owned() }]);
+        }
+        let found = self.debuggee.sources.as_ref().map(|sources| sources.places(wanted)).unwrap_or_default();
+        if found.is_empty() {
+            return Err(format!(
+                "The program has no function or line `{wanted}`, and imports none of the host.\n"
+            ));
+        }
+        Ok(found)
+    }
+
+    /// What users have set with `monitor break`.
+    fn monitored(&self) -> impl Iterator<Item = ((ModuleId, ModulePc), &Monitored)> {
+        let placed = self.debuggee.breakpoints.iter();
+        placed.filter_map(|(place, placed)| Some((*place, placed.monitored.as_ref()?)))
+    }
+
+    fn list_monitored(&self) -> String {
+        let mut all: Vec<_> = self.monitored().map(|(_, monitored)| monitored).collect();
+        all.sort_by_key(|monitored| monitored.number);
+        if all.is_empty() {
+            return "There are no server breakpoints.\n".to_owned();
+        }
+        all.iter().map(|monitored| format!("{}: {}\n", monitored.number, monitored.words)).collect()
+    }
+
+    /// `monitor delete`: by number, or by the name of a function of the host.
+    fn delete(&mut self, wanted: &str) -> String {
+        let Ok(number) = wanted.parse::<u32>() else { return self.break_at_host_calls(wanted, false) };
+        let own = self.monitored().filter(|(_, monitored)| monitored.number == number);
+        let places: Vec<_> = own.map(|(place, _)| place).collect();
+        if places.is_empty() {
+            return format!("There is no server breakpoint {number}.\n");
+        }
+        for place in places {
+            if self.set_monitored(place, None).is_err() {
+                return NOT_STOPPED.to_owned();
+            }
+        }
+        format!("Server breakpoint {number} is gone.\n")
+    }
+
     /// Has the guest stop at calls of a function of the host, or no longer; says so. For clients to which those have no
     /// addresses.
     fn break_at_host_calls(&self, name: &str, stops: bool) -> String {
@@ -67,8 +158,8 @@ impl MonitorCmd for Target<'_> {
                 "The program is ended.\n".to_owned()
             }
             Ok(Command::Help) => monitor::help(),
-            Ok(Command::Break(name)) => self.break_at_host_calls(&name, true),
-            Ok(Command::Delete(name)) => self.break_at_host_calls(&name, false),
+            Ok(Command::Break(wanted)) => self.break_at(&wanted),
+            Ok(Command::Delete(wanted)) => self.delete(&wanted),
             Ok(Command::CoreDump(file)) => self.write_core_dump(&file),
             Ok(Command::DebugInfo) => self.debuggee.symbols.describe(self.persona),
             Ok(command) => self

@@ -89,8 +89,8 @@ async fn commands_are_listed() {
           gc WHERE              an object: local, operand or global, its index, and the fields to follow
           heap                  how large the garbage-collected heap is
           catch WHICH           which exceptions stop the program: uncaught, throw, all (thrown again too), off
-          break FUNCTION        stop at calls of a function of the host, such as fd_write
-          delete FUNCTION       stop there no longer
+          break PLACE [if COND] stop at a function, FILE:LINE, an address, or calls of the host
+          delete NUMBER|NAME    stop there no longer
           coredump FILE         write a core dump into the folder where the server was started
           exit                  end the program and the session
     "#]]

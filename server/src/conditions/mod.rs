@@ -1,0 +1,135 @@
+//! Breakpoints that users make with `monitor break`: names and lines of the source become operators, and conditions are
+//! looked at where the program runs, so that it stops only for hits that count.
+//!
+//! What a client's own breakpoints do is `gdb`'s; this is for clients that look at conditions themselves, as lldb does.
+
+mod evaluate;
+mod parse;
+mod places;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use debugger::{Condition, Frame, Paused};
+use frame_table::ModulePc;
+use gdb::{Program, SourcePlace, Sources};
+
+use crate::backtrace::FrameState;
+use crate::debug_info::{self, DebugInfo, SourceFunction};
+use crate::variables::{Scope, Variable};
+use parse::Expression;
+
+/// The modules of a program, by number, with their debug info once somebody wanted it.
+#[derive(Debug)]
+pub(crate) struct SourcesOf {
+    modules: Vec<Module>,
+}
+
+struct Module {
+    program: Program,
+    image: OnceLock<Option<Arc<Vec<u8>>>>,
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("path", &self.program.path).finish_non_exhaustive()
+    }
+}
+
+impl SourcesOf {
+    /// The sources of modules in the order of their numbers.
+    pub(crate) fn new(modules: impl Iterator<Item = Program>) -> Self {
+        Self { modules: modules.map(|program| Module { program, image: OnceLock::new() }).collect() }
+    }
+
+    fn image(&self, module: u32) -> Option<&Arc<Vec<u8>>> {
+        let module = self.modules.get(usize::try_from(module).ok()?)?;
+        let make = || {
+            let debug_file = module.program.debug_file.as_deref();
+            debug_info::image(&module.program.module, debug_file).map(Arc::new)
+        };
+        module.image.get_or_init(make).as_ref()
+    }
+}
+
+impl Sources for SourcesOf {
+    fn places(&self, wanted: &str) -> Vec<SourcePlace> {
+        let in_module = |(number, module): (u32, &Module)| {
+            let image = self.image(number)?;
+            let info = DebugInfo::read(image)?;
+            let functions = dwarf::Module::parse(&module.program.module).ok()?;
+            let place = |pc| SourcePlace { module: number, pc, name: place_name(&info, &functions, pc) };
+            let found = places::find(&info, &functions, wanted);
+            Some(found.into_iter().map(place).collect::<Vec<_>>())
+        };
+        (0..).zip(&self.modules).filter_map(in_module).flatten().collect()
+    }
+
+    fn condition(&self, module: u32, pc: ModulePc, text: &str) -> Result<Arc<dyn Condition>, String> {
+        let expression = parse::parse(text)?;
+        let unknown = || "there is no debug info for it".to_owned();
+        let image = Arc::clone(self.image(module).ok_or_else(unknown)?);
+        let info = DebugInfo::read(&image).ok_or_else(unknown)?;
+        let scope = Scope::at(&info.dwarf, pc).ok_or_else(unknown)?;
+        let mut variables = BTreeMap::new();
+        let object = scope.find(&info.dwarf, evaluate::OBJECT);
+        for name in evaluate::names(&expression) {
+            // What is no variable may be a member of the object.
+            match (scope.find(&info.dwarf, name), object) {
+                (Some(variable), _) => variables.insert(name.to_owned(), variable),
+                (None, Some(object)) => variables.insert(evaluate::OBJECT.to_owned(), object),
+                (None, None) => return Err(format!("there is no variable `{name}` here")),
+            };
+        }
+        drop(info);
+        Ok(Arc::new(Holds { image, scope, variables, expression }))
+    }
+}
+
+/// `fib at steps.c:13`.
+fn place_name(info: &DebugInfo<'_>, functions: &dwarf::Module<'_>, pc: ModulePc) -> String {
+    let SourceFunction { name, position } = info.functions_at(pc).into_iter().next().unwrap_or_default();
+    // The debug info has the linker's names of C++ and Rust.
+    let plain = || functions.function_at(pc).map(|function| function.name.clone());
+    let name = name.filter(|name| !name.starts_with("_Z") && !name.starts_with("_R")).or_else(plain);
+    let name = name.unwrap_or_else(|| format!("{pc}"));
+    match position {
+        Some(position) => {
+            let file = position.file.rsplit('/').next().unwrap_or_default().to_owned();
+            format!("{name} at {file}:{}", position.line)
+        }
+        None => name,
+    }
+}
+
+/// Whether an expression is other than 0 in the innermost frame.
+struct Holds {
+    image: Arc<Vec<u8>>,
+    scope: Scope,
+    variables: BTreeMap<String, Variable>,
+    expression: Expression,
+}
+
+impl fmt::Debug for Holds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Holds").field("expression", &self.expression).finish_non_exhaustive()
+    }
+}
+
+impl Condition for Holds {
+    /// One that has no value holds: the user sees why.
+    fn holds(&self, paused: &mut Paused<'_>) -> bool {
+        let frames = paused.near();
+        let Some(Frame::Wasm(frame)) = frames.first() else { return true };
+        let state = FrameState { paused, index: 0, frame };
+        let Some(dwarf) = debug_info::sections(&self.image) else { return true };
+        let value = self
+            .scope
+            .look(&dwarf, &state, |looking| evaluate::evaluate(&self.expression, &self.variables, looking));
+        match value {
+            Some(Ok(value)) => value != 0,
+            Some(Err(_)) | None => true,
+        }
+    }
+}
