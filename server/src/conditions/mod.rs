@@ -47,7 +47,7 @@ impl SourcesOf {
         let module = self.modules.get(usize::try_from(module).ok()?)?;
         let make = || {
             let debug_file = module.program.debug_file.as_deref();
-            debug_info::image(&module.program.module, debug_file).map(Arc::new)
+            debug_info::image(&module.program.module, debug_file, &module.program.paths).map(Arc::new)
         };
         module.image.get_or_init(make).as_ref()
     }
