@@ -37,10 +37,7 @@ const LLDB: Dialect = Dialect {
         "timed out",
         "PLEASE submit a bug report",
     ],
-    // lldb's own limit, of which it tells at the first look at such a program.
-    excused: &[
-        "warning: This version of LLDB has no plugin for the language \"rust\". Inspection of frame variables will be limited.",
-    ],
+    excused: &[],
     shows: |line, number, text| {
         line.strip_prefix("-> ")
             .and_then(|shown| shown.split_once('\t'))
@@ -322,6 +319,19 @@ impl Lldb {
         const DETACHED: &str = "Process 1 detached";
         let said = self.until_said("detach", "process status", &[DETACHED]);
         assert!(said.contains(DETACHED), "{said}");
+    }
+
+    /// Connects outside of the transcript, and waits until lldb has said at a look at variables what it says once, at some time.
+    ///
+    /// # Panics
+    /// If lldb starts the program, or does not say it.
+    #[track_caller]
+    pub fn connect_until_said(&mut self, text: &str) {
+        self.create_target();
+        let connect = self.connection().expect("the server runs");
+        let said = self.until_said(&connect, "frame variable", &[text]);
+        assert!(said.contains(text), "{said}");
+        self.hidden("process status");
     }
 
     /// What lldb says to a command and then to another one, again and again until it has said one of the texts. A command is

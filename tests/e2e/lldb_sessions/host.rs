@@ -125,7 +125,7 @@ fn entities(lldb: &mut Lldb) {
     lldb.go(&monitor("why")).has("breakpoint");
     lldb.go(&monitor("globals")).has("globals of ").has("$__stack_pointer i32: ");
     lldb.go(&monitor("table 0")).has("table 0, ").has("$add").has("$multiply");
-    lldb.go(&monitor("heap")).has("0 bytes of objects are in use");
+    lldb.go(&monitor("heap")).has("0 bytes of objects were made in all");
     lldb.go(&monitor("locals")).has("$fib").has("i32");
     lldb.go(&monitor("stack")).has("$fib");
     lldb.go(&monitor("modules")).has("steps.wasm");
@@ -145,7 +145,7 @@ fn objects(lldb: &mut Lldb) {
         .has("a structure of type 0 with 2 fields\n  0: 8 (0x8)\n  1: a structure of type 0");
     lldb.go(&monitor("gc local 0 1")).has("0: 7 (0x7)");
     lldb.go(&monitor("gc local 0 1 0 0")).has("has no fields");
-    lldb.go(&monitor("heap")).has("bytes of objects are in use").lacks("\n0 bytes");
+    lldb.go(&monitor("heap")).has(" bytes of objects were made in all").lacks("\n0 bytes");
     lldb.go("breakpoint delete 1");
     lldb.go("continue").has("exited with status = 0");
 }
