@@ -75,6 +75,8 @@ pub fn go() -> Result<Command> {
     command.env("GOCACHE", cache.join("go-cache")).env("GOPATH", cache.join("go-path"));
     command.env("GOOS", "wasip1").env("GOARCH", "wasm");
     Ok(command)
+}
+
 /// An lldb that knows no Wasm, by its version. Debian's packages of several versions exclude each other, so these are unpacked
 /// in `target/old-lldb`.
 ///

@@ -46,8 +46,8 @@ impl SourcesOf {
     fn image(&self, module: u32) -> Option<&Arc<Vec<u8>>> {
         let module = self.modules.get(usize::try_from(module).ok()?)?;
         let make = || {
-            let debug_file = module.program.debug_file.as_deref();
-            debug_info::image(&module.program.module, debug_file, &module.program.paths).map(Arc::new)
+            let Program { module, debug_files, paths, .. } = &module.program;
+            debug_info::image(module, debug_files, paths).map(Arc::new)
         };
         module.image.get_or_init(make).as_ref()
     }
