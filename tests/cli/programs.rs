@@ -96,6 +96,18 @@ fn symbols_writes_an_elf_that_gdb_reads() -> Result<()> {
     Ok(())
 }
 
+/// The linker removed what Zig's own library describes.
+#[test]
+fn what_is_left_out_of_the_debug_info_is_named_with_v() -> Result<()> {
+    let module = toolchain::tests_folder().join("fixtures/parts.zig.wasm");
+    let elf = file("parts.elf", b"")?;
+    let said = stderr(&wasm_gdbserver(&["symbols", "-v", text(&module), "-o", text(&elf)])?);
+    assert!(said.contains(" x Expression: the linker removed the object: output_mode, "), "{said}");
+    let quiet = stderr(&wasm_gdbserver(&["symbols", text(&module), "-o", text(&elf)])?);
+    assert_eq!(quiet, "");
+    Ok(())
+}
+
 #[test]
 fn demo_debugs_the_program_that_ships_with_it() -> Result<()> {
     if toolchain::debuggers_are_skipped() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use gimli::{AttributeValue, UnitRef, constants as dw};
 
+use crate::convert::library::is_of_other_code;
 use crate::convert::sources::sources;
 use crate::module::Function;
 use crate::report::Report;
@@ -64,8 +65,11 @@ pub fn signature(module: &[u8], debug_files: &[Arc<[u8]>], function: u32) -> Res
     let found = usize::try_from(function).ok().and_then(|index| module.functions.get(index));
     let address = found.and_then(|found| found.body.start.checked_sub(module.code.start));
     let signature = found.zip(address).and_then(|(function, address)| {
-        let mut units = sources(&sections, &mut report).into_iter();
-        units.find_map(|source| {
+        let units = sources(&sections, &mut report);
+        if is_of_other_code(&units, &module) {
+            return None;
+        }
+        units.iter().find_map(|source| {
             let may_be_there = may_have(source.with_table(), address.into());
             if may_be_there { find_in(source.unit_ref(), address.into(), function) } else { None }
         })

@@ -4,9 +4,10 @@
 mod common;
 
 use std::process::Command;
+use std::sync::Arc;
 
-use common::{compile, gdb, line, narrow_layout, verify, write_image};
-use dwarf::{Machine, RegisterClass, ReturnPlace};
+use common::{compile, gdb, layout, line, narrow_layout, verify, write_image};
+use dwarf::{Machine, Module, RegisterClass, ReturnPlace};
 use object::{Object as _, ObjectSection as _};
 
 /// Complaints that gdb has about any program with pointers of 4 bytes, and about native inlined code alike.
@@ -116,7 +117,7 @@ fn optimised_functions_have_a_line_at_their_start() {
     let directory = tempfile::tempdir().unwrap();
     let module = compile(directory.path(), "calls.c", &["-O2", "-g"]);
     let (path, _) = write_image(directory.path(), &module, None);
-    let parsed = dwarf::Module::parse(&module).unwrap();
+    let parsed = Module::parse(&module).unwrap();
     let leaf = parsed.functions.iter().find(|function| function.name == "leaf").unwrap();
     assert!(leaf.body.start < leaf.first_operator.0);
     let output = gdb(&path, &["info line *leaf", "break leaf"]);
@@ -131,7 +132,7 @@ fn code_is_filler_and_sections_are_in_place() {
     let directory = tempfile::tempdir().unwrap();
     let module = compile(directory.path(), "calls.c", &["-O0", "-g"]);
     let (path, _) = write_image(directory.path(), &module, None);
-    let parsed = dwarf::Module::parse(&module).unwrap();
+    let parsed = Module::parse(&module).unwrap();
     let leaf = parsed.functions.iter().find(|function| function.name == "leaf").unwrap();
     let output = gdb(&path, &["maint info sections", "x/4xb leaf", "info osabi", "print &leaf"]);
     let text = format!(
@@ -196,6 +197,25 @@ fn debug_info_from_another_file() {
     let output = gdb(&path, &["info line leaf", "info scope leaf"]);
     assert!(output.contains(&format!("Line {} of ", line("leaf"))), "{output}");
     assert!(output.contains("Symbol twice is "), "{output}");
+}
+
+/// Wrong lines and values would be worse than none.
+#[test]
+fn debug_info_of_other_code_is_not_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let module = compile(directory.path(), "calls.c", &["-O0", "-g"]);
+    let optimised = compile(directory.path(), "calls.c", &["-O2", "-g"]);
+    let files: [Arc<[u8]>; 1] = [Arc::from(optimised)];
+    assert_eq!(dwarf::named_locals(&module, &files).unwrap(), None);
+    assert!(dwarf::LocalNames::new(Arc::from(&*module), files.to_vec()).unwrap().is_none());
+    let image = dwarf::symbol_image(&module, &files, &layout(&module)).unwrap();
+    assert!(!image.report.has_debug_info());
+    assert!(image.report.to_string().contains("it is about other code"), "{}", image.report);
+    let middle =
+        Module::parse(&module).unwrap().functions.into_iter().find(|function| function.name == "middle");
+    let middle = middle.unwrap().index;
+    assert_eq!(dwarf::signature(&module, &files, middle).unwrap().parameters, None);
+    assert!(dwarf::signature(&module, &[], middle).unwrap().parameters.is_some());
 }
 
 #[test]
@@ -265,7 +285,7 @@ fn returned_structures_are_classified_as_on_x86_64() {
     let directory = tempfile::tempdir().unwrap();
     for flags in [["-O0", "-gdwarf-4"], ["-O0", "-gdwarf-2"], ["-O2", "-gdwarf-5"]] {
         let module = compile(directory.path(), "calls.c", &flags);
-        let parsed = dwarf::Module::parse(&module).unwrap();
+        let parsed = Module::parse(&module).unwrap();
         let find = |name: &str| {
             let function = parsed.functions.iter().find(|function| function.name == name)?;
             dwarf::signature(&module, &[], function.index).unwrap().returns

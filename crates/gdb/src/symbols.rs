@@ -448,6 +448,11 @@ impl Symbols {
         let made = program.image(layout, CodeBytes::OnTarget, &source_exists, &is_wanted, file)?;
         let SymbolImage { elf, first_address, texts, report } = made;
         program.write_texts(&texts);
+        for (what, reason) in report.dropped.keys() {
+            if *what == dwarf::Drop::DebugInfo {
+                tracing::warn!("the debug info of {} is not used: {reason}", program.path.display());
+            }
+        }
         for loss in report.losses() {
             tracing::info!("left out of the debug info of {}: {loss}", program.path.display());
         }

@@ -2,12 +2,18 @@
 
 use tests::fixture::Build;
 use tests::gdb::Gdb;
+use tests::toolchain;
 
 use crate::session::{End, Script, Session};
 
 const O1_O2: &[Build] = &[Build::wasm(1, 4), Build::wasm(1, 5), Build::wasm(2, 4), Build::wasm(2, 5)];
 
 pub(crate) const SESSIONS: &[Session] = &[
+    Session {
+        program: "optimised.c.binaryen",
+        builds: &[Build::wasm(0, 4)],
+        ..session("optimised_binaryen", binaryen, "dot=70 depth=6 weight=21\n")
+    },
     session("optimised_walk", walk, "dot=70 depth=6 weight=21\n"),
     session("optimised_step", step, "dot=70 depth=6 weight=21\n"),
     Session {
@@ -33,6 +39,29 @@ const fn session(name: &'static str, script: fn(&mut Gdb), printed: &'static str
         script: Script::Gdb(script),
         end: End::Exit(0, printed),
     }
+}
+
+/// A module that was optimised once more by `wasm-opt -g`, which follows lines and functions. It does not follow which local
+/// is which: what is checked is what it left right.
+fn binaryen(gdb: &mut Gdb) {
+    gdb.hidden(&format!("directory {}", toolchain::tests_folder().join("fixtures").display()));
+    gdb.connect();
+    gdb.go("break dot").has("optimised.c, line 19.");
+    gdb.go("break {dot-after}").names("dot-after");
+    gdb.go("break {main-print}").names("main-print");
+    gdb.go("break depth_of").has("Breakpoint 4 at 0x");
+    gdb.go("continue").has("dot (a=0x").has("optimised.c:19");
+    gdb.go("print *a@4").is("{1, 2, 3, 4}");
+    gdb.go("print *b@4").is("{5, 6, 7, 8}");
+    gdb.go("bt").has("#1  0x").has(" in main (argc=").has("{main-dot}\n");
+    gdb.go("continue").at("dot-after");
+    gdb.go("continue").has(" in depth_of (n=3)");
+    gdb.go("continue").has(" in depth_of (n=2)");
+    gdb.go("delete 4");
+    gdb.go("finish").has("depth_of (n=3) at ").has("Value returned is $").has(" = 3\n");
+    gdb.go("continue").at("main-print");
+    gdb.go("monitor debuginfo").has("DWARF: ").lacks("other code");
+    gdb.go("continue").has("exited normally]");
 }
 
 /// A value that the debug info may not have at this place. If it has it, it is right.

@@ -33,6 +33,37 @@ pub(crate) fn is_program_described(sources: &[Source<'_>], module: &Module<'_>) 
     })
 }
 
+/// Fewer ranges say nothing of whether debug info is about this code.
+const ENOUGH: usize = 4;
+
+/// Bytes between where code is said to begin and where a function does: some tools count its locals, or its size.
+const NEAR: u64 = 5;
+
+/// Whether debug info is about other code: that of another build, or of the module before a tool changed its code and left the
+/// debug info as it was. Most of what it says of where code is does not begin where a function does, then.
+pub(crate) fn is_of_other_code(sources: &[Source<'_>], module: &Module<'_>) -> bool {
+    let starts: Vec<u64> = module
+        .defined_functions()
+        .iter()
+        .map(|function| u64::from(function.body.start.saturating_sub(module.code.start)))
+        .collect();
+    let (mut right, mut all) = (0, 0);
+    for source in sources {
+        let unit = source.with_table();
+        let Ok(mut ranges) = unit.dwarf.unit_ranges(unit.unit) else { continue };
+        while let Ok(Some(range)) = ranges.next() {
+            // What the linker removed is at 0.
+            if range.begin == 0 || range.begin >= range.end {
+                continue;
+            }
+            let next = starts.partition_point(|start| *start + NEAR < range.begin);
+            all += 1;
+            right += usize::from(starts.get(next).is_some_and(|start| start.abs_diff(range.begin) <= NEAR));
+        }
+    }
+    all >= ENOUGH && right * 2 < all
+}
+
 /// Whether a unit's range says nothing of where its code is.
 fn is_unsaid(range: gimli::Range) -> bool {
     range.begin == 0 && range.end == 0

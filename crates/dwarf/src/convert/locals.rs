@@ -14,6 +14,7 @@ use gimli::{
 
 use super::address::AddressMap;
 use super::counting::{counted_by, start_address};
+use super::library::is_of_other_code;
 use super::limits::Budget;
 use super::list::{ENTRY, code_ranges};
 use super::sources::{Source, skeleton_id, sources};
@@ -47,7 +48,11 @@ pub fn named_locals(module: &[u8], debug_files: &[Arc<[u8]>]) -> Result<Option<N
         return Ok(None);
     }
     let bounds = Bounds::new(&debug);
-    let found = read(&module, &bounds, &sources(&debug, &mut report));
+    let sources = sources(&debug, &mut report);
+    if is_of_other_code(&sources, &module) {
+        return Ok(None);
+    }
+    let found = read(&module, &bounds, &sources);
     if bounds.are_broken() {
         return Ok(None);
     }

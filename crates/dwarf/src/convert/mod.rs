@@ -22,7 +22,7 @@ mod counting;
 mod entry;
 mod expression;
 mod kind;
-mod library;
+pub(crate) mod library;
 mod limits;
 mod line;
 mod list;

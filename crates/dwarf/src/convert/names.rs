@@ -11,6 +11,7 @@ use frame_table::ModulePc;
 use gimli::DebugInfoOffset;
 
 use super::kind::signature;
+use super::library::is_of_other_code;
 use super::locals::{Bounds, Found, NamedLocals, parts, read};
 use super::sources::{Source, sources};
 use crate::report::Report;
@@ -63,11 +64,12 @@ impl LocalNames {
         if debug.info_bytes() == 0 {
             return Ok(None);
         }
-        let (groups, places) = if debug.split.is_empty() {
-            alone(&parsed, &sources(&debug, &mut report))
-        } else {
-            together(&parsed)
-        };
+        let sources = sources(&debug, &mut report);
+        if is_of_other_code(&sources, &parsed) {
+            return Ok(None);
+        }
+        let (groups, places) =
+            if debug.split.is_empty() { alone(&parsed, &sources) } else { together(&parsed) };
         let bounds = Bounds::new(&debug);
         let module = parsed.without_sections();
         Ok(Some(Self { bytes, debug_files, module, bounds, groups, places }))

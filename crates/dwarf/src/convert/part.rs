@@ -115,6 +115,8 @@ struct Budgets {
     names: Budget,
 }
 
+const OTHER_CODE: &str = "it is about other code, that of another build or of before the module was changed";
+
 impl<'p, 'a> Plan<'p, 'a> {
     pub(crate) fn new(
         debug: &DebugSections<'a>,
@@ -124,7 +126,11 @@ impl<'p, 'a> Plan<'p, 'a> {
         known: Sources<'p>,
         report: &mut Report,
     ) -> Self {
-        let sources = all_sources(debug, report);
+        let mut sources = all_sources(debug, report);
+        if library::is_of_other_code(&sources, module) {
+            report.drop(crate::Drop::DebugInfo, OTHER_CODE);
+            sources.clear();
+        }
         let strings = StringSections::new(&sources);
         let texts = strings.contents();
         let is_program_described = library::is_program_described(&sources, module);

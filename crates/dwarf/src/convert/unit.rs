@@ -462,6 +462,9 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         is_root: bool,
     ) {
         let resolver = Resolver { unit, entry, ..self.attributes.resolver };
+        if !is_root {
+            self.attributes.resolver.entry = entry;
+        }
         let context = Context {
             layout: self.shared.layout,
             module: self.shared.module,
