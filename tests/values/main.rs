@@ -3,7 +3,7 @@
 //!
 //! The programs are fixtures, and programs by chance (csmith): `VALUES_PROGRAMS=N` takes so many of them, from `VALUES_SEED` on
 //! (`just values N SEED`). Each stops at its lines, a few times at each, until it has stopped `VALUES_STOPS` times. The
-//! script in `values.py` runs in both gdbs and writes down what it sees.
+//! script in `values.py` runs in both gdbs and writes down what it sees. With `VALUES_SHOW=1` differences are printed that are no failures.
 //!
 //! The native twin is compiled for i386 with structures laid out as in Wasm, and variables without a value are zero in both.
 //! Without optimisation the stops are the same and every difference is a failure, but for what [`compare`] excuses. In
@@ -70,6 +70,9 @@ fn trial(program: &Program, stops: u64) -> Result<(), Failed> {
     // For whoever runs it with `--nocapture`, and for the score in docs/conformance.md.
     writeln!(std::io::stderr(), "{name} {} {}: {score}", program.level, program.dwarf)
         .map_err(|error| error.to_string())?;
+    if std::env::var_os("VALUES_SHOW").is_some() {
+        writeln!(std::io::stderr(), "{}", score.different.join("\n")).map_err(|error| error.to_string())?;
+    }
     if score.stops == 0
         || (program.level == "-O0" && (!score.different.is_empty() || score.missing_locals > 0))
     {

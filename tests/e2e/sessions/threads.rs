@@ -17,6 +17,12 @@ pub(crate) const SESSIONS: &[Session] = &[
     session("threads_trap", &["trap"], trap, End::Exit(134, "starting\n")),
     session("threads_exit", &["exit"], exit, End::Exit(3, "starting\n")),
     session("threads_leave", &["leave"], leave, End::Exit(0, RESULTS)),
+    // gdb needs a library of the system's for such variables natively.
+    Session {
+        program: "perthread",
+        native: false,
+        ..session("threads_own", &[], own, End::Exit(0, "calls 110\n"))
+    },
     // gdbserver misses an access of the other thread in one of some twenty runs.
     Session { native: false, ..session("threads_watch", &[], watch, End::Exit(0, RESULTS)) },
 ];
@@ -73,6 +79,35 @@ fn breakpoint(gdb: &mut Gdb) {
     gdb.go("print &job == $job").is("0");
     gdb.go("continue").has("Thread 3 \"threads\" hit Breakpoint 1, work (job=0x").at("work");
     gdb.go("print job->number").is("7");
+    gdb.go("delete");
+    gdb.go("continue").has("exited normally]");
+}
+
+/// Variables that each thread has of its own.
+fn own(gdb: &mut Gdb) {
+    gdb.attach();
+    gdb.go("break {counted}");
+    gdb.go("break {results}");
+    gdb.go("continue").has("Breakpoint 1, count (number=10) at ").at("counted");
+    gdb.go("print calls").is("110");
+    gdb.go("print own").has("{last = 10, name = 0x").has("\"nobody\"}");
+    gdb.go("continue").has("Thread 2 \"perthread\" hit Breakpoint 1, count (number=1) at ").at("counted");
+    gdb.go("print calls").is("101");
+    gdb.go("print own").has("{last = 1, name = 0x").has("\"one\"}");
+    gdb.hidden("set var $first = &calls");
+    gdb.hidden("thread 1");
+    gdb.go("print calls").is("110");
+    gdb.go("print own.name").has("\"nobody\"");
+    gdb.go("print &calls == $first").is("0");
+    gdb.go("print calls = 1000").is("1000");
+    gdb.go("print *$first").is("101");
+    gdb.go("continue").has("Thread 3 \"perthread\" hit Breakpoint 1, count (number=2) at ").at("counted");
+    gdb.go("print calls").is("102");
+    gdb.go("print own.last").is("2");
+    gdb.hidden("thread 1");
+    gdb.go("print calls = 110").is("110");
+    gdb.go("continue").at("results");
+    gdb.go("print calls").is("110");
     gdb.go("delete");
     gdb.go("continue").has("exited normally]");
 }
