@@ -7,6 +7,7 @@ mod editors;
 mod go;
 mod input;
 mod interrupt;
+mod invoked;
 mod large;
 mod lifetime;
 mod lldb;
@@ -54,6 +55,7 @@ pub(crate) const ALL: &[&[Scene]] = &[
     dap::SCENES,
     debug_files::SCENES,
     go::SCENES,
+    invoked::SCENES,
     lldb::SCENES,
 ];
 

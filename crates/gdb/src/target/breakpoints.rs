@@ -68,8 +68,10 @@ impl Target<'_> {
     }
 
     fn add(&mut self, address: u64, condition: Option<AtBreakpoint>) -> Result<(), Fault> {
-        // The end of a call that the client makes, whose caller is a frame that it made up.
-        if self.persona.is_dropped_code(address)
+        // The end of a call that the client makes, whose caller is a frame that it made up. Or of the program itself, where it is
+        // over: `finish` out of its outermost frame.
+        if self.persona.space().place(address) == Some(Place::Host)
+            || self.persona.is_dropped_code(address)
             || self.pretended.returns_to(address)
             || self.is_below_stack(address, 1)
         {
@@ -194,8 +196,9 @@ impl Target<'_> {
     }
 
     fn remove(&mut self, address: u64) -> Result<(), Fault> {
-        let is_on_stack = matches!(self.persona.space().place(address), Some(Place::Stack { .. }));
-        if self.persona.is_dropped_code(address) || is_on_stack {
+        let is_nowhere =
+            matches!(self.persona.space().place(address), Some(Place::Stack { .. } | Place::Host));
+        if self.persona.is_dropped_code(address) || is_nowhere {
             return Ok(());
         }
         if let Some(function) = self.host_function_at(address) {
