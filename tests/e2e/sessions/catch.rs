@@ -42,7 +42,8 @@ fn host(gdb: &mut Gdb) {
     gdb.go("print (int)$rax").is("0");
     gdb.go("info breakpoints").has("<wasi_snapshot_preview1.fd_write>").has("breakpoint already hit 1 time");
     gdb.go("delete");
-    gdb.go("monitor break poll").has("The program imports no function `poll` from the host.");
+    gdb.go("monitor break poll")
+        .has("The program has no function or line `poll`, and imports none of the host.");
     gdb.go("monitor break proc_exit").has("Calls stop the program: wasi_snapshot_preview1.proc_exit.");
     gdb.go("monitor delete proc_exit")
         .has("Calls do not stop the program: wasi_snapshot_preview1.proc_exit.");
