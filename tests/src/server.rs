@@ -138,12 +138,14 @@ impl Server {
         Self::launch(&mut command, "Listening on 127.0.0.1:")
     }
 
-    /// `gdbserver --once :0 PROGRAM ARGS`.
+    /// `gdbserver --once :0 PROGRAM ARGS`, with a stack of 1 MiB: gdb walks all of one that is full, which takes it 8 s for
+    /// 8 MiB, and a minute on a busy machine.
     ///
     /// # Errors
     /// As [`Server::start`].
     pub fn native(program: &Path, args: &[&str]) -> Result<Self> {
-        let mut command = Command::new(toolchain::find("gdbserver")?);
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -s 1024 && exec \"$0\" \"$@\""]).arg(toolchain::find("gdbserver")?);
         command.arg("--once").arg("localhost:0").arg(program).args(args);
         Self::launch(&mut command, "Listening on port ")
     }

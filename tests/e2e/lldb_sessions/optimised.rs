@@ -6,15 +6,44 @@ use tests::lldb::{Lldb, Way};
 use super::run_to;
 use crate::session::{End, Script, Session};
 
-pub(crate) const SESSIONS: &[Session] = &[Session {
-    name: "operands",
-    program: "optimised",
-    args: &[],
-    builds: &[Build::wasm(1, 4), Build::wasm(1, 5)],
-    native: false,
-    script: Script::Lldb(&[Way::Plugin], operands),
-    end: End::Exit(0, "dot=70 depth=6 weight=21\n"),
-}];
+pub(crate) const SESSIONS: &[Session] = &[
+    Session {
+        name: "operands",
+        program: "optimised",
+        args: &[],
+        builds: &[Build::wasm(1, 4), Build::wasm(1, 5)],
+        native: false,
+        script: Script::Lldb(&[Way::Plugin], operands),
+        end: End::Exit(0, "dot=70 depth=6 weight=21\n"),
+    },
+    Session {
+        name: "optimised_write",
+        program: "optimised",
+        args: &[],
+        builds: &[Build::wasm(2, 4), Build::wasm(2, 5)],
+        native: false,
+        script: Script::Lldb(&[Way::Plugin, Way::Elf], write),
+        end: End::Killed,
+    },
+];
+
+/// Why a local cannot be changed by the plugin.
+const READ_ONLY: &str = "the plugin reads locals, and has no packet that writes one";
+
+/// A variable that is a Wasm local can be changed with a symbol file, and by the plugin not.
+fn write(lldb: &mut Lldb) {
+    run_to(lldb, "dot-loop");
+    lldb.go("frame variable a b").has("(const int *) a = 0x").has("(const int *) b = 0x");
+    if lldb.way() == Way::Elf {
+        lldb.go("expr a = b").has("(const int *) $0 = 0x");
+        // The product of the second vector with itself.
+        lldb.go("finish").has("stop reason = step out").has("Return value: (int) $1 = 174");
+    } else {
+        lldb.lenient("expr a = b", READ_ONLY)
+            .has("couldn't write the new contents of a back into the variable");
+        lldb.go("finish").has("stop reason = step out");
+    }
+}
 
 /// While it is added to, `sum` is an operand: first the one above the product, of which lldb says
 /// `DW_OP_WASM_location 0x2 0x1`, then the only one. So lldb counts operands from the bottom.
