@@ -80,6 +80,8 @@ struct Thread {
     is_held: bool,
     /// It did not stop within the patience; nobody waits for it again until it does.
     is_stuck: bool,
+    /// It was told to go elsewhere in its frames, and stops when it is there; or where it stands, for the old reason.
+    is_due: bool,
     /// How many inspections it is in: more than none while the debugger may have called the guest.
     inspections: u32,
 }
@@ -180,7 +182,16 @@ impl Group {
         let ordinal = (0..).find(|ordinal| !is_taken(ordinal)).unwrap_or_default();
         let is_held = state.holds_new;
         let (place, interrupt) = (Place::Running, None);
-        let thread = Thread { place, requests, interrupt, ordinal, is_held, is_stuck: false, inspections: 0 };
+        let thread = Thread {
+            place,
+            requests,
+            interrupt,
+            ordinal,
+            is_held,
+            is_stuck: false,
+            is_due: false,
+            inspections: 0,
+        };
         state.threads.insert(id, thread);
         if id != ThreadId::MAIN {
             state.say(Event::ThreadStarted(id));
@@ -214,11 +225,11 @@ impl Group {
         if state.is_ending() || state.is_abandoned {
             return Parking::End;
         }
-        let is_news = !matches!(stop, Stop::Interrupt { .. });
         let phase = state.phase;
         let is_wanted = state.is_interrupt_wanted;
         let Some(thread) = state.threads.get_mut(&id) else { return Parking::End };
         let is_called = thread.inspections > 0;
+        let is_news = std::mem::take(&mut thread.is_due) || !matches!(stop, Stop::Interrupt { .. });
         if phase == Phase::Running && !is_news && !is_wanted && !thread.is_held {
             // An interrupt that came too late for the stop that it was meant for.
             thread.is_stuck = false;
@@ -362,6 +373,7 @@ impl Group {
             let action = action(*id);
             thread.is_held = action.is_none();
             if let Some(how) = action {
+                thread.is_due = matches!(how, Resume::Jump(_) | Resume::Return { .. });
                 thread.finish(Outcome::Resume(how));
             } else if thread.place == Place::Running {
                 thread.interrupt();

@@ -195,3 +195,16 @@ fn a_jump_repeats_or_leaves_out_and_goes_nowhere_else() {
         assert_eq!(stopped.ends(), Exit::Values(vec![Value::I32(2021)]));
     }
 }
+
+#[test]
+fn a_jump_that_cannot_be_made_after_an_interrupt_stays_there() {
+    let mut stopped = Stopped::at(Tiers::Automatic, 1);
+    let elsewhere = stopped.first(2);
+    stopped.session.interrupt();
+    let interrupted = Stop::Interrupt { in_host_call: false };
+    assert_eq!(stopped.go(Resume::Continue), interrupted);
+    let functions = stopped.functions();
+    assert_eq!(stopped.go(Resume::Jump(elsewhere)), interrupted);
+    assert_eq!(stopped.functions(), functions);
+    assert_eq!(stopped.go(Resume::StepInstruction), Stop::Step);
+}

@@ -38,6 +38,11 @@ struct Recording {
 }
 
 const RECORDINGS: &[Recording] = &[
+    Recording {
+        client: "gdb with its tools",
+        persona: PersonaChoice::Auto,
+        packets: include_str!("../recorded/gdb-tools.txt"),
+    },
     Recording { client: "gdb", persona: PersonaChoice::Auto, packets: include_str!("../recorded/gdb.txt") },
     Recording { client: "lldb", persona: PersonaChoice::Auto, packets: include_str!("../recorded/lldb.txt") },
     Recording {
