@@ -2,6 +2,7 @@
 //! never fetches it.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -28,10 +29,50 @@ pub(crate) fn write(
     let mut program = file.for_symbols(&[])?;
     let folder = std::path::absolute(output).context("no current directory")?.with_added_extension("texts");
     program.texts = Some(TextFolder { wat, ..file.texts_in(folder)? });
-    let elf = File::create(output).with_context(|| format!("cannot write {}", output.display()))?;
-    let image = program.symbol_image(reader, elf);
-    let image = image.with_context(|| module.display().to_string())?;
+    let mut elf = Output { path: output, file: None };
+    let image = program.symbol_image(reader, &mut elf).map_err(|error| match error {
+        dwarf::Error::Write(error) => anyhow::Error::new(error).context(format!("cannot write {}", output.display())),
+        error => anyhow::Error::new(error).context(module.display().to_string()),
+    });
+    let image = match image {
+        Ok(image) => image,
+        Err(error) => {
+            elf.remove();
+            return Err(error);
+        }
+    };
     tracing::info!("{}", image.report);
     program.write_texts(&image.texts);
     Ok(0)
+}
+
+/// A file that is made when something is written to it: what cannot be done leaves the one that is there.
+struct Output<'p> {
+    path: &'p Path,
+    file: Option<File>,
+}
+
+impl Output<'_> {
+    /// Takes away what was written. It is no image.
+    fn remove(self) {
+        let is_file = |file: &File| file.metadata().is_ok_and(|metadata| metadata.is_file());
+        if self.file.is_some_and(|file| is_file(&file))
+            && let Err(error) = std::fs::remove_file(self.path)
+        {
+            tracing::debug!(%error, "{} stays", self.path.display());
+        }
+    }
+}
+
+impl io::Write for Output<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.file {
+            Some(file) => file.write(bytes),
+            None => self.file.insert(File::create(self.path)?).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), File::flush)
+    }
 }

@@ -42,6 +42,6 @@ pub use made_up::{MadeUp, MadeUpSections, Text, TextFolder, WatLines, made_up_se
 pub use module::{Function, Module, ValueType};
 pub use report::{Drop, Report};
 pub use returns::{FunctionReturn, RegisterClass, ReturnPlace};
-pub use signature::{Parameter, Signature, signature};
+pub use signature::{Parameter, Signature, Signatures};
 pub use source_files::{PathMap, SourceExists, Sources};
 pub use split::{SplitFile, split_files};

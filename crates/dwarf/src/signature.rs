@@ -7,16 +7,14 @@ use std::sync::Arc;
 
 use gimli::{AttributeValue, UnitRef, constants as dw};
 
-use crate::convert::library::is_of_other_code;
-use crate::convert::sources::sources;
+use crate::Error;
+use crate::convert::UnitsByFunction;
 use crate::module::Function;
-use crate::report::Report;
 use crate::returns::{
     Entry, FunctionReturn, ReturnPlace, function_return, only_scalar, place_of, return_type, size, strip,
     type_of,
 };
-use crate::sections::{DebugSections, Reader};
-use crate::{Error, Module};
+use crate::sections::Reader;
 
 /// How a function is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,28 +51,43 @@ pub enum Parameter {
     Unsupported,
 }
 
-/// How a function is called, by its debug info if it has some.
-///
-/// # Errors
-/// If the module is malformed.
-pub fn signature(module: &[u8], debug_files: &[Arc<[u8]>], function: u32) -> Result<Signature, Error> {
-    let module = Module::parse(module)?;
-    let debug_files: Vec<_> = debug_files.iter().filter_map(|file| Module::parse(file).ok()).collect();
-    let mut report = Report::default();
-    let sections = DebugSections::find(&module, &debug_files, &mut report);
-    let found = usize::try_from(function).ok().and_then(|index| module.functions.get(index));
-    let address = found.and_then(|found| found.body.start.checked_sub(module.code.start));
-    let signature = found.zip(address).and_then(|(function, address)| {
-        let units = sources(&sections, &mut report);
-        if is_of_other_code(&units, &module) {
-            return None;
-        }
-        units.iter().find_map(|source| {
-            let may_be_there = may_have(source.with_table(), address.into());
-            if may_be_there { find_in(source.unit_ref(), address.into(), function) } else { None }
+/// How the functions of a module are called, by its debug info if it has some. Units are read again for each function that is
+/// asked for, but only those that may be about it.
+#[derive(Debug)]
+pub struct Signatures(UnitsByFunction);
+
+impl Signatures {
+    /// Reads which units a module has, or files with debug info of the same code.
+    ///
+    /// # Errors
+    /// If the module is malformed.
+    pub fn new(module: Arc<[u8]>, debug_files: Vec<Arc<[u8]>>) -> Result<Self, Error> {
+        UnitsByFunction::new(module, debug_files).map(Self)
+    }
+
+    /// How a function is called, by its index.
+    #[must_use]
+    pub fn of_function(&self, function: u32) -> Signature {
+        let Self(units) = self;
+        let module = &units.module;
+        let found = self.find(function).unwrap_or_default();
+        Signature { stack_pointer: module.stack_pointer, ..found }
+    }
+
+    fn find(&self, function: u32) -> Option<Signature> {
+        let Self(units) = self;
+        let defined = usize::try_from(function.checked_sub(units.module.imported_functions)?).ok()?;
+        let function = units.module.defined_functions().get(defined)?;
+        let address = u64::from(function.body.start.checked_sub(units.module.code.start)?);
+        units.groups_of(defined).find_map(|group| {
+            units.read(group, |sources| {
+                sources.iter().find_map(|source| {
+                    let may_be_there = may_have(source.with_table(), address);
+                    if may_be_there { find_in(source.unit_ref(), address, function) } else { None }
+                })
+            })?
         })
-    });
-    Ok(Signature { stack_pointer: module.stack_pointer, ..signature.unwrap_or_default() })
+    }
 }
 
 /// Whether a unit may be about the code at an address: it says so, or does not say where its code is.

@@ -214,8 +214,12 @@ fn debug_info_of_other_code_is_not_used() {
     let middle =
         Module::parse(&module).unwrap().functions.into_iter().find(|function| function.name == "middle");
     let middle = middle.unwrap().index;
-    assert_eq!(dwarf::signature(&module, &files, middle).unwrap().parameters, None);
-    assert!(dwarf::signature(&module, &[], middle).unwrap().parameters.is_some());
+    let parameters = |files: &[Arc<[u8]>]| {
+        let signatures = dwarf::Signatures::new(Arc::from(&*module), files.to_vec()).unwrap();
+        signatures.of_function(middle).parameters
+    };
+    assert_eq!(parameters(&files), None);
+    assert!(parameters(&[]).is_some());
 }
 
 #[test]
@@ -286,9 +290,10 @@ fn returned_structures_are_classified_as_on_x86_64() {
     for flags in [["-O0", "-gdwarf-4"], ["-O0", "-gdwarf-2"], ["-O2", "-gdwarf-5"]] {
         let module = compile(directory.path(), "calls.c", &flags);
         let parsed = Module::parse(&module).unwrap();
+        let signatures = dwarf::Signatures::new(Arc::from(&*module), Vec::new()).unwrap();
         let find = |name: &str| {
             let function = parsed.functions.iter().find(|function| function.name == name)?;
-            dwarf::signature(&module, &[], function.index).unwrap().returns
+            signatures.of_function(function.index).returns
         };
         let check = |name, byte_size, hidden_pointer, place| {
             let found = dwarf::FunctionReturn { byte_size, hidden_pointer, place };

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use dwarf::{CodeBytes, FunctionReturn, ImageOptions, PathMap, Signature, Sources, SymbolImage, TextFolder};
+use dwarf::{
+    CodeBytes, FunctionReturn, ImageOptions, PathMap, Signature, Signatures, Sources, SymbolImage, TextFolder,
+};
 
 use crate::cache::{Cache, Entry, Known};
 use crate::image_file::{self, ImageFile, Unfinished, WORTH_A_FILE};
@@ -55,13 +57,17 @@ pub enum Reader {
 }
 
 impl Program {
-    /// Writes the symbol image for a debugger to a file. Code of libraries whose sources are not on this machine has no lines
+    /// Writes the symbol image for a debugger to a file, and nothing if it cannot be made. Code of libraries whose sources are not on this machine has no lines
     /// in it, if other sources are.
     ///
     /// # Errors
     /// If the module is malformed, or the file cannot be written. Debug info that cannot be used is left out, and reported in
     /// the image.
-    pub fn symbol_image(&self, reader: Reader, file: File) -> Result<SymbolImage<File>, dwarf::Error> {
+    pub fn symbol_image<F: io::Write>(
+        &self,
+        reader: Reader,
+        file: F,
+    ) -> Result<SymbolImage<F>, dwarf::Error> {
         let machine = match reader {
             Reader::Gdb => persona::for_modules(std::iter::once(&*self.module)),
             Reader::Lldb => persona::elf_for_modules(std::iter::once(&*self.module)),
@@ -142,8 +148,10 @@ pub(crate) struct Symbols {
     is_file_misleading: AtomicBool,
     /// What lldb's Wasm plugin reads of modules, by number.
     read_by_plugin: Mutex<BTreeMap<u32, PluginImage>>,
-    /// How functions are called, by module and function, of those that somebody called.
-    signatures: Mutex<BTreeMap<(u32, u32), Arc<Signature>>>,
+    /// How functions are called, by module, of those of which somebody called one. None inside for what cannot be read.
+    signatures: Mutex<BTreeMap<u32, Option<Signatures>>>,
+    /// By module and function, of those that somebody called.
+    called: Mutex<BTreeMap<(u32, u32), Arc<Signature>>>,
 }
 
 /// What lldb's Wasm plugin reads of a module.
@@ -184,6 +192,7 @@ impl Symbols {
             is_file_misleading: AtomicBool::new(false),
             read_by_plugin: Mutex::default(),
             signatures: Mutex::default(),
+            called: Mutex::default(),
         }
     }
 
@@ -478,23 +487,23 @@ impl Symbols {
         }
     }
 
-    /// How a function of a module is called. Reads the debug info anew for a function that was not asked for yet.
+    /// How a function of a module is called. Reads its unit anew for a function that was not asked for yet.
     pub(crate) fn signature(&self, module: u32, function: u32) -> Arc<Signature> {
-        let mut signatures = self.signatures.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = signatures.entry((module, function)).or_insert_with(|| {
-            let read = self
-                .module(module)
-                .map(|(program, _)| dwarf::signature(&program.module, &program.debug_files, function));
-            match read {
-                Some(Ok(signature)) => Arc::new(signature),
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "how functions are called is not known");
-                    Arc::default()
-                }
-                None => Arc::default(),
-            }
+        let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = called.entry((module, function)).or_insert_with(|| {
+            let mut signatures = self.signatures.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_module = signatures.entry(module).or_insert_with(|| self.signatures_of(module));
+            let signature = of_module.as_ref().map(|signatures| signatures.of_function(function));
+            Arc::new(signature.unwrap_or_default())
         });
         Arc::clone(known)
+    }
+
+    fn signatures_of(&self, module: u32) -> Option<Signatures> {
+        let (program, _) = self.module(module)?;
+        let read = Signatures::new(Arc::clone(&program.module), program.debug_files.clone());
+        let warn = |error: &dwarf::Error| tracing::warn!(%error, "how functions are called is not known");
+        read.inspect_err(warn).ok()
     }
 
     /// How a function of a module returns what is not one scalar, if clients are told of the module's variables.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dwarf::{ImageOptions, Layout, LocalNames, Machine, Module, Symbol};
+use dwarf::{ImageOptions, Layout, LocalNames, Machine, Module, Signatures, Symbol};
 use frame_table::ModulePc;
 use libfuzzer_sys::fuzz_target;
 
@@ -13,13 +13,16 @@ fuzz_target!(|module: &[u8]| {
     let options = ImageOptions { source_exists: Some(&|_: &Path| true), ..ImageOptions::default() };
     let _refused =
         dwarf::write_symbol_image(module, &[Arc::from(module)], &layout(Machine::X32), &options, Vec::new());
-    let (Ok(parsed), Ok(Some(names))) = (Module::parse(module), LocalNames::new(Arc::from(module), Vec::new()))
+    let bytes: Arc<[u8]> = Arc::from(module);
+    let names = LocalNames::new(Arc::clone(&bytes), Vec::new());
+    let (Ok(parsed), Ok(Some(names)), Ok(signatures)) =
+        (Module::parse(module), names, Signatures::new(bytes, Vec::new()))
     else {
         return;
     };
     for function in parsed.defined_functions().iter().take(20) {
         let _unknown = names.of_function(&(ModulePc(function.body.start)..ModulePc(function.body.end)));
-        let _unknown = dwarf::signature(module, &[], function.index);
+        let _unknown = signatures.of_function(function.index);
     }
 });
 

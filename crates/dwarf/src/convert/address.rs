@@ -84,6 +84,15 @@ impl<'m> AddressMap<'m> {
         self.module.function_at(ModulePc(u32::try_from(pc).ok()?))
     }
 
+    /// As [`AddressMap::function`], quicker if it is probably one.
+    pub(crate) fn function_near(&self, probably: Option<&'m Function>, address: u64) -> Option<&'m Function> {
+        let is_it = |function: &&Function| {
+            let (start, end) = self.body(function);
+            start <= address && address < end
+        };
+        probably.filter(is_it).or_else(|| self.function(address))
+    }
+
     /// The start of the function body whose first operator is at a code address, if that is something else.
     ///
     /// In optimised code a line table starts at the first operator, but the function starts at its local

@@ -359,6 +359,16 @@ impl<'a> AttributeConverter<'_, 'a> {
         Ok(())
     }
 
+    /// Where in the image a string is.
+    pub(crate) fn string_place(
+        &self,
+        unit: UnitRef<'_, Reader<'a>>,
+        kind: Kind,
+        offset: usize,
+    ) -> Option<u32> {
+        self.resolver.shared.strings.place(kind, unit.dwarf, offset)
+    }
+
     fn string(
         &mut self,
         unit: UnitRef<'_, Reader<'a>>,
@@ -366,10 +376,17 @@ impl<'a> AttributeConverter<'_, 'a> {
         kind: Kind,
         offset: usize,
     ) -> Result<(), String> {
-        let place = self.resolver.shared.strings.place(kind, unit.dwarf, offset).ok_or(NO_STRING)?;
+        let place = self.string_place(unit, kind, offset).ok_or(NO_STRING)?;
         self.out.begin(name, kind.form()).extend_from_slice(&place.to_le_bytes());
         Ok(())
     }
+}
+
+/// The length of an attribute that is such an expression with its length before it.
+pub(crate) fn frame_offset(attribute: &[u8]) -> Option<usize> {
+    let (length, rest) = attribute.split_first()?;
+    let expression = rest.get(..usize::from(*length))?;
+    is_frame_offset(expression).then_some(expression.len() + 1)
 }
 
 /// Whether an expression is one operator that adds a number to the frame base.
@@ -395,7 +412,7 @@ pub(crate) fn role(name: DwAt) -> Role {
 }
 
 /// What describes the encoding of the module's DWARF and not the program. Macros are left out with it.
-fn is_metadata(name: DwAt) -> bool {
+pub(crate) fn is_metadata(name: DwAt) -> bool {
     matches!(
         name,
         dw::DW_AT_sibling

@@ -51,6 +51,24 @@ pub(crate) fn padded(value: u32) -> [u8; PADDED] {
     bytes
 }
 
+/// Reads an unsigned LEB128 number; returns how many bytes it has. None if it is cut off, or has as many as only large numbers
+/// have: others know what to do with these.
+#[inline]
+pub(crate) fn read_unsigned(bytes: &[u8]) -> Option<(u64, usize)> {
+    const LONGEST: usize = 9;
+    if let Some(byte) = bytes.first().filter(|byte| **byte < 0x80) {
+        return Some((u64::from(*byte), 1));
+    }
+    let mut value = 0;
+    for (index, byte) in bytes.iter().take(LONGEST).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if *byte < 0x80 {
+            return Some((value, index + 1));
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +80,8 @@ mod tests {
             let mut bytes = Vec::new();
             unsigned(&mut bytes, value);
             assert_eq!(EndianSlice::new(&bytes, LittleEndian).read_uleb128(), Ok(value));
+            assert_eq!(read_unsigned(&bytes), (bytes.len() < 10).then_some((value, bytes.len())));
+            assert_eq!(read_unsigned(bytes.split_last().unwrap().1), None);
             for value in [value.cast_signed(), value.cast_signed().wrapping_neg()] {
                 let mut bytes = Vec::new();
                 signed(&mut bytes, value);

@@ -1,8 +1,12 @@
 //! What kinds of entries and attributes there are, as far as their conversion differs.
 
-use gimli::{AttributeValue, DwAt, DwTag, UnitOffset, UnitType, constants as dw};
+use gimli::{
+    AttributeValue, DebuggingInformationEntry, DwAt, DwLang, DwTag, UnitOffset, UnitRef, UnitType,
+    constants as dw,
+};
 
 use super::entry::Current;
+use crate::sections::Reader;
 
 /// Whether a variable may be at one address: it is not in a frame or a local.
 pub(crate) fn may_be_static(current: &Current<'_, '_>) -> bool {
@@ -19,6 +23,17 @@ pub(crate) fn may_be_static(current: &Current<'_, '_>) -> bool {
 /// the caller.
 pub(crate) fn is_call_position(name: DwAt) -> bool {
     matches!(name, dw::DW_AT_call_file | dw::DW_AT_call_line | dw::DW_AT_call_column)
+}
+
+/// Whether a type's values are addresses.
+pub(crate) fn is_pointer(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        dw::DW_TAG_pointer_type
+            | dw::DW_TAG_reference_type
+            | dw::DW_TAG_rvalue_reference_type
+            | dw::DW_TAG_ptr_to_member_type
+    )
 }
 
 pub(crate) fn is_type(tag: DwTag) -> bool {
@@ -41,6 +56,16 @@ pub(crate) fn is_type(tag: DwTag) -> bool {
             | dw::DW_TAG_unspecified_type
             | dw::DW_TAG_volatile_type
     )
+}
+
+/// The language of a unit, if its root says one.
+pub(crate) fn language(unit: UnitRef<'_, Reader<'_>>) -> Option<DwLang> {
+    let mut root = DebuggingInformationEntry::null();
+    unit.entries_raw(None).ok()?.read_entry(&mut root).ok()?;
+    match root.attr_value(dw::DW_AT_language)? {
+        AttributeValue::Language(language) => Some(language),
+        _ => None,
+    }
 }
 
 /// The type that a type unit is for.

@@ -9,8 +9,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use gimli::{AttributeValue, DebuggingInformationEntry, constants as dw};
+use gimli::constants as dw;
 
+use super::kind::language;
 use super::sources::Source;
 use crate::{Module, Sources};
 
@@ -109,12 +110,7 @@ fn primary_source(source: &Source<'_>) -> Option<PathBuf> {
 }
 
 fn is_c_like(source: &Source<'_>) -> bool {
-    let mut root = DebuggingInformationEntry::null();
-    let read = source.unit_ref().entries_raw(None).and_then(|mut entries| entries.read_entry(&mut root));
-    let language = match (read, root.attr_value(dw::DW_AT_language)) {
-        (Ok(true), Some(AttributeValue::Language(language))) => language,
-        _ => return false,
-    };
+    let Some(language) = language(source.unit_ref()) else { return false };
     matches!(
         language,
         dw::DW_LANG_C89

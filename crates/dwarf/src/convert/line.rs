@@ -1,5 +1,5 @@
-//! Line tables. The programs are copied instruction by instruction: files, lines, columns and flags stay as they are, and
-//! addresses are changed where the program sets them. Sequences of removed code are left out. A function whose first row is
+//! Line tables. The programs are copied, run by run (`run.rs`) and between these instruction by instruction: files, lines, columns
+//! and flags stay as they are, and addresses are changed where the program sets them. Sequences of removed code are left out. A function whose first row is
 //! at its first operator gets one more at its start.
 
 use std::borrow::Cow;
@@ -10,6 +10,7 @@ use super::address::{AddressMap, is_data_tombstone};
 use super::bytes::{fixed, signed, small, unsigned};
 use super::limits::Budget;
 use super::piece::Piece;
+use super::run::{End, Opcodes, Runs};
 use super::strings::{Kind, StringSections};
 use crate::PathMap;
 use crate::report::{Drop, Report};
@@ -272,6 +273,10 @@ struct Rows<'r, 'a, 'm> {
     discriminator: Vec<u8>,
     /// The body of the last row's function: there is nothing to look up but at its start.
     behind_start: std::ops::Range<u64>,
+    /// What is copied at once. None if the table has rules of its own.
+    runs: Option<Runs>,
+    /// Whether the last instruction made a row.
+    is_at_row: bool,
 }
 
 /// What is known of the current sequence.
@@ -311,6 +316,14 @@ impl<'r, 'a, 'm> Rows<'r, 'a, 'm> {
             flags: Vec::new(),
             discriminator: Vec::new(),
             behind_start: 0..0,
+            runs: Runs::new(Opcodes {
+                base: header.opcode_base(),
+                line_range: header.line_range(),
+                step: header.minimum_instruction_length(),
+                operations: header.maximum_operations_per_instruction(),
+                lengths: header.standard_opcode_lengths().slice(),
+            }),
+            is_at_row: false,
         }
     }
 
@@ -323,12 +336,29 @@ impl<'r, 'a, 'm> Rows<'r, 'a, 'm> {
                 done = Err(error.into());
                 break;
             }
+            if std::mem::take(&mut self.is_at_row) {
+                self.run(&mut input);
+            }
         }
         if self.sequence.rows.is_some() {
             self.report.drop(Drop::Sequence, "a sequence without an end");
         }
         self.out.bytes.truncate(self.sequence.start);
         done
+    }
+
+    /// Copies what comes behind a row as long as nothing is to be changed.
+    fn run(&mut self, input: &mut Reader<'a>) {
+        let (Some(runs), Some((first, _))) = (&self.runs, self.sequence.rows) else { return };
+        let program = input.slice();
+        let Some(End { length, address }) = runs.find(program, self.address, &self.behind_start) else {
+            return;
+        };
+        if input.skip(length).is_ok() {
+            self.out.bytes.extend_from_slice(program.get(..length).unwrap_or_default());
+            self.address = address;
+            self.sequence.rows = Some((first, address));
+        }
     }
 
     fn instruction(&mut self, input: &mut Reader<'a>) -> gimli::Result<()> {
@@ -485,6 +515,7 @@ impl<'r, 'a, 'm> Rows<'r, 'a, 'm> {
         self.sequence.goes_backwards |= last.is_some_and(|last| last > address);
         let first = self.sequence.rows.map(|(first, _)| first);
         self.sequence.rows = Some((first.or(start).unwrap_or(address), address));
+        self.is_at_row = true;
         is_told
     }
 

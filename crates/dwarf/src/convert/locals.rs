@@ -47,7 +47,7 @@ pub fn named_locals(module: &[u8], debug_files: &[Arc<[u8]>]) -> Result<Option<N
     if debug.info_bytes() == 0 {
         return Ok(None);
     }
-    let bounds = Bounds::new(&debug);
+    let bounds = Bounds::new(debug.info_bytes(), debug.list_bytes());
     let sources = sources(&debug, &mut report);
     if is_of_other_code(&sources, &module) {
         return Ok(None);
@@ -73,8 +73,8 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    pub(super) fn new(debug: &DebugSections<'_>) -> Self {
-        let (info, lists) = (debug.info_bytes(), debug.list_bytes());
+    /// For so many bytes of units and of lists of addresses.
+    pub(super) fn new(info: usize, lists: usize) -> Self {
         // An expression takes some bytes; that many ranges name something in honest files.
         let most = Budget::new(info.saturating_add(lists));
         Self { lists: Budget::new(lists), has_lists: lists > 0, most }

@@ -17,7 +17,9 @@
 mod abbreviation;
 mod address;
 mod attribute;
+mod by_function;
 mod bytes;
+mod copy;
 mod counting;
 mod entry;
 mod expression;
@@ -33,6 +35,7 @@ mod part;
 pub(crate) mod piece;
 mod pointer;
 mod reference;
+mod run;
 pub(crate) mod sources;
 mod strings;
 mod unit;
@@ -42,6 +45,7 @@ use std::collections::HashSet;
 
 use frame_table::ModulePc;
 
+pub(crate) use self::by_function::UnitsByFunction;
 pub use self::locals::{NamedLocals, named_locals};
 pub use self::names::LocalNames;
 pub(crate) use self::piece::{Piece, Pieces, Written};

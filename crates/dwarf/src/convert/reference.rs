@@ -38,6 +38,13 @@ pub(crate) struct Waiting {
     pub(crate) target: usize,
 }
 
+impl Waiting {
+    /// 4 bytes of an entry that refer to another one.
+    pub(crate) fn entry(at: usize, target: usize) -> Self {
+        Self { at, section: SectionId::DebugInfo, is_padded: false, target }
+    }
+}
+
 /// Where the entries of a unit were written, as offsets in the unit. By the offset that they are read from; 0 for what is none.
 #[derive(Debug, Default)]
 pub(crate) struct Places {

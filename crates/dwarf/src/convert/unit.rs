@@ -1,19 +1,24 @@
 //! One unit: its line table, then its entries in order, then what a debugger needs to see in them.
+//! Entries that stay as they are but for a few bytes are copied (`copy.rs`), others are converted attribute by attribute.
 //!
 //! Left out are the functions that the linker removed, except for the types that are declared in them: those move
 //! up to where the function was, because live code may use them. An unreadable entry ends its unit.
 
 use std::collections::HashSet;
 
-use gimli::{Abbreviation, AttributeValue, DwTag, SectionId, UnitOffset, UnitRef, constants as dw};
+use gimli::{
+    Abbreviation, DwTag, EndianSlice, EntriesRaw, LittleEndian, SectionId, UnitOffset, UnitRef,
+    constants as dw,
+};
 
 use super::address::AddressMap;
 use super::attribute::{AttributeConverter, Resolver};
-use super::bytes::small;
+use super::bytes::{read_unsigned, small};
+use super::copy::{Copied, Recipes, is_skipped};
 use super::counting::{counted_by, start_address};
 use super::entry::{Attributes, Current, Fixup};
 use super::expression::{Context, image_version};
-use super::kind::{is_call_position, is_type, may_be_static};
+use super::kind::{is_call_position, is_pointer, is_type, language, may_be_static};
 use super::line::{Files, Tables};
 use super::list::{Form, code_ranges};
 use super::output::Output;
@@ -118,6 +123,9 @@ struct UnitConverter<'c, 'a> {
     output: &'c mut Output,
     /// Where the unit begins in the part.
     start: usize,
+    /// The unit from its root on, and how its entries are copied.
+    bytes: &'a [u8],
+    recipes: Recipes,
     /// From the root to the parent of the current entry.
     scopes: Vec<Scope<'c>>,
     /// The types of the unit, if it needs pointers of its own.
@@ -168,6 +176,12 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
             places,
             start: output.sections.debug_info.bytes.len(),
             output,
+            bytes: unit
+                .header
+                .range_from(unit.header.root_offset()..)
+                .map(|bytes| bytes.slice())
+                .unwrap_or_default(),
+            recipes: Recipes::new(shared, planned, missing.is_empty()),
             scopes: Vec::new(),
             types: needs_pointers.then(Types::default),
             has_long_double: false,
@@ -181,9 +195,21 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         let mut entries = self.unit.entries_raw(None)?;
         self.header();
         let mut read = Vec::new();
+        // The depth at which `entries` began.
+        let mut base = 0;
         while !entries.is_empty() {
-            let (offset, depth) = (entries.next_offset(), entries.next_depth());
+            let (mut offset, mut depth) = (entries.next_offset(), base + entries.next_depth());
             let is_root = self.scopes.is_empty();
+            if !is_root {
+                let mut has_copied = false;
+                while let Some((next, next_depth)) = self.copy(offset, depth) {
+                    (offset, depth, has_copied) = (next, next_depth, true);
+                }
+                if has_copied {
+                    (entries, base) = (self.entries_from(offset), depth);
+                    continue;
+                }
+            }
             let one = (|| {
                 let Some(abbreviation) = entries.read_abbreviation()? else { return Ok(None) };
                 check(abbreviation)?;
@@ -209,6 +235,45 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
             return Err(gimli::Error::MissingUnitDie.into());
         }
         Ok(self.finish())
+    }
+
+    /// The entries from one on.
+    fn entries_from(&self, offset: UnitOffset) -> EntriesRaw<'c, Reader<'a>> {
+        let rest = self.bytes.get(offset.0.saturating_sub(self.unit.header.header_size())..);
+        let unit = self.unit.unit;
+        let rest = EndianSlice::new(rest.unwrap_or_default(), LittleEndian);
+        EntriesRaw::new(rest, unit.encoding(), &unit.abbreviations, offset)
+    }
+
+    /// Copies an entry if nothing else is to be done with it, or reads over the end of a list of them. Returns where the next
+    /// one is, and its depth.
+    fn copy(&mut self, offset: UnitOffset, depth: isize) -> Option<(UnitOffset, isize)> {
+        let bytes = self.bytes.get(offset.0.checked_sub(self.unit.header.header_size())?..)?;
+        let (code, code_length) = read_unsigned(bytes)?;
+        let next = |length| UnitOffset(offset.0.saturating_add(length));
+        if code == 0 {
+            return Some((next(code_length), depth - 1));
+        }
+        if self.is_in_dead_function(depth) || depth > MAX_DEPTH {
+            return None;
+        }
+        self.close(depth);
+        let unit = self.unit;
+        let recipe = self.recipes.get(unit.unit.abbreviations.get(code)?, &mut self.output.abbreviations)?;
+        let place = self.output.sections.debug_info.bytes.len();
+        let Copied { length, start, sibling } =
+            recipe.copy(bytes.get(code_length..)?, unit, &mut self.attributes, self.output)?;
+        let (tag, has_children) = (recipe.tag, recipe.has_children);
+        self.places.set(offset.0, place.saturating_sub(self.start));
+        if has_children {
+            let parent = self.scopes.last();
+            let around = parent.and_then(|scope| scope.function);
+            let own = start.and_then(|address| self.map.function_near(around, address));
+            let is_outer = parent.is_some_and(|scope| scope.is_outer) && tag == dw::DW_TAG_namespace;
+            let subprogram = parent.and_then(|scope| scope.subprogram);
+            self.scopes.push(Scope { depth, is_outer, sibling, function: own.or(around), subprogram });
+        }
+        Some((next(code_length.saturating_add(length)), depth + isize::from(has_children)))
     }
 
     /// The unit's header. Its length is known at the end.
@@ -285,11 +350,11 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
     }
 
     fn entry(&mut self, current: &Current<'_, 'a>) {
+        let Current { offset, depth, tag, .. } = *current;
+        self.close(depth);
         if !self.is_kept(current) {
             return;
         }
-        let Current { offset, depth, tag, .. } = *current;
-        self.close(depth);
         let parent = self.scopes.last();
         let is_outer = parent.is_some_and(|scope| scope.is_outer);
         let own = self.function(current);
@@ -329,17 +394,24 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         self.write(current, written, current.has_children, scope);
     }
 
-    /// Whether an entry goes into the image.
-    fn is_kept(&mut self, current: &Current<'_, 'a>) -> bool {
-        let Current { depth, tag, .. } = *current;
+    /// Whether an entry at a depth is in a removed function.
+    fn is_in_dead_function(&mut self, depth: isize) -> bool {
         for around in [&mut self.dead_function, &mut self.type_in_dead_function] {
             *around = around.filter(|&outer| depth > outer);
         }
-        if tag == dw::DW_TAG_subprogram && self.dead_function.is_none() && self.is_dead(current) {
+        self.dead_function.is_some()
+    }
+
+    /// Whether an entry goes into the image.
+    fn is_kept(&mut self, current: &Current<'_, 'a>) -> bool {
+        let Current { depth, tag, .. } = *current;
+        let mut is_dead = self.is_in_dead_function(depth);
+        if tag == dw::DW_TAG_subprogram && !is_dead && self.is_dead(current) {
+            is_dead = true;
             self.dead_function = Some(depth);
             self.attributes.report.dead_functions += 1;
         }
-        if self.dead_function.is_some() && self.type_in_dead_function.is_none() {
+        if is_dead && self.type_in_dead_function.is_none() {
             if !is_type(tag) {
                 return false;
             }
@@ -363,12 +435,7 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
 
     /// Writes the entry with the attributes that were converted.
     fn write(&mut self, current: &Current<'_, 'a>, tag: DwTag, has_children: bool, scope: Scope<'c>) {
-        // Readers skip these, we as well: `index`.
-        let is_skipped = matches!(
-            tag,
-            dw::DW_TAG_subprogram | dw::DW_TAG_structure_type | dw::DW_TAG_class_type | dw::DW_TAG_union_type
-        );
-        let has_sibling = has_children && (is_skipped || current.find(dw::DW_AT_sibling).is_some());
+        let has_sibling = has_children && (is_skipped(tag) || current.find(dw::DW_AT_sibling).is_some());
         let AttributeConverter { out, waiting, report, .. } = &mut self.attributes;
         if has_sibling {
             out.fixup(dw::DW_AT_sibling, dw::DW_FORM_ref4, 0, Fixup::Sibling);
@@ -412,16 +479,7 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         }
         if let Some(types) = self.types.take() {
             let size = self.unit.encoding().address_size;
-            let language = self.unit.entries_raw(None).and_then(|mut entries| {
-                let mut root = gimli::DebuggingInformationEntry::null();
-                entries.read_entry(&mut root)?;
-                Ok(root.attr_value(dw::DW_AT_language))
-            });
-            let language = match language {
-                Ok(Some(AttributeValue::Language(language))) => Some(language),
-                _ => None,
-            };
-            types.add_pointers(self.unit, self.places, self.start, language, size, self.output);
+            types.add_pointers(self.unit, self.places, self.start, language(self.unit), size, self.output);
         }
         self.close_one();
         let info = &mut self.output.sections.debug_info;
@@ -510,14 +568,7 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         if current.find(dw::DW_AT_high_pc).is_some() && !out.has(dw::DW_AT_low_pc) {
             out.remove(dw::DW_AT_high_pc);
         }
-        let is_pointer = matches!(
-            current.tag,
-            dw::DW_TAG_pointer_type
-                | dw::DW_TAG_reference_type
-                | dw::DW_TAG_rvalue_reference_type
-                | dw::DW_TAG_ptr_to_member_type
-        );
-        if is_pointer
+        if is_pointer(current.tag)
             && read_size != self.shared.layout.machine.address_size()
             && !out.has(dw::DW_AT_byte_size)
         {
