@@ -31,7 +31,9 @@ pub(crate) fn write(
     program.texts = Some(TextFolder { wat, ..file.texts_in(folder)? });
     let mut elf = Output { path: output, file: None };
     let image = program.symbol_image(reader, &mut elf).map_err(|error| match error {
-        dwarf::Error::Write(error) => anyhow::Error::new(error).context(format!("cannot write {}", output.display())),
+        dwarf::Error::Write(error) => {
+            anyhow::Error::new(error).context(format!("cannot write {}", output.display()))
+        }
         error => anyhow::Error::new(error).context(module.display().to_string()),
     });
     let image = match image {

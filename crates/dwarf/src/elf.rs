@@ -17,8 +17,8 @@ use crate::{Error, Machine, Symbol};
 /// What stands at every code address.
 const FILLER: u8 = 0xcf;
 
-/// Some of it.
-const FILLERS: [u8; 4096] = [FILLER; 4096];
+/// Some of it, which is written at once.
+static FILLERS: [u8; 64 << 10] = [FILLER; 64 << 10];
 
 /// A range of addresses with what is in it.
 pub(crate) struct AddressSection {
@@ -109,10 +109,9 @@ pub(crate) fn write(
     }
     writer.write_null_symbol();
     for place in &places.symbols {
-        let st_name = writer.string_offset(Some(place.name));
-        writer.write_symbol(&place.entry(st_name));
+        writer.write_symbol(&place.entry());
     }
-    writer.write_strtab();
+    writer.write(&places.names);
     writer.write_shstrtab();
 
     writer.write_null_section_header();
@@ -127,7 +126,9 @@ pub(crate) fn write(
     let locals = places.symbols.iter().filter(|place| place.is_local).count();
     // The null symbol is local too.
     writer.write_symtab_section_header(u32::try_from(locals + 1).unwrap_or(u32::MAX));
-    writer.write_strtab_section_header();
+    let sh_name = writer.section_name_offset(Some(places.names_place.name));
+    let names = section_header(sh_name, places.names_place.offset, length(&places.names));
+    writer.write_section_header(&SectionHeader { sh_type: elf::SHT_STRTAB, ..names });
     writer.write_shstrtab_section_header();
     let length = writer.reserved_len();
     drop(writer);
@@ -141,11 +142,14 @@ struct Places<'e> {
     debug: Vec<SectionPlace>,
     /// The local ones come first.
     symbols: Vec<SymbolPlace<'e>>,
+    /// Their names, each with a zero behind it; those of a large program are not worth being sorted for common ends.
+    names: Vec<u8>,
+    names_place: SectionPlace,
 }
 
-/// A symbol, the section that it is in, and its name in the table of strings.
+/// A symbol, the section that it is in, and where its name is.
 struct SymbolPlace<'e> {
-    name: StringId,
+    name: u32,
     section: SectionIndex,
     is_local: bool,
     is_function: bool,
@@ -173,18 +177,21 @@ impl<'e> Places<'e> {
             name: writer.add_section_name(name.as_bytes()),
             offset: writer.reserve(size, 1),
         };
-        let mut places = Self {
-            sections: sections.iter().map(|part| section(part.name, part.file_size())).collect(),
-            debug: debug.iter().map(|(name, contents)| section(name, total(contents))).collect(),
-            symbols: Vec::new(),
-        };
+        let section_places =
+            sections.iter().map(|part| section(part.name, part.file_size())).collect::<Vec<_>>();
+        let debug = debug.iter().map(|(name, contents)| section(name, total(contents))).collect();
+        let mut symbols = Vec::new();
+        let mut names = vec![0];
         writer.reserve_null_symbol_index();
         for is_local in [true, false] {
-            for (section, place) in sections.iter().zip(&places.sections) {
+            for (section, place) in sections.iter().zip(&section_places) {
                 for symbol in if is_local { &section.local_symbols } else { &section.symbols } {
                     writer.reserve_symbol_index(Some(place.index));
-                    places.symbols.push(SymbolPlace {
-                        name: writer.add_string(symbol.name.as_bytes()),
+                    let name = u32::try_from(names.len());
+                    names.extend_from_slice(symbol.name.as_bytes());
+                    names.push(0);
+                    symbols.push(SymbolPlace {
+                        name: name.map_err(|_| Error::Write(io::ErrorKind::FileTooLarge.into()))?,
                         section: place.index,
                         is_local,
                         is_function: section.is_code(),
@@ -195,12 +202,15 @@ impl<'e> Places<'e> {
         }
         writer.reserve_symtab_section_index();
         writer.reserve_symtab();
-        writer.reserve_strtab_section_index();
-        writer.reserve_strtab()?;
+        let names_place = SectionPlace {
+            index: writer.reserve_strtab_section_index(),
+            name: writer.add_section_name(b".strtab"),
+            offset: writer.reserve(length(&names), 1),
+        };
         writer.reserve_shstrtab_section_index();
         writer.reserve_shstrtab()?;
         writer.reserve_section_headers();
-        Ok(places)
+        Ok(Self { sections: section_places, debug, symbols, names, names_place })
     }
 }
 
@@ -214,12 +224,12 @@ fn length(contents: &[u8]) -> u64 {
 }
 
 impl SymbolPlace<'_> {
-    fn entry(&self, st_name: u32) -> Sym {
+    fn entry(&self) -> Sym {
         let binding = if self.is_local { elf::STB_LOCAL } else { elf::STB_GLOBAL };
         let kind = if self.is_function { elf::STT_FUNC } else { elf::STT_OBJECT };
         Sym {
             section: Some(self.section.0),
-            st_name,
+            st_name: self.name,
             st_info: elf::SymbolInfo::new(binding, kind),
             st_other: Default::default(),
             st_shndx: elf::SHN_UNDEF,

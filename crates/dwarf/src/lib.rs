@@ -24,6 +24,8 @@ mod layout;
 mod made_up;
 mod memory;
 mod module;
+mod naming;
+mod parallel;
 mod report;
 mod returns;
 mod sections;

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use frame_table::ModulePc;
 use wasmparser::{
@@ -14,6 +15,7 @@ use wasmparser::{
 
 use crate::Error;
 use crate::memory::Memory;
+use crate::naming::Naming;
 
 /// The type of a Wasm value, as far as its size matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub struct Function {
     /// Number of parameters.
     pub params: u32,
     /// Types of the results.
-    pub results: Vec<ValueType>,
+    pub results: Arc<[ValueType]>,
     /// Types of parameters and declared locals: runs of equal types, each with the index after its last local.
     locals: Vec<(u64, ValueType)>,
 }
@@ -238,17 +240,20 @@ impl<'a> Module<'a> {
     }
 }
 
+/// Parameters and results.
+type FunctionType = (Vec<ValueType>, Arc<[ValueType]>);
+
 /// The state of reading a module: what later sections refer back to.
 #[derive(Default)]
 struct Reading<'a> {
     module: Module<'a>,
     /// Parameters and results by type index; `None` for types that are not functions.
-    types: Vec<Option<(Vec<ValueType>, Vec<ValueType>)>>,
+    types: Vec<Option<FunctionType>>,
     /// How many bodies were read.
     bodies: usize,
     import_names: Vec<String>,
     export_names: HashMap<u32, &'a str>,
-    function_names: HashMap<u32, &'a str>,
+    function_names: Naming<'a>,
 }
 
 impl<'a> Reading<'a> {
@@ -261,7 +266,9 @@ impl<'a> Reading<'a> {
             Payload::TypeSection(section) => {
                 for group in section {
                     self.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
-                        CompositeInnerType::Func(ty) => Some((values(ty.params()), values(ty.results()))),
+                        CompositeInnerType::Func(ty) => {
+                            Some((values(ty.params()), Arc::from(values(ty.results()))))
+                        }
                         _ => None,
                     }));
                 }
@@ -272,6 +279,10 @@ impl<'a> Reading<'a> {
                 }
             }
             Payload::FunctionSection(section) => {
+                // Each takes a byte at least.
+                let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
+                let most = usize::try_from(section.range().end.saturating_sub(section.range().start));
+                self.module.functions.reserve(count.min(most.unwrap_or(usize::MAX)));
                 for type_index in section {
                     self.function(type_index?);
                 }
@@ -327,8 +338,9 @@ impl<'a> Reading<'a> {
     }
 
     fn function(&mut self, type_index: u32) {
-        let ty = usize::try_from(type_index).ok().and_then(|index| self.types.get(index));
-        let (params, results) = ty.cloned().flatten().unwrap_or_default();
+        let ty = usize::try_from(type_index).ok().and_then(|index| self.types.get(index)?.as_ref());
+        let (params, results) =
+            ty.map(|(params, results)| (params.as_slice(), Arc::clone(results))).unwrap_or_default();
         let mut function = Function {
             index: u32::try_from(self.module.functions.len()).unwrap_or(u32::MAX),
             name: String::new(),
@@ -336,10 +348,10 @@ impl<'a> Reading<'a> {
             first_operator: ModulePc(0),
             params: u32::try_from(params.len()).unwrap_or(u32::MAX),
             results,
-            locals: Vec::new(),
+            locals: Vec::with_capacity(params.len()),
         };
         for ty in params {
-            function.add_locals(1, ty);
+            function.add_locals(1, *ty);
         }
         self.module.functions.push(function);
     }
@@ -367,10 +379,7 @@ impl<'a> Reading<'a> {
     fn names(&mut self, names: NameSectionReader<'a>) {
         for name in names {
             match name {
-                Ok(Name::Function(map)) => {
-                    let names = map.map_while(Result::ok).filter(|naming| !naming.name.is_empty());
-                    self.function_names.extend(names.map(|naming| (naming.index, naming.name)));
-                }
+                Ok(Name::Function(map)) => self.function_names.add(map),
                 Ok(Name::Global(map)) => {
                     for naming in map.map_while(Result::ok) {
                         match naming.name {
@@ -392,11 +401,11 @@ impl<'a> Reading<'a> {
         self.module.functions.truncate(imports.saturating_add(self.bodies));
         for (position, function) in self.module.functions.iter_mut().enumerate() {
             let index = function.index;
-            let name = self.function_names.get(&index).or_else(|| self.export_names.get(&index));
+            let name = self.function_names.get(index).or_else(|| self.export_names.get(&index).copied());
             function.name = match (name, self.import_names.get(position)) {
                 // An import's name says whose it is; the name section has only the program's word for it.
                 (_, Some(import)) => import.clone(),
-                (Some(name), None) => (*name).to_owned(),
+                (Some(name), None) => name.to_owned(),
                 (None, None) => format!("func[{index}]"),
             };
             if function.name.contains('\0') {

@@ -81,7 +81,7 @@ mod tests {
             unsigned(&mut bytes, value);
             assert_eq!(EndianSlice::new(&bytes, LittleEndian).read_uleb128(), Ok(value));
             assert_eq!(read_unsigned(&bytes), (bytes.len() < 10).then_some((value, bytes.len())));
-            assert_eq!(read_unsigned(bytes.split_last().unwrap().1), None);
+            assert_eq!(bytes.split_last().and_then(|(_, cut)| read_unsigned(cut)), None);
             for value in [value.cast_signed(), value.cast_signed().wrapping_neg()] {
                 let mut bytes = Vec::new();
                 signed(&mut bytes, value);

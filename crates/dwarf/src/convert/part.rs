@@ -225,6 +225,7 @@ impl<'p, 'a> Plan<'p, 'a> {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(range) = ranges.get(number) else { break };
                 let mut output = Output::new();
+                self.reserve(range.clone(), &mut output);
                 for unit in range.clone() {
                     unit::convert(&shared, unit, &mut places, &mut output);
                 }
@@ -265,6 +266,21 @@ impl<'p, 'a> Plan<'p, 'a> {
             strings: Budget::new(self.string_bytes),
             names: Budget::new(self.string_bytes.saturating_add(self.info_bytes)),
         }
+    }
+
+    /// Makes room for what will probably be written of some units.
+    fn reserve(&self, units: Range<usize>, output: &mut Output) {
+        let (mut entries, mut lines) = (0_usize, 0_usize);
+        for PlannedUnit { source, with_rows, .. } in self.sources.get(units).unwrap_or_default() {
+            entries = entries.saturating_add(source.unit.header.length_including_self());
+            let program = source.with_table().unit.line_program.as_ref().filter(|_| *with_rows);
+            let length = program.map_or(0, |program| program.header().raw_program_buf().len());
+            lines = lines.saturating_add(length);
+        }
+        let with_more = |bytes: usize| bytes.saturating_add(bytes / 8);
+        output.sections.debug_info.bytes.reserve(with_more(entries));
+        // Malformed tables may lie in each other.
+        output.sections.debug_line.bytes.reserve(with_more(lines.min(self.string_bytes)));
     }
 
     /// The units of each part.

@@ -7,8 +7,12 @@ use std::sync::Arc;
 use gimli::{AttributeValue, DwoId, EndianSlice, LittleEndian, Section, UnitRef, UnitType, read};
 
 use super::limits::AbbreviationTables;
+use crate::parallel;
 use crate::report::{Drop, Report};
 use crate::sections::{DebugSections, ReadDwarf, Reader, Split};
+
+/// Units whose roots and tables a processor reads at a time.
+const SHARE: usize = 32;
 
 /// One unit being read.
 pub(crate) struct Source<'a> {
@@ -94,7 +98,7 @@ pub(crate) fn sources<'a>(debug: &DebugSections<'a>, report: &mut Report) -> Vec
 /// The units of `.debug_info`. A unit that cannot be read does not hide the next one, as long as its length is right.
 fn units<'a>(dwarf: &ReadDwarf<'a>, report: &mut Report) -> Vec<read::Unit<Reader<'a>>> {
     let section = *dwarf.debug_info.reader();
-    let mut found = Vec::new();
+    let mut headers = Vec::new();
     let mut offset = 0;
     let mut tables = AbbreviationTables::new(dwarf);
     while offset < section.len() {
@@ -103,16 +107,19 @@ fn units<'a>(dwarf: &ReadDwarf<'a>, report: &mut Report) -> Vec<read::Unit<Reade
             Ok(header) if !tables.allow(dwarf, header.debug_abbrev_offset().0) => {
                 report.drop(Drop::Unit, "the tables of abbreviations are too long");
             }
-            Ok(header) => match dwarf.unit(header) {
-                Ok(unit) => found.push(unit),
-                Err(error) => report.drop(Drop::Unit, error),
-            },
+            Ok(header) => headers.push(header),
             Err(error) => report.drop(Drop::Unit, error),
         }
         let Some(length) = unit_length(section, offset) else { break };
         offset = offset.saturating_add(length);
     }
-    found
+    let shares: Vec<_> = headers.chunks(SHARE).collect();
+    let read = |share: usize| -> Vec<_> {
+        let headers = shares.get(share).copied().unwrap_or_default();
+        headers.iter().map(|header| dwarf.unit(*header)).collect()
+    };
+    let read = parallel::map(shares.len(), read).into_iter().flatten();
+    read.filter_map(|unit| unit.inspect_err(|error| report.drop(Drop::Unit, error)).ok()).collect()
 }
 
 /// Bytes from the start of a unit to the start of the next one.

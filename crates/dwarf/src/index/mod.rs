@@ -30,6 +30,9 @@ const VERSION: u32 = 8;
 /// Bytes of the version and the five offsets.
 const HEADER: usize = 24;
 
+/// Bytes of a range of addresses.
+const ADDRESS: usize = 20;
+
 /// The longest index: its offsets have 32 bits.
 const MAX_LENGTH: usize = u32::MAX as usize;
 
@@ -56,19 +59,20 @@ pub(crate) fn section(parts: Vec<PartSymbols>) -> Option<(&'static str, Pieces)>
         start = start.checked_add(part.length)?;
     }
     addresses.sort_unstable();
-    let address_bytes = |(begin, end, unit): (u64, u64, u32)| {
-        let [a, b] = [begin.to_le_bytes(), end.to_le_bytes()];
-        [&a[..], &b, &unit.to_le_bytes()].concat()
-    };
-    let addresses: Vec<u8> = addresses.into_iter().flat_map(address_bytes).collect();
+    let mut address_bytes = Vec::with_capacity(ADDRESS * addresses.len());
+    for (begin, end, unit) in addresses {
+        address_bytes.extend_from_slice(&begin.to_le_bytes());
+        address_bytes.extend_from_slice(&end.to_le_bytes());
+        address_bytes.extend_from_slice(&unit.to_le_bytes());
+    }
     let (names, constants) = Table::new(&parts).write()?;
     let mut header = VERSION.to_le_bytes().to_vec();
     let mut at = HEADER;
     // There are no type units.
-    for length in [0, units.len(), 0, addresses.len(), names.len()] {
+    for length in [0, units.len(), 0, address_bytes.len(), names.len()] {
         at = at.checked_add(length)?;
         header.extend_from_slice(&u32::try_from(at).ok()?.to_le_bytes());
     }
     let whole = at.checked_add(constants.len())?;
-    (whole <= MAX_LENGTH).then(|| (NAME, vec![header, units, addresses, names, constants]))
+    (whole <= MAX_LENGTH).then(|| (NAME, vec![header, units, address_bytes, names, constants]))
 }

@@ -7,7 +7,14 @@ use super::scan::PartSymbols;
 
 /// Names and the units that have them.
 pub(super) struct Table<'p> {
-    units: HashMap<Name<'p>, Vec<u32>, BuildHasherDefault<Known>>,
+    /// In the order in which they were found.
+    names: Vec<(Name<'p>, Units)>,
+}
+
+/// Units with their kinds: one, for most names, and more.
+struct Units {
+    first: u32,
+    more: Vec<u32>,
 }
 
 /// A name, with its hash as gdb counts it.
@@ -53,45 +60,34 @@ pub(super) fn hash(text: &[u8]) -> u32 {
 
 impl<'p> Table<'p> {
     pub(super) fn new(parts: &'p [PartSymbols]) -> Self {
-        let count = parts.iter().map(|part| part.names.len()).max().unwrap_or_default();
-        let mut units: HashMap<Name<'p>, Vec<u32>, BuildHasherDefault<Known>> =
-            HashMap::with_capacity_and_hasher(count, BuildHasherDefault::default());
+        let mut names: Vec<(Name<'p>, Units)> = Vec::new();
+        let mut known: HashMap<Name<'p>, usize, BuildHasherDefault<Known>> = HashMap::default();
         let mut first = 0_u32;
         for part in parts {
             let mut text = part.text.as_slice();
             for name in &part.names {
                 let (own, rest) = text.split_at_checked(name.length).unwrap_or_default();
                 text = rest;
-                let unit = first.saturating_add(name.unit);
-                units.entry(Name { hash: name.hash, text: own }).or_default().push(unit | name.flags);
+                let unit = first.saturating_add(name.unit) | name.flags;
+                let name = Name { hash: name.hash, text: own };
+                let index = *known.entry(name).or_insert(names.len());
+                match names.get_mut(index) {
+                    Some((_, units)) => units.more.push(unit),
+                    None => names.push((name, Units { first: unit, more: Vec::new() })),
+                }
             }
             first = first.saturating_add(u32::try_from(part.units.len()).unwrap_or(u32::MAX));
         }
-        Self { units }
+        Self { names }
     }
 
     /// The table and the constants. None if they are too long.
     pub(super) fn write(self) -> Option<(Vec<u8>, Vec<u8>)> {
-        let mut names: Vec<(Name<'p>, Vec<u32>)> = self.units.into_iter().collect();
-        // Not in the order of the hash table, which is as it comes.
-        names.sort_unstable_by_key(|(name, _)| (name.hash, name.text));
         let mut constants = Vec::new();
-        let mut lists: HashMap<Vec<u32>, u32> = HashMap::new();
-        let mut placed = Vec::with_capacity(names.len());
-        for (name, mut units) in names {
-            units.sort_unstable();
-            units.dedup();
-            let place = match lists.get(&units) {
-                Some(place) => *place,
-                None => {
-                    let place = u32::try_from(constants.len()).ok()?;
-                    constants.extend_from_slice(&u32::try_from(units.len()).ok()?.to_le_bytes());
-                    constants.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
-                    lists.insert(units, place);
-                    place
-                }
-            };
-            placed.push((name, place));
+        let mut lists = Lists::default();
+        let mut placed = Vec::with_capacity(self.names.len());
+        for (name, units) in self.names {
+            placed.push((name, lists.place(units, &mut constants)?));
         }
         // At most three quarters are taken.
         let size = (placed.len().checked_mul(4)? / 3).checked_add(1)?.checked_next_power_of_two()?;
@@ -114,6 +110,41 @@ impl<'p> Table<'p> {
             second.copy_from_slice(&units.to_le_bytes());
         }
         Some((slots.into_flattened(), constants))
+    }
+}
+
+/// The lists of units that are written, each once, with their places.
+#[derive(Default)]
+struct Lists {
+    of_one: HashMap<u32, u32, BuildHasherDefault<Known>>,
+    of_more: HashMap<Vec<u32>, u32>,
+}
+
+impl Lists {
+    /// Where a list is, which is written if it is not there. None if there is no room for it.
+    fn place(&mut self, units: Units, constants: &mut Vec<u8>) -> Option<u32> {
+        let Units { first, more: mut all } = units;
+        if !all.is_empty() {
+            all.push(first);
+            all.sort_unstable();
+            all.dedup();
+        }
+        let end = u32::try_from(constants.len()).ok()?;
+        let (place, list) = match all.as_slice() {
+            [] | [_] => (*self.of_one.entry(first).or_insert(end), std::slice::from_ref(&first)),
+            list => match self.of_more.get(list) {
+                Some(place) => (*place, list),
+                None => {
+                    self.of_more.insert(all.clone(), end);
+                    (end, list)
+                }
+            },
+        };
+        if place == end {
+            constants.extend_from_slice(&u32::try_from(list.len()).ok()?.to_le_bytes());
+            constants.extend(list.iter().flat_map(|unit| unit.to_le_bytes()));
+        }
+        Some(place)
     }
 }
 

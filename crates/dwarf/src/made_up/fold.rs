@@ -298,7 +298,7 @@ impl<'a> Writer<'_, '_, 'a> {
 
     fn open(&mut self, name: &str, ty: BlockType, kind: FrameKind, behind: &str, pc: u32) {
         let names = self.printing.outline.label_names.get(&self.function);
-        let known = names.and_then(|names| names.get(&self.begun)).map(|name| id(name));
+        let known = names.and_then(|names| names.get(self.begun)).map(id);
         self.begun += 1;
         let label = known.unwrap_or_else(|| format!("${name}{}", self.begun));
         let text = format!("({name} {label}{}{behind}", block_type(ty, self.printing.names));

@@ -17,7 +17,6 @@ mod names;
 mod operator;
 mod outline;
 pub(crate) mod own_text;
-mod parallel;
 mod readable;
 mod source_map;
 mod types;
@@ -39,7 +38,7 @@ use self::own_text::OwnText;
 use self::source_map::{Mapping, Source, SourceMap};
 use self::unit::{Lines, Making, Row};
 use crate::convert::{StaticVariable, Written, piece};
-use crate::{Error, Function, Layout, Module, Sources, Symbol};
+use crate::{Error, Function, Layout, Module, Sources, Symbol, parallel};
 
 /// Functions of a unit. Debuggers read a unit as a whole when they need one of its functions.
 const UNIT: usize = 64;
@@ -294,9 +293,9 @@ pub(crate) fn make(
             .unwrap_or(u64::MAX)
     };
     made.counts.functions = count(&|_| true);
-    made.counts.named = count(&|index| outline.function_names.contains_key(index));
+    made.counts.named = count(&|index| outline.function_names.get(*index).is_some());
     made.counts.exported = count(&|index| {
-        !outline.function_names.contains_key(index) && outline.function_exports.contains_key(index)
+        outline.function_names.get(*index).is_none() && outline.function_exports.contains_key(index)
     });
     made
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::outline::{Naming, Outline};
+use super::outline::Outline;
 use super::readable::readable;
+use crate::naming::Naming;
 
 /// Ids in the text format. What has no name is called by its kind and index, as debuggers call it.
 pub(super) struct Names {
@@ -25,22 +26,17 @@ struct Others {
 impl Names {
     pub(super) fn new(outline: &Outline<'_>) -> Self {
         let few = |names: &Naming<'_>| {
-            let mut names: Vec<(u32, &str)> = names.iter().map(|(index, name)| (*index, *name)).collect();
-            names.sort_unstable();
             let mut taken = HashSet::new();
-            names
-                .into_iter()
-                .map(|(index, name)| (index, unique_id(name.to_owned(), index, &mut taken)))
-                .collect()
+            names.iter().map(|(index, name)| (index, unique_id(name.to_owned(), index, &mut taken))).collect()
         };
         let Outline { functions, globals, import_names, .. } = outline;
         let import = |index: u32| import_names.get(usize::try_from(index).ok()?).map(String::as_str);
         let function = |index: u32| {
-            let name = outline.function_names.get(&index).copied();
+            let name = outline.function_names.get(index);
             name.or_else(|| import(index)).or_else(|| outline.function_exports.get(&index).copied())
         };
         let global = |index: u32| {
-            outline.global_names.get(&index).or_else(|| outline.global_exports.get(&index)).copied()
+            outline.global_names.get(index).or_else(|| outline.global_exports.get(&index).copied())
         };
         Self {
             functions: named(functions.len(), FUNCTION, function),
@@ -155,7 +151,7 @@ impl LocalNames {
         let (mut taken, mut typed_taken) = (HashSet::new(), HashSet::new());
         let mut all = Self { ids: Vec::with_capacity(count), typed: Vec::with_capacity(count) };
         for index in (0..).take(count) {
-            let name = names.and_then(|names| names.get(&index)).copied();
+            let name = names.and_then(|names| names.get(index));
             let name = name.map_or_else(|| format!("{LOCAL}{index}"), str::to_owned);
             all.typed.push(unique_word(&name, index, &mut typed_taken));
             all.ids.push(unique_id(name, index, &mut taken));
@@ -166,8 +162,8 @@ impl LocalNames {
 
 /// What debuggers call a global.
 pub(super) fn global(outline: &Outline<'_>, index: u32) -> String {
-    let name = outline.global_names.get(&index).or_else(|| outline.global_exports.get(&index));
-    name.map_or_else(|| format!("{GLOBAL}{index}"), |name| (*name).to_owned())
+    let name = outline.global_names.get(index).or_else(|| outline.global_exports.get(&index).copied());
+    name.map_or_else(|| format!("{GLOBAL}{index}"), str::to_owned)
 }
 
 fn unique_word(name: &str, index: u32, taken: &mut HashSet<String>) -> String {

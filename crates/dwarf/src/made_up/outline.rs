@@ -5,12 +5,11 @@
 use std::collections::HashMap;
 
 use wasmparser::{
-    BlockType, CompositeInnerType, ContType, FrameKind, FuncType, IndirectNameMap, KnownCustom, ModuleArity,
-    Name, NameMap, NameSectionReader, Parser, Payload, RefType, SubType, TypeRef, ValType,
+    BlockType, Chunk, CompositeInnerType, ContType, FrameKind, FuncType, IndirectNameMap, KnownCustom,
+    ModuleArity, Name, NameSectionReader, Parser, Payload, RefType, SubType, TypeRef, ValType,
 };
 
-/// Names by index.
-pub(super) type Naming<'a> = HashMap<u32, &'a str>;
+use crate::naming::Naming;
 
 /// What is outside of the bodies.
 #[derive(Default)]
@@ -30,10 +29,10 @@ pub(super) struct Outline<'a> {
     pub(super) import_names: Vec<String>,
     pub(super) function_names: Naming<'a>,
     /// The first export of each function that is exported.
-    pub(super) function_exports: Naming<'a>,
+    pub(super) function_exports: HashMap<u32, &'a str>,
     pub(super) global_names: Naming<'a>,
     /// The first export of each global that is exported, or its import.
-    pub(super) global_exports: Naming<'a>,
+    pub(super) global_exports: HashMap<u32, &'a str>,
     pub(super) memory_names: Naming<'a>,
     pub(super) table_names: Naming<'a>,
     pub(super) tag_names: Naming<'a>,
@@ -49,9 +48,20 @@ impl<'a> Outline<'a> {
     /// Reads as far as the module can be read.
     pub(super) fn read(module: &'a [u8]) -> Self {
         let mut outline = Self::default();
-        for payload in Parser::new(0).parse_all(module).map_while(Result::ok) {
-            if outline.payload(payload).is_err() {
-                break;
+        let (mut parser, mut rest) = (Parser::new(0), module);
+        while let Ok(Chunk::Parsed { consumed, payload }) = parser.parse(rest, true) {
+            rest = rest.get(consumed..).unwrap_or_default();
+            match payload {
+                Payload::CodeSectionStart { size, .. } => {
+                    parser.skip_section();
+                    rest = rest.get(usize::try_from(size).unwrap_or(usize::MAX)..).unwrap_or_default();
+                }
+                Payload::End(_) => break,
+                payload => {
+                    if outline.payload(payload).is_err() {
+                        break;
+                    }
+                }
             }
         }
         outline
@@ -131,13 +141,13 @@ impl<'a> Outline<'a> {
         for name in names.into_iter().map_while(Result::ok) {
             match name {
                 Name::Module { name, .. } => self.module_name = Some(name),
-                Name::Function(map) => self.function_names.extend(naming(map)),
-                Name::Global(map) => self.global_names.extend(naming(map)),
-                Name::Memory(map) => self.memory_names.extend(naming(map)),
-                Name::Table(map) => self.table_names.extend(naming(map)),
-                Name::Tag(map) => self.tag_names.extend(naming(map)),
-                Name::Type(map) => self.type_names.extend(naming(map)),
-                Name::Data(map) => self.data_names.extend(naming(map)),
+                Name::Function(map) => self.function_names.add(map),
+                Name::Global(map) => self.global_names.add(map),
+                Name::Memory(map) => self.memory_names.add(map),
+                Name::Table(map) => self.table_names.add(map),
+                Name::Tag(map) => self.tag_names.add(map),
+                Name::Type(map) => self.type_names.add(map),
+                Name::Data(map) => self.data_names.add(map),
                 Name::Local(map) => self.local_names.extend(indirect(map)),
                 Name::Label(map) => self.label_names.extend(indirect(map)),
                 _ => {}
@@ -149,7 +159,7 @@ impl<'a> Outline<'a> {
     pub(super) fn named_data(&self) -> impl Iterator<Item = (&'a str, u64, u64)> {
         (0..).zip(&self.data).filter_map(|(index, data)| {
             let (address, length) = (*data)?;
-            Some((*self.data_names.get(&index)?, address, length))
+            Some((self.data_names.get(index)?, address, length))
         })
     }
 
@@ -171,13 +181,8 @@ fn length<T>(items: &[T]) -> u32 {
     u32::try_from(items.len()).unwrap_or(u32::MAX)
 }
 
-fn naming(map: NameMap<'_>) -> impl Iterator<Item = (u32, &str)> {
-    let names = map.into_iter().map_while(Result::ok);
-    names.filter(|naming| !naming.name.is_empty()).map(|naming| (naming.index, naming.name))
-}
-
 fn indirect<'a>(map: IndirectNameMap<'a>) -> impl Iterator<Item = (u32, Naming<'a>)> {
-    map.map_while(Result::ok).map(|named| (named.index, naming(named.names).collect()))
+    map.map_while(Result::ok).map(|named| (named.index, Naming::read(named.names)))
 }
 
 /// Where in a body one is: the types of the blocks around, the function itself first.

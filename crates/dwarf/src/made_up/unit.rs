@@ -122,7 +122,7 @@ impl Making<'_, '_> {
     fn name(&self, function: &Function) -> String {
         let Outline { function_names, function_exports, .. } = self.outline;
         let index = function.index;
-        if function_names.contains_key(&index) || function_exports.contains_key(&index) {
+        if function_names.get(index).is_some() || function_exports.contains_key(&index) {
             readable(&self.module.symbol_name(function)).into_owned()
         } else {
             format!("{}{index}", names::FUNCTION)

@@ -7,8 +7,8 @@ use wasmprinter::{Config, Print};
 
 use super::fold::{FunctionText, Printing};
 use super::names::Names;
-use super::parallel;
 use crate::Module;
+use crate::parallel;
 
 /// A larger module is printed without the contents of its segments. Bytes.
 const MAX_WHOLE: usize = 64 << 10;
