@@ -8,17 +8,9 @@ target=$1
 seconds=${2:-60}
 corpus=tests/fuzz/corpus/$target
 mkdir -p "$corpus"
-if [ "$target" = packets ]; then
-    number=1
-    for recorded in gdb lldb lldb-elf gdb-tools; do
-        # Behind the greeting, which the target sends itself; in pieces, which are quicker to play than whole sessions.
-        tail -n +9 "crates/gdb/tests/recorded/$recorded.txt" | split -l 24 - "$corpus/$recorded-"
-        for piece in "$corpus/$recorded"-??; do
-            { printf %d $number; cat "$piece"; } > "$piece.seed"
-            rm "$piece"
-        done
-        number=$((number + 1))
-    done
-fi
+# The targets that have first inputs of their own put them there, and remove nothing.
+case $target in agent | coredump | packets) FUZZ_SEEDS=$PWD/$corpus && export FUZZ_SEEDS ;; esac
+words=
+[ ! -e "tests/fuzz/$target.dict" ] || words=-dict=$target.dict
 cd tests/fuzz
-RUSTC_BOOTSTRAP=1 exec cargo fuzz run --fuzz-dir . --sanitizer none "$target" -- -max_total_time="$seconds"
+RUSTC_BOOTSTRAP=1 exec cargo fuzz run --fuzz-dir . --sanitizer none "$target" -- $words -max_total_time="$seconds" -timeout=60 -rss_limit_mb=4096

@@ -142,9 +142,9 @@ impl Scope {
 pub(crate) struct Looking<'a, 'd>(&'a Search<'a, 'd>);
 
 impl<'d> Looking<'_, 'd> {
-    /// A variable's type, and its bytes if all are known.
+    /// A variable's type, and its bytes if all are known, with their address if they are in memory.
     #[must_use]
-    pub(crate) fn variable(&self, Variable(offset): Variable) -> Option<(UnitOffset, Vec<u8>)> {
+    pub(crate) fn variable(&self, Variable(offset): Variable) -> Option<(UnitOffset, Vec<u8>, Option<u64>)> {
         let search = self.0;
         let entry = search.unit.entry(offset).ok()?;
         let Some(AttributeValue::UnitRef(ty)) = search.attribute(&entry, gimli::DW_AT_type, 0) else {
@@ -152,7 +152,7 @@ impl<'d> Looking<'_, 'd> {
         };
         let size = self.types(|types| types.size(ty))?;
         let bytes: Option<Vec<u8>> = search.bytes(&entry, size)?.into_iter().collect();
-        Some((ty, bytes?))
+        Some((ty, bytes?, search.address(&entry)))
     }
 
     /// The types that the variables have.
@@ -336,20 +336,35 @@ impl<'a, 'd> Search<'a, 'd> {
         if let Some(constant) = entry.attr_value(gimli::DW_AT_const_value) {
             return constant_bytes(&constant, size);
         }
-        let location = entry.attr_value(gimli::DW_AT_location)?;
-        let expression = match location {
-            AttributeValue::Exprloc(expression) => expression,
+        self.pieces(self.location(entry)?, size)
+    }
+
+    /// The variable's address in the main memory, if it is there as a whole.
+    fn address(&self, entry: &Entry<'d>) -> Option<u64> {
+        let pieces = self.evaluate(self.location(entry)?, true)?;
+        match pieces.as_slice() {
+            [piece] => match piece.location {
+                Location::Address { address } if address < FRAME.min(GLOBALS) => Some(address),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Where the variable is while the operator runs.
+    fn location(&self, entry: &Entry<'d>) -> Option<gimli::Expression<Reader<'d>>> {
+        match entry.attr_value(gimli::DW_AT_location)? {
+            AttributeValue::Exprloc(expression) => Some(expression),
             other => {
                 let mut list = self.unit.attr_locations(other).ok()??;
                 loop {
                     let entry = list.next().ok()??;
                     if (entry.range.begin..entry.range.end).contains(&self.pc) {
-                        break entry.data;
+                        return Some(entry.data);
                     }
                 }
             }
-        };
-        self.pieces(expression, size)
+        }
     }
 
     fn pieces(&self, expression: gimli::Expression<Reader<'d>>, size: usize) -> Option<Bytes> {

@@ -334,6 +334,18 @@ impl Lldb {
         self.hidden("process status");
     }
 
+    /// What lldb says from a command on until it has said one of the texts, which it says in between: what the server or the
+    /// program prints.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[track_caller]
+    pub fn said_until(&mut self, command: &str, texts: &[&str]) -> String {
+        let said = self.until_said(command, "process status", texts);
+        assert!(texts.iter().any(|text| said.contains(text)), "{command}: {said}");
+        said
+    }
+
     /// What lldb says to a command and then to another one, again and again until it has said one of the texts. A command is
     /// answered before lldb itself has taken in what it led to, on a busy machine long before.
     #[track_caller]

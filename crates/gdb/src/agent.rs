@@ -7,7 +7,7 @@
 mod format;
 
 use crate::int::index;
-use format::Format;
+pub(crate) use format::Format;
 
 /// How many operators may run before an expression is given up: one that jumps back may never end.
 const LONGEST_RUN: u32 = 100_000;

@@ -89,19 +89,22 @@ impl Placed {
         let monitored = self.monitored.as_ref().map(|monitored| monitored.condition.clone());
         match (self.client.clone(), monitored) {
             (None, only) | (only, None) => only,
-            (Some(Some(client)), Some(Some(own))) => Some(Some(Arc::new(Either(client, own)))),
-            (Some(_), Some(_)) => Some(None),
+            // Both are looked at: one may be there for what it does.
+            (Some(client), Some(own)) => Some(Some(Arc::new(Either(client, own)))),
         }
     }
 }
 
-/// One of two conditions holds.
+/// One of two conditions holds, or is none.
 #[derive(Debug)]
-struct Either(Arc<dyn Condition>, Arc<dyn Condition>);
+struct Either(Option<Arc<dyn Condition>>, Option<Arc<dyn Condition>>);
 
 impl Condition for Either {
     fn holds(&self, paused: &mut Paused<'_>) -> bool {
-        self.0.holds(paused) || self.1.holds(paused)
+        let mut holds =
+            |condition: &Option<Arc<dyn Condition>>| condition.as_ref().is_none_or(|it| it.holds(paused));
+        let (first, second) = (holds(&self.0), holds(&self.1));
+        first || second
     }
 }
 

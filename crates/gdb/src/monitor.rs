@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Catch(Catch),
     /// A place and perhaps a condition; empty to list them all.
     Break(String),
+    /// A place, a format, values and perhaps a condition.
+    Dprintf(String),
     /// A number, or the name of a function of the host.
     Delete(String),
     /// The name of the file.
@@ -57,6 +59,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("heap", "", "how large the garbage-collected heap is"),
     ("catch", "WHICH", "which exceptions stop the program: uncaught, throw, all (thrown again too), off"),
     ("break", "PLACE [if COND]", "stop at a function, FILE:LINE, an address, or calls of the host"),
+    ("dprintf", "PLACE,\"FORMAT\",VALUE,... [if COND]", "print there, and go on"),
     ("delete", "NUMBER|NAME", "stop there no longer"),
     ("coredump", "FILE", "write a core dump into the folder where the server was started"),
     ("exit", "", "end the program and the session"),
@@ -67,7 +70,9 @@ pub(crate) fn help() -> String {
     let mut text = String::from("monitor commands (FRAME counts from 0, the innermost):\n");
     for (name, arguments, purpose) in COMMANDS {
         let usage = format!("{name} {arguments}");
-        line(&mut text, format_args!("  {usage:<22}{purpose}"));
+        // A long one has its purpose on the next line.
+        let gap = if usage.len() < 22 { String::new() } else { format!("\n{:24}", "") };
+        line(&mut text, format_args!("  {usage:<22}{gap}{purpose}"));
     }
     text
 }
@@ -90,6 +95,7 @@ impl Command {
         let (Some((name, arguments, _)), None) = (matching.next(), matching.next()) else {
             return Err(format!("Unknown monitor command `{name}`; `monitor help` lists them all.\n"));
         };
+        let whole = text.trim_start().split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
         let rest: Vec<&str> = words.collect();
         let usage = || format!("Usage: monitor {name} {arguments}\n");
         if *name == "catch" {
@@ -102,8 +108,10 @@ impl Command {
             };
             return Ok(Self::Catch(choice));
         }
-        if *name == "break" {
-            return Ok(Self::Break(rest.join(" ")));
+        match *name {
+            "break" => return Ok(Self::Break(whole.to_owned())),
+            "dprintf" => return Ok(Self::Dprintf(whole.to_owned())),
+            _ => {}
         }
         if let "delete" | "coredump" = *name {
             let [word] = rest.as_slice() else { return Err(usage()) };
@@ -144,6 +152,7 @@ impl Command {
             | Self::Exit
             | Self::DebugInfo
             | Self::Break(_)
+            | Self::Dprintf(_)
             | Self::Delete(_)
             | Self::CoreDump(_) => help(),
             Self::Why => why(paused),

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use debugger::Condition;
+use debugger::{Condition, Paused};
 use frame_table::ModulePc;
 
 /// A place in the code, by what the source calls it.
@@ -28,4 +28,22 @@ pub trait Sources: Debug + Send + Sync {
     /// # Errors
     /// What is wrong with it, on one line.
     fn condition(&self, module: u32, pc: ModulePc, text: &str) -> Result<Arc<dyn Condition>, String>;
+
+    /// The expressions of a list, with commas between them, over the variables in scope at an operator.
+    ///
+    /// # Errors
+    /// What is wrong with it, on one line.
+    fn values(&self, module: u32, pc: ModulePc, text: &str) -> Result<Arc<dyn Values>, String>;
+}
+
+/// Expressions that are looked at where the program passes.
+pub trait Values: Debug + Send + Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Their values in the innermost frame: integers extended to 64 bits by their sign, floats as the bits of an `f64`.
+    ///
+    /// # Errors
+    /// Why one of them has none, on one line.
+    fn values(&self, paused: &mut Paused<'_>) -> Result<Vec<u64>, String>;
 }

@@ -14,8 +14,8 @@ pub(super) const OBJECT: &str = "this";
 /// What a part of an expression is.
 enum Value {
     Number(i128),
-    /// Bytes of a type.
-    Of(UnitOffset, Vec<u8>),
+    /// Bytes of a type, and where they are if they are in memory.
+    Of(UnitOffset, Vec<u8>, Option<u64>),
 }
 
 /// The names of variables in an expression.
@@ -46,6 +46,27 @@ pub(super) fn evaluate(
     evaluation.number(value)
 }
 
+/// As [`evaluate`], in 64 bits; of a float the bits as an `f64`, of an array its address.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn bits(
+    expression: &Expression,
+    variables: &BTreeMap<String, Variable>,
+    looking: &Looking<'_, '_>,
+) -> Result<u64, String> {
+    let evaluation = Evaluation { variables, looking };
+    let value = evaluation.value(expression)?;
+    if let Some(float) = evaluation.float(&value) {
+        return Ok(float.to_bits());
+    }
+    if let Some(place) = evaluation.array(&value) {
+        return place.ok_or_else(|| "it is an array without an address".to_owned());
+    }
+    let number = evaluation.number(value)?;
+    u64::try_from(number.rem_euclid(1 << 64)).map_err(|_| too_large())
+}
+
 struct Evaluation<'a, 'd> {
     variables: &'a BTreeMap<String, Variable>,
     looking: &'a Looking<'a, 'd>,
@@ -61,8 +82,8 @@ impl Evaluation<'_, '_> {
             }
             Expression::Name(name) => {
                 let known = self.variables.get(name).and_then(|variable| self.looking.variable(*variable));
-                let (ty, bytes) = known.ok_or_else(|| format!("`{name}` has no value here"))?;
-                Ok(Value::Of(ty, bytes))
+                let (ty, bytes, at) = known.ok_or_else(|| format!("`{name}` has no value here"))?;
+                Ok(Value::Of(ty, bytes, at))
             }
             Expression::Member { of, name, through } => {
                 let of = self.value(of)?;
@@ -119,11 +140,33 @@ impl Evaluation<'_, '_> {
         number.map(Value::Number).ok_or_else(too_large)
     }
 
+    /// What a value is as a float, if it is one.
+    fn float(&self, value: &Value) -> Option<f64> {
+        let Value::Of(ty, bytes, _) = value else { return None };
+        let is_float = self.looking.types(|types| {
+            let entry = types.without_aliases(*ty)?;
+            Some(values::encoding(&entry)? == gimli::DW_ATE_float)
+        });
+        match (is_float?, bytes.as_slice()) {
+            (true, &[a, b, c, d]) => Some(f64::from(f32::from_le_bytes([a, b, c, d]))),
+            (true, all) => all.try_into().ok().map(f64::from_le_bytes),
+            (false, _) => None,
+        }
+    }
+
+    /// The address of a value, if it is an array.
+    fn array(&self, value: &Value) -> Option<Option<u64>> {
+        let Value::Of(ty, _, place) = value else { return None };
+        let is_array =
+            self.looking.types(|types| Some(types.without_aliases(*ty)?.tag() == gimli::DW_TAG_array_type));
+        (is_array == Some(true)).then_some(*place)
+    }
+
     /// What a value is as an integer.
     fn number(&self, value: Value) -> Result<i128, String> {
         let (ty, bytes) = match value {
             Value::Number(number) => return Ok(number),
-            Value::Of(ty, bytes) => (ty, bytes),
+            Value::Of(ty, bytes, _) => (ty, bytes),
         };
         let found = self.looking.types(|types| {
             let entry = types.without_aliases(ty)?;
@@ -138,7 +181,7 @@ impl Evaluation<'_, '_> {
             };
             integer(&bytes, is_signed)
         });
-        found.ok_or_else(|| "it is no integer".to_owned())
+        found.ok_or_else(|| "it is no integer and no pointer".to_owned())
     }
 
     fn target(&self, pointer: Value) -> Result<Value, String> {
@@ -147,46 +190,49 @@ impl Evaluation<'_, '_> {
 
     /// An element of an array, or of what a pointer points to.
     fn element(&self, of: Value, at: i128) -> Result<Value, String> {
-        let Value::Of(ty, bytes) = of else { return Err("a number points to nothing".to_owned()) };
+        let Value::Of(ty, bytes, place) = of else { return Err("a number points to nothing".to_owned()) };
         let found = self.looking.types(|types| {
             let entry = types.without_aliases(ty)?;
             let inner = values::inner(&entry)?;
             let size = i128::try_from(types.size(inner)?).ok()?;
             let length = usize::try_from(size).ok()?;
             let offset = at.checked_mul(size)?;
-            let bytes = match entry.tag() {
+            Some(match entry.tag() {
                 gimli::DW_TAG_array_type => {
                     let start = usize::try_from(offset).ok()?;
-                    bytes.get(start..start.checked_add(length)?)?.to_vec()
+                    let bytes = bytes.get(start..start.checked_add(length)?)?.to_vec();
+                    Value::Of(inner, bytes, moved(place, start))
                 }
                 gimli::DW_TAG_pointer_type
                 | gimli::DW_TAG_reference_type
                 | gimli::DW_TAG_rvalue_reference_type => {
                     let pointer = i128::from(values::unsigned(&bytes)?);
-                    (types.memory)(u64::try_from(pointer.checked_add(offset)?).ok()?, length)?
+                    let place = u64::try_from(pointer.checked_add(offset)?).ok()?;
+                    Value::Of(inner, (types.memory)(place, length)?, Some(place))
                 }
                 _ => return None,
-            };
-            Some(Value::Of(inner, bytes))
+            })
         });
         found.ok_or_else(|| "there is nothing".to_owned())
     }
 
     fn member(&self, of: Value, name: &str) -> Result<Value, String> {
-        let Value::Of(ty, bytes) = of else { return Err("a number has no members".to_owned()) };
+        let Value::Of(ty, bytes, place) = of else { return Err("a number has no members".to_owned()) };
         // A reference is what it refers to.
         let is_reference = self.looking.types(|types| {
             let tag = types.without_aliases(ty).map(|entry| entry.tag());
             matches!(tag, Some(gimli::DW_TAG_reference_type | gimli::DW_TAG_rvalue_reference_type))
         });
-        let (ty, bytes) =
-            match if is_reference { self.target(Value::Of(ty, bytes))? } else { Value::Of(ty, bytes) } {
-                Value::Of(ty, bytes) => (ty, bytes),
-                Value::Number(_) => return Err("a number has no members".to_owned()),
-            };
-        let found = self.looking.types(|types| member(types, ty, &bytes, name, 0));
+        let object = Value::Of(ty, bytes, place);
+        let object = if is_reference { self.target(object)? } else { object };
+        let found = self.looking.types(|types| member(types, &object, name, 0));
         found.ok_or_else(|| format!("there is no member `{name}`"))
     }
+}
+
+/// An address so many bytes further on.
+fn moved(place: Option<u64>, by: usize) -> Option<u64> {
+    place?.checked_add(u64::try_from(by).ok()?)
 }
 
 fn too_large() -> String {
@@ -214,9 +260,10 @@ fn integer(bytes: &[u8], is_signed: bool) -> Option<i128> {
 }
 
 /// A member of a structure, of those without a name in it, or of its bases.
-fn member(types: &Types<'_, '_>, ty: UnitOffset, bytes: &[u8], name: &str, depth: u8) -> Option<Value> {
+fn member(types: &Types<'_, '_>, of: &Value, name: &str, depth: u8) -> Option<Value> {
     const MAX_DEPTH: u8 = 8;
-    let structure = types.without_aliases(ty)?;
+    let Value::Of(ty, bytes, place) = of else { return None };
+    let structure = types.without_aliases(*ty)?;
     let mut found = None;
     types.each_child(structure.offset(), |child| {
         let is_base = child.tag() == gimli::DW_TAG_inheritance;
@@ -230,15 +277,16 @@ fn member(types: &Types<'_, '_>, ty: UnitOffset, bytes: &[u8], name: &str, depth
             if let Some(bits) = number(gimli::DW_AT_bit_size) {
                 let all: Bytes = bytes.iter().copied().map(Some).collect();
                 let whole = types.bits(ty, number(gimli::DW_AT_data_bit_offset)?, bits, &all)?;
-                return Some((ty, whole.into_iter().collect::<Option<Vec<u8>>>()?));
+                return Some(Value::Of(ty, whole.into_iter().collect::<Option<Vec<u8>>>()?, None));
             }
             let start = usize::try_from(number(gimli::DW_AT_data_member_location).unwrap_or(0)).ok()?;
-            Some((ty, bytes.get(start..start.checked_add(types.size(ty)?)?)?.to_vec()))
+            let bytes = bytes.get(start..start.checked_add(types.size(ty)?)?)?.to_vec();
+            Some(Value::Of(ty, bytes, moved(*place, start)))
         };
         if own.as_deref() == Some(name) {
-            found = part().map(|(ty, bytes)| Value::Of(ty, bytes));
+            found = part();
         } else if (is_base || own.is_none()) && depth < MAX_DEPTH {
-            found = part().and_then(|(ty, bytes)| member(types, ty, &bytes, name, depth + 1));
+            found = part().and_then(|part| member(types, &part, name, depth + 1));
         }
     });
     found

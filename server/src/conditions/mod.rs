@@ -1,5 +1,5 @@
 //! Breakpoints that users make with `monitor break`: names and lines of the source become operators, and conditions are
-//! looked at where the program runs, so that it stops only for hits that count.
+//! looked at where the program runs, so that it stops only for hits that count. So are the values that `monitor dprintf` prints.
 //!
 //! What a client's own breakpoints do is `gdb`'s; this is for clients that look at conditions themselves, as lldb does.
 
@@ -13,11 +13,11 @@ use std::sync::{Arc, OnceLock};
 
 use debugger::{Condition, Frame, Paused};
 use frame_table::ModulePc;
-use gdb::{Program, SourcePlace, Sources};
+use gdb::{Program, SourcePlace, Sources, Values};
 
 use crate::backtrace::FrameState;
 use crate::debug_info::{self, DebugInfo, SourceFunction};
-use crate::variables::{Scope, Variable};
+use crate::variables::{Looking, Scope, Variable};
 use parse::Expression;
 
 /// The modules of a program, by number, with their debug info once somebody wanted it.
@@ -67,14 +67,25 @@ impl Sources for SourcesOf {
     }
 
     fn condition(&self, module: u32, pc: ModulePc, text: &str) -> Result<Arc<dyn Condition>, String> {
-        let expression = parse::parse(text)?;
+        let expressions = vec![parse::parse(text)?];
+        Ok(Arc::new(self.in_scope(module, pc, expressions)?))
+    }
+
+    fn values(&self, module: u32, pc: ModulePc, text: &str) -> Result<Arc<dyn Values>, String> {
+        let expressions = parse::parse_list(text)?;
+        Ok(Arc::new(self.in_scope(module, pc, expressions)?))
+    }
+}
+
+impl SourcesOf {
+    fn in_scope(&self, module: u32, pc: ModulePc, expressions: Vec<Expression>) -> Result<InScope, String> {
         let unknown = || "there is no debug info for it".to_owned();
         let image = Arc::clone(self.image(module).ok_or_else(unknown)?);
         let info = DebugInfo::read(&image).ok_or_else(unknown)?;
         let scope = Scope::at(&info.dwarf, pc).ok_or_else(unknown)?;
         let mut variables = BTreeMap::new();
         let object = scope.find(&info.dwarf, evaluate::OBJECT);
-        for name in evaluate::names(&expression) {
+        for name in expressions.iter().flat_map(evaluate::names) {
             // What is no variable may be a member of the object.
             match (scope.find(&info.dwarf, name), object) {
                 (Some(variable), _) => variables.insert(name.to_owned(), variable),
@@ -83,7 +94,7 @@ impl Sources for SourcesOf {
             };
         }
         drop(info);
-        Ok(Arc::new(Holds { image, scope, variables, expression }))
+        Ok(InScope { image, scope, variables, expressions })
     }
 }
 
@@ -103,33 +114,52 @@ fn place_name(info: &DebugInfo<'_>, functions: &dwarf::Module<'_>, pc: ModulePc)
     }
 }
 
-/// Whether an expression is other than 0 in the innermost frame.
-struct Holds {
+/// Expressions for the innermost frame.
+struct InScope {
     image: Arc<Vec<u8>>,
     scope: Scope,
     variables: BTreeMap<String, Variable>,
-    expression: Expression,
+    expressions: Vec<Expression>,
 }
 
-impl fmt::Debug for Holds {
+impl fmt::Debug for InScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Holds").field("expression", &self.expression).finish_non_exhaustive()
+        f.debug_struct("InScope").field("expressions", &self.expressions).finish_non_exhaustive()
     }
 }
 
-impl Condition for Holds {
+impl InScope {
+    /// Looks at the frame. None if there is none with a place in the source.
+    fn look<R>(&self, paused: &mut Paused<'_>, look: impl FnOnce(&Looking<'_, '_>) -> R) -> Option<R> {
+        let frames = paused.near();
+        let Some(Frame::Wasm(frame)) = frames.first() else { return None };
+        let state = FrameState { paused, index: 0, frame };
+        let dwarf = debug_info::sections(&self.image)?;
+        self.scope.look(&dwarf, &state, look)
+    }
+}
+
+impl Condition for InScope {
     /// One that has no value holds: the user sees why.
     fn holds(&self, paused: &mut Paused<'_>) -> bool {
-        let frames = paused.near();
-        let Some(Frame::Wasm(frame)) = frames.first() else { return true };
-        let state = FrameState { paused, index: 0, frame };
-        let Some(dwarf) = debug_info::sections(&self.image) else { return true };
-        let value = self
-            .scope
-            .look(&dwarf, &state, |looking| evaluate::evaluate(&self.expression, &self.variables, looking));
-        match value {
-            Some(Ok(value)) => value != 0,
-            Some(Err(_)) | None => true,
-        }
+        let all_hold = self.look(paused, |looking| {
+            let holds = |expression| evaluate::evaluate(expression, &self.variables, looking) != Ok(0);
+            self.expressions.iter().all(holds)
+        });
+        all_hold.unwrap_or(true)
+    }
+}
+
+impl Values for InScope {
+    fn count(&self) -> usize {
+        self.expressions.len()
+    }
+
+    fn values(&self, paused: &mut Paused<'_>) -> Result<Vec<u64>, String> {
+        let values = self.look(paused, |looking| {
+            let bits = |expression| evaluate::bits(expression, &self.variables, looking);
+            self.expressions.iter().map(bits).collect()
+        });
+        values.ok_or("its variables cannot be looked up")?
     }
 }

@@ -83,12 +83,34 @@ const OPERATORS: &[(&str, Binary, u8)] = &[
 /// Expressions in expressions, beyond which one is refused.
 const MAX_DEPTH: u8 = 40;
 
+/// Operators, members and elements in one condition, beyond which it is refused: each is a step deeper when it is looked at.
+const MAX_OPERATORS: u16 = 200;
+
+/// Parses a list with commas between its expressions. An empty text is an empty list.
+///
+/// # Errors
+/// What is wrong with it, on one line.
+pub(crate) fn parse_list(text: &str) -> Result<Vec<Expression>, String> {
+    let mut parser = Parser::new(text);
+    let mut list = Vec::new();
+    if parser.rest.is_empty() {
+        return Ok(list);
+    }
+    loop {
+        list.push(parser.binary(0)?);
+        if parser.rest.is_empty() {
+            return Ok(list);
+        }
+        parser.expects(",")?;
+    }
+}
+
 /// Parses a condition.
 ///
 /// # Errors
 /// What is wrong with it, on one line.
 pub(crate) fn parse(text: &str) -> Result<Expression, String> {
-    let mut parser = Parser { rest: text.trim_start(), depth: 0 };
+    let mut parser = Parser::new(text);
     let expression = parser.binary(0)?;
     if parser.rest.is_empty() { Ok(expression) } else { Err(parser.unexpected()) }
 }
@@ -96,14 +118,25 @@ pub(crate) fn parse(text: &str) -> Result<Expression, String> {
 struct Parser<'a> {
     rest: &'a str,
     depth: u8,
+    operators: u16,
 }
 
 impl<'a> Parser<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { rest: text.trim_start(), depth: 0, operators: 0 }
+    }
+
+    /// Another operator, member or element.
+    fn grows(&mut self) -> Result<(), String> {
+        self.operators += 1;
+        if self.operators > MAX_OPERATORS { Err("the expression is too long".to_owned()) } else { Ok(()) }
+    }
+
     fn unexpected(&self) -> String {
         if self.rest.is_empty() {
-            "the condition ends too early".to_owned()
+            "the expression ends too early".to_owned()
         } else {
-            format!("`{}` is not understood in a condition", self.rest.trim_end())
+            format!("`{}` is not understood in an expression", self.rest.trim_end())
         }
     }
 
@@ -135,6 +168,7 @@ impl<'a> Parser<'a> {
             else {
                 return Ok(left);
             };
+            self.grows()?;
             self.expects(sign)?;
             let right = self.binary(strength)?;
             left = Expression::Binary(operator, Box::new(left), Box::new(right));
@@ -144,7 +178,7 @@ impl<'a> Parser<'a> {
     fn unary(&mut self) -> Result<Expression, String> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err("the condition is too deep".to_owned());
+            return Err("the expression is too deep".to_owned());
         }
         let of = |operator, operand| Expression::Unary(operator, Box::new(operand));
         let expression = if self.takes("!") {
@@ -167,9 +201,11 @@ impl<'a> Parser<'a> {
         loop {
             let through = self.takes("->");
             if through || self.takes(".") {
+                self.grows()?;
                 let name = self.word().ok_or_else(|| self.unexpected())?.to_owned();
                 of = Expression::Member { of: Box::new(of), name, through };
             } else if self.takes("[") {
+                self.grows()?;
                 let at = Box::new(self.binary(0)?);
                 self.expects("]")?;
                 of = Expression::Element { of: Box::new(of), at };
@@ -266,12 +302,24 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        check("n ==", "the condition ends too early");
-        check("n = 7", "`= 7` is not understood in a condition");
-        check("f(1)", "`(1)` is not understood in a condition");
-        check("12x", "`12x` is not understood in a condition");
-        check(&"(".repeat(100), "the condition is too deep");
-        check(&"-".repeat(100), "the condition is too deep");
-        check("''", "`''` is not understood in a condition");
+        check("n ==", "the expression ends too early");
+        check("n = 7", "`= 7` is not understood in an expression");
+        check("f(1)", "`(1)` is not understood in an expression");
+        check("12x", "`12x` is not understood in an expression");
+        check(&"(".repeat(100), "the expression is too deep");
+        check(&"-".repeat(100), "the expression is too deep");
+        check("''", "`''` is not understood in an expression");
+        check(&format!("n{}", "+1".repeat(100_000)), "the expression is too long");
+        check(&format!("n{}", "[0]".repeat(100_000)), "the expression is too long");
+        check(&format!("n{}", ".n".repeat(100_000)), "the expression is too long");
+    }
+
+    #[test]
+    fn a_list_has_commas() {
+        let list = |text| parse_list(text).map(|all| all.iter().map(shown).collect::<Vec<_>>().join(" "));
+        assert_eq!(list("n, p->x ,list[i+1]"), Ok("n p->x list[(Add i 1)]".to_owned()));
+        assert_eq!(list(""), Ok(String::new()));
+        assert_eq!(list("n,"), Err("the expression ends too early".to_owned()));
+        assert_eq!(list("n m"), Err("`m` is not understood in an expression".to_owned()));
     }
 }

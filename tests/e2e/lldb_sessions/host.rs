@@ -63,7 +63,7 @@ fn server_break(lldb: &mut Lldb) {
     }
     lldb.go(&monitor("break fib if m == 1"))
         .has("No breakpoint at fib at steps.c:12: there is no variable `m` here.");
-    lldb.go(&monitor("break fib if n = 1")).has("`= 1` is not understood in a condition.");
+    lldb.go(&monitor("break fib if n = 1")).has("`= 1` is not understood in an expression.");
     lldb.go(&monitor("break 0x10")).has("There is no code at 0x10.");
     lldb.go("continue")
         .has("stop reason = server breakpoint 1: fib at steps.c:12 if n == 3 && calls >= 3")

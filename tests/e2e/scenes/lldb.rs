@@ -17,6 +17,7 @@ pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "lldb_detach_and_attach", native: false, play: detach_and_attach },
     Scene { name: "lldb_no_wait", native: false, play: no_wait },
     Scene { name: "lldb_core_dump", native: false, play: core_dump },
+    Scene { name: "lldb_dprintf", native: false, play: dprintf },
     Scene { name: "lldb_killed", native: false, play: killed },
     Scene { name: "lldb_kill", native: false, play: kill },
     Scene { name: "lldb_second_client", native: false, play: second_client },
@@ -155,6 +156,57 @@ fn core_dump(build: Build) -> Result<()> {
         lldb.go("frame select 4").has("(argc=2");
         lldb.go("p argv[1]").has("\"4\"");
         lldb.kill_process();
+        lldb.quit();
+        server.finish()?;
+    }
+    Ok(())
+}
+
+/// `monitor dprintf`: the server prints where the program passes, and lldb shows it, whether or not it has a breakpoint there too.
+fn dprintf(build: Build) -> Result<()> {
+    let fixture = Fixture::build("watched", build)?;
+    let monitor = |command: &str| format!("process plugin packet monitor {command}");
+    for way in [Way::Plugin, Way::Elf] {
+        let options = [&["--once"], way.options()].concat();
+        let server = Server::start(&fixture, build, &options, &[])?;
+        let folder = own_folder("lldb")?.join(format!("dprintf_{}", way.name()));
+        let mut lldb = Lldb::start(&fixture, build, way, Some(server.port), &[], &folder)?;
+        lldb.connect();
+        let line = fixture.line("counted");
+        lldb.go(&monitor(&format!(
+            r#"dprintf watched.c:{line},"place %p to %-3d|%s, \"%.1f\"\n",place, to * 2, other, ratio"#
+        )))
+        .has("Server breakpoint 1: count at watched.c:");
+        lldb.go(&monitor(&format!(
+            r#"dprintf watched.c:{line},"to %-3d| %.2f \"%s\"\n",to * 2, ratio, other if to % 3 == 1"#
+        )))
+        .has("Server breakpoint 2: count at watched.c:")
+        .has(r#" prints "to %-3d| %.2f \"%s\"\n" if to % 3 == 1."#);
+        lldb.go(&monitor(r#"dprintf nested,"nested %d\n",n"#)).has("Server breakpoint 3: nested at ");
+        lldb.go(&monitor("break")).has("2: count at ").has("\n3: nested at ");
+        for (wrong, words) in [
+            ("dprintf nested", "Usage: monitor dprintf PLACE,"),
+            (
+                r#"dprintf nested,"%d""#,
+                r#"Nothing will be printed at nested at watched.c:28: "%d" is no format for 0 values."#,
+            ),
+            (r#"dprintf nested,"%d",m"#, "there is no variable `m` here."),
+            (r#"dprintf nothing,"x""#, "The program has no function or line `nothing`"),
+        ] {
+            lldb.go(&monitor(wrong)).has(words);
+        }
+        // lldb's own breakpoint at the same place stops, and the text is printed all the same.
+        lldb.go("b nested").names("nested-if");
+        let said = lldb.said_until("continue", &["nested 2\n"]);
+        assert!(
+            said.contains("to 2  | 1.50 \"xyz\"\nto 8  | 1.50 \"xyz\"\nto 14 | 1.50 \"xyz\"\n"),
+            "{said}"
+        );
+        lldb.go("frame variable n").is("(int) n = 2");
+        lldb.go("breakpoint delete 1");
+        lldb.go(&monitor("delete 2")).has("Server breakpoint 2 is gone.");
+        let said = lldb.said_until("continue", &["nested 0\n"]);
+        assert!(said.contains("nested 1\nnested 0\n"), "{said}");
         lldb.quit();
         server.finish()?;
     }

@@ -1,7 +1,12 @@
 //! Any bytecode where gdb has it evaluated: as a condition or a command of a breakpoint, as a condition or an action of a
-//! tracepoint, of its steps. The first byte says where, and how much of the rest is a second expression. Every packet is
+//! tracepoint, of its steps. The first byte says where, the second how long the first of two expressions is. Every packet is
 //! answered, the guest comes to its next breakpoint, and nothing panics.
+//!
+//! With `FUZZ_SEEDS=FOLDER`, the first inputs are put there: what gdb sent in a recorded session, and each operator.
 #![no_main]
+
+#[path = "../seeds.rs"]
+mod seeds;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -38,9 +43,10 @@ thread_local! {
     static TALK: RefCell<Talk> = RefCell::new(Talk::begin());
 }
 
-fuzz_target!(|bytes: &[u8]| {
-    let Some((&kind, code)) = bytes.split_first() else { return };
-    TALK.with_borrow_mut(|talk| talk.evaluate(kind, code));
+fuzz_target!(init: write_seeds(), |bytes: &[u8]| {
+    let Some((&[kind, length], code)) = bytes.split_first_chunk() else { return };
+    let (first, second) = code.split_at(usize::from(length).min(code.len()));
+    TALK.with_borrow_mut(|talk| talk.evaluate(kind, first, second));
 });
 
 /// A session that goes on from one input to the next.
@@ -59,7 +65,7 @@ impl Talk {
         let program = Program {
             path: PathBuf::from("/guest.wasm"),
             module: Arc::clone(module.bytes()),
-            debug_file: None,
+            debug_files: Vec::new(),
             texts: None,
             paths: dwarf::PathMap::default(),
             imported_functions: Vec::new(),
@@ -80,8 +86,7 @@ impl Talk {
         talk
     }
 
-    fn evaluate(&mut self, kind: u8, code: &[u8]) {
-        let (first, second) = code.split_at(code.len() * usize::from(kind >> 3) / 32);
+    fn evaluate(&mut self, kind: u8, first: &[u8], second: &[u8]) {
         let expression = |code: &[u8]| {
             let digits: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
             format!("X{:x},{digits}", code.len())
@@ -150,5 +155,50 @@ impl Talk {
         };
         let reply = runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await });
         reply.unwrap_or_else(|_| panic!("no answer to {body}"))
+    }
+}
+
+/// Bytecode with operators that the recorded session has not: each is followed by one that shows what it left.
+const MORE: &[&str] = &[
+    "220722fe16080227",
+    "2207220303220204220205220306220207220308220109220a220b27",
+    "22070e12220f0f22f0102211112213132214142215152701",
+    "2210172210182210192410001a27",
+    "2201220222033332012b29282727",
+    "25fffffffffffffffe2a2016201a27",
+    "220020000a220621000c220527",
+    "2c00012201022d00012e000127",
+    "221022140c27",
+    "22100d0427",
+    "2210300010290c27",
+    "221022142f27",
+    "2207221022052200220034050014256420256c7820257320256320252d30382e33757e0027",
+    "2200220034000568690a0027",
+    "26000622f016080219220713",
+    "2600062220031a2600072210021927",
+    "21000027",
+    "22ff2801032820000227",
+];
+
+fn write_seeds() {
+    let Some(seeds) = seeds::Folder::given() else { return };
+    let recorded = include_str!("../../../crates/gdb/tests/recorded/gdb-tools.txt");
+    // `Xlength,digits`, as in all packets that have expressions.
+    let sent = recorded.split('X').skip(1).filter_map(|rest| {
+        let (length, rest) = rest.split_once(',')?;
+        let length = 2 * usize::from_str_radix(length, 16).ok()?;
+        rest.get(..length)
+    });
+    let digits = |text: &str| -> Option<Vec<u8>> {
+        let pairs = (0..text.len()).step_by(2);
+        pairs.map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+    };
+    let codes: Vec<Vec<u8>> = sent.chain(MORE.iter().copied()).filter_map(digits).collect();
+    for kind in 0..8 {
+        for (number, code) in codes.iter().enumerate() {
+            let Ok(length) = u8::try_from(code.len()) else { continue };
+            let second = &codes[(number + usize::from(kind)) % codes.len()];
+            seeds.write(&format!("{kind}-{number:03}"), &[&[kind, length], code.as_slice(), second].concat());
+        }
     }
 }

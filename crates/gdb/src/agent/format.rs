@@ -10,7 +10,7 @@ const WIDEST: usize = 1000;
 
 /// A format whose conversions are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Format(Vec<Piece>);
+pub(crate) struct Format(Vec<Piece>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
@@ -36,7 +36,7 @@ struct Conversion {
 
 impl Format {
     /// Parses a format with the escapes of C, for so many arguments. None if it is no format for those.
-    pub(super) fn parse(text: &[u8], arguments: usize) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8], arguments: usize) -> Option<Self> {
         let text = unescaped(text);
         let mut pieces = Vec::new();
         let mut rest = text.as_slice();
@@ -58,7 +58,7 @@ impl Format {
     }
 
     /// The text for these values, one for each conversion.
-    pub(super) fn print(&self, values: &[u64], facts: &dyn Facts) -> String {
+    pub(crate) fn print(&self, values: &[u64], facts: &dyn Facts) -> String {
         let mut values = values.iter();
         let print = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),

@@ -4,13 +4,16 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use debugger::ModuleId;
 use frame_table::ModulePc;
 use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd};
 
 use super::Target;
+use crate::agent::Format;
 use crate::debuggee::Monitored;
+use crate::dprintf::{Prints, Wanted};
 use crate::hex;
 use crate::monitor::{self, Command};
 use crate::sources::SourcePlace;
@@ -36,7 +39,7 @@ impl Target<'_> {
             Ok(found) => found,
             Err(words) => return words,
         };
-        let number = 1 + self.monitored().map(|(_, monitored)| monitored.number).max().unwrap_or(0);
+        let number = self.next_number();
         let mut said = String::new();
         for SourcePlace { module, pc, name } in found {
             let looked_up = condition.zip(self.debuggee.sources.as_ref());
@@ -56,6 +59,53 @@ impl Target<'_> {
             }
         }
         said
+    }
+
+    /// `monitor dprintf`: prints where the program passes. Says what was done.
+    fn print_at(&mut self, wanted: &str) -> String {
+        const USAGE: &str = "Usage: monitor dprintf PLACE,\"FORMAT\",VALUE,... [if COND]\n";
+        let Some(Wanted { place, format, values, condition }) = Wanted::parse(wanted) else {
+            return USAGE.to_owned();
+        };
+        let found = match self.places(place) {
+            Ok(found) => found,
+            Err(words) => return words,
+        };
+        let number = self.next_number();
+        let mut said = String::new();
+        for SourcePlace { module, pc, name } in found {
+            let prints = match self.prints((module, pc), &name, (format, values), condition) {
+                Ok(prints) => prints,
+                Err(error) => return format!("{said}Nothing will be printed at {name}: {error}.\n"),
+            };
+            let condition_words = condition.map(|text| format!(" if {text}")).unwrap_or_default();
+            let words = format!("{name} prints \"{format}\"{condition_words}");
+            let line = format!("Server breakpoint {number}: {words}.\n");
+            let monitored = Monitored { number, words, condition: Some(Arc::new(prints)) };
+            match self.set_monitored((ModuleId(module), pc), Some(monitored)) {
+                Ok(()) => said.push_str(&line),
+                Err(_) => return format!("{said}{NOT_STOPPED}"),
+            }
+        }
+        said
+    }
+
+    fn prints(
+        &self,
+        (module, pc): (u32, ModulePc),
+        name: &str,
+        (format, values): (&str, &str),
+        condition: Option<&str>,
+    ) -> Result<Prints, String> {
+        let sources = self.debuggee.sources.as_ref().ok_or("nothing is known of its source")?;
+        let values = sources.values(module, pc, values)?;
+        let count = values.count();
+        let format = Format::parse(format.as_bytes(), count)
+            .ok_or_else(|| format!("\"{format}\" is no format for {count} values"))?;
+        let condition = condition.map(|text| sources.condition(module, pc, text)).transpose()?;
+        let (persona, symbols) = (self.persona, Arc::clone(&self.debuggee.symbols));
+        let output = Arc::clone(&self.debuggee.output);
+        Ok(Prints { format, values, condition, place: name.to_owned(), persona, symbols, output })
     }
 
     /// The places that a user names, or what to say if there is none.
@@ -78,6 +128,10 @@ impl Target<'_> {
     fn monitored(&self) -> impl Iterator<Item = ((ModuleId, ModulePc), &Monitored)> {
         let placed = self.debuggee.breakpoints.iter();
         placed.filter_map(|(place, placed)| Some((*place, placed.monitored.as_ref()?)))
+    }
+
+    fn next_number(&self) -> u32 {
+        1 + self.monitored().map(|(_, monitored)| monitored.number).max().unwrap_or(0)
     }
 
     fn list_monitored(&self) -> String {
@@ -159,6 +213,7 @@ impl MonitorCmd for Target<'_> {
             }
             Ok(Command::Help) => monitor::help(),
             Ok(Command::Break(wanted)) => self.break_at(&wanted),
+            Ok(Command::Dprintf(wanted)) => self.print_at(&wanted),
             Ok(Command::Delete(wanted)) => self.delete(&wanted),
             Ok(Command::CoreDump(file)) => self.write_core_dump(&file),
             Ok(Command::DebugInfo) => self.debuggee.symbols.describe(self.persona),

@@ -14,6 +14,7 @@ mod frames;
 mod guest;
 mod handshake;
 mod lldb;
+mod peer;
 mod recorded;
 mod running;
 mod threads;

@@ -3,105 +3,19 @@
 //!
 //! `DAMAGED_PACKETS=1000000 DAMAGE_SEED=7` plays as many packets of other sessions (`just damage`).
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use debugger::{Entry, Guest, Session, Spawner};
-use gdb::{Debuggee, Outcome, PersonaChoice, Program};
-use runtime::{Engine, EngineConfig, FuncType, Linker, Module, Value, ValueType};
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::task::JoinHandle;
+use gdb::Outcome;
 
 use crate::damage::Random;
+use crate::peer::{GREETING, Peer, RECORDINGS, Recorded, Recording, may_end};
 
 /// How many packets are played of each recording if nothing is said.
 const PACKETS: usize = 4000;
 
-/// How many packets a client begins with that are not damaged: they say who it is, and end acknowledgements.
-const GREETING: usize = 8;
-
 /// A guest that has not answered by then runs, and is interrupted.
 const RUNS: Duration = Duration::from_millis(20);
-
-/// A reply that takes longer does not come.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A client, and what it once sent.
-struct Recording {
-    client: &'static str,
-    persona: PersonaChoice,
-    /// One packet's body in each line, with the escapes of Rust's byte strings.
-    packets: &'static str,
-}
-
-const RECORDINGS: &[Recording] = &[
-    Recording {
-        client: "gdb with its tools",
-        persona: PersonaChoice::Auto,
-        packets: include_str!("../recorded/gdb-tools.txt"),
-    },
-    Recording { client: "gdb", persona: PersonaChoice::Auto, packets: include_str!("../recorded/gdb.txt") },
-    Recording { client: "lldb", persona: PersonaChoice::Auto, packets: include_str!("../recorded/lldb.txt") },
-    Recording {
-        client: "lldb with a symbol file",
-        persona: PersonaChoice::Elf,
-        packets: include_str!("../recorded/lldb-elf.txt"),
-    },
-];
-
-/// The guest, before its first operator.
-async fn guest(persona: PersonaChoice) -> Debuggee {
-    let engine = Engine::new(EngineConfig::default()).expect("an engine");
-    let module = Module::new(&engine, include_bytes!("../recorded/guest.wat"), "guest.wat").expect("valid");
-    let program = Program {
-        path: "/guests/guest.wasm".into(),
-        module: Arc::clone(module.bytes()),
-        debug_files: Vec::new(),
-        texts: None,
-        paths: dwarf::PathMap::default(),
-        imported_functions: vec!["wasi_snapshot_preview1.sched_yield".to_owned()],
-    };
-    let mut linker = Linker::new();
-    let yields = FuncType::new([], [ValueType::I32]);
-    linker.define_func("wasi_snapshot_preview1", "sched_yield", yields, |_, _| Ok(vec![Value::I32(0)]));
-    let (spawner, entry) = (Spawner::new(), Entry::Start);
-    let guest = Guest { engine, module, linker, preloads: Vec::new(), entry, run_at_once: false, spawner };
-    let (session, events) = Session::launch(guest).expect("a thread");
-    let mut debuggee = Debuggee::new(session, events, program, None);
-    debuggee.show(persona);
-    debuggee.still().await;
-    debuggee
-}
-
-/// The bytes of a line, which may hold escapes (`\x03`).
-fn unescaped(line: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = line.as_bytes();
-    while let Some((&first, later)) = rest.split_first() {
-        rest = later;
-        if first != b'\\' {
-            bytes.push(first);
-            continue;
-        }
-        let (kind, later) = rest.split_first().expect("an escape has a letter");
-        rest = later;
-        bytes.push(match kind {
-            b'x' => {
-                let (digits, later) = rest.split_at(2);
-                rest = later;
-                u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap()
-            }
-            b't' => b'\t',
-            b'n' => b'\n',
-            b'r' => b'\r',
-            other => *other,
-        });
-    }
-    bytes
-}
 
 /// A packet with a few edits, some of which take parts of others.
 fn damaged(random: &mut Random, packets: &[Vec<u8>], body: &[u8]) -> Vec<u8> {
@@ -138,117 +52,6 @@ fn damaged(random: &mut Random, packets: &[Vec<u8>], body: &[u8]) -> Vec<u8> {
     body
 }
 
-/// Whether a packet may end the session.
-fn may_end(body: &[u8]) -> bool {
-    body == b"k" || body.starts_with(b"D") || body.starts_with(b"vKill") || ends_monitor(body)
-}
-
-/// `monitor exit`, however short.
-fn ends_monitor(body: &[u8]) -> bool {
-    body.strip_prefix(b"qRcmd,").is_some_and(|text| text.starts_with(b"65"))
-}
-
-/// A client that may be hung up on, and does not wait for ever.
-struct Peer {
-    stream: DuplexStream,
-    session: JoinHandle<(Debuggee, Outcome)>,
-    /// Bytes that came and were not looked at yet.
-    received: Vec<u8>,
-    /// What was said last.
-    transcript: VecDeque<String>,
-}
-
-impl Peer {
-    fn connect(debuggee: Debuggee) -> Self {
-        let (stream, theirs) = tokio::io::duplex(1 << 16);
-        let session =
-            tokio::spawn(async move { gdb::serve(move || Ok(theirs), debuggee).await.expect("a thread") });
-        Self { stream, session, received: Vec::new(), transcript: VecDeque::new() }
-    }
-
-    fn note(&mut self, line: String) {
-        self.transcript.push_back(line);
-        if self.transcript.len() > 20 {
-            self.transcript.pop_front();
-        }
-    }
-
-    /// What was said last, for messages.
-    fn last_said(&self) -> String {
-        self.transcript.iter().map(|line| format!("\n{line}")).collect()
-    }
-
-    /// Sends bytes. None if the session has ended.
-    async fn send(&mut self, bytes: &[u8]) -> Option<()> {
-        self.note(format!("> {}", bytes.escape_ascii()));
-        self.stream.write_all(bytes).await.ok()
-    }
-
-    /// The next packet's body. None if the session has ended. May be given up while it waits.
-    async fn receive(&mut self) -> Option<String> {
-        loop {
-            let start = self.received.iter().position(|&byte| byte == b'$');
-            let end = self.received.iter().position(|&byte| byte == b'#');
-            if let Some((start, end)) = start.zip(end)
-                && self.received.len() >= end + 3
-            {
-                let body = self.received[start + 1..end].escape_ascii().to_string();
-                self.received.drain(..end + 3);
-                self.note(format!("< {body}"));
-                return Some(body);
-            }
-            if self.stream.read_buf(&mut self.received).await.ok()? == 0 {
-                return None;
-            }
-        }
-    }
-
-    /// As [`Peer::receive`], for a reply that has to come.
-    async fn reply(&mut self, to: &[u8]) -> Option<String> {
-        let reply = tokio::time::timeout(PATIENCE, self.receive()).await;
-        reply.unwrap_or_else(|_| panic!("no reply to {}{}", to.escape_ascii(), self.last_said()))
-    }
-
-    /// Sends a packet and waits for its answer. None if the session has ended.
-    async fn ask(&mut self, body: &[u8]) -> Option<String> {
-        let sum = body.iter().fold(0_u8, |sum, &byte| sum.wrapping_add(byte));
-        self.send(&[b"$", body, format!("#{sum:02x}").as_bytes()].concat()).await?;
-        let asked = Instant::now();
-        let mut is_interrupted = false;
-        loop {
-            let reply = if is_interrupted {
-                Some(self.reply(body).await?)
-            } else {
-                match tokio::time::timeout(RUNS, self.receive()).await {
-                    Ok(reply) => Some(reply?),
-                    Err(_) => None,
-                }
-            };
-            // What is printed, by a command of a monitor or of a breakpoint, comes before the answer.
-            if reply.as_ref().is_some_and(|reply| !reply.starts_with('O') || reply == "OK") {
-                return reply;
-            }
-            if !is_interrupted && asked.elapsed() >= RUNS {
-                self.send(b"\x03").await?;
-                is_interrupted = true;
-            }
-            assert!(
-                asked.elapsed() < PATIENCE,
-                "no end of the reply to {}{}",
-                body.escape_ascii(),
-                self.last_said()
-            );
-        }
-    }
-
-    /// Hangs up.
-    async fn hang_up(self) -> (Debuggee, Outcome) {
-        let Self { stream, session, .. } = self;
-        drop(stream);
-        tokio::time::timeout(PATIENCE, session).await.expect("the session ends").expect("no panic")
-    }
-}
-
 /// Noise between packets, of which only what is damaged is answered.
 async fn make_noise(peer: &mut Peer, random: &mut Random) -> Option<()> {
     match random.below(4) {
@@ -267,10 +70,11 @@ async fn make_noise(peer: &mut Peer, random: &mut Random) -> Option<()> {
 
 /// Plays `count` packets of a recording, over as many guests as it takes.
 async fn play(recording: &Recording, count: usize, random: &mut Random) {
-    let packets: Vec<_> = recording.packets.lines().map(unescaped).collect();
+    let packets = recording.packets();
+    let recorded = Recorded::new();
     let mut sent = 0;
     while sent < count {
-        let mut peer = Peer::connect(guest(recording.persona).await);
+        let mut peer = Peer::connect(recorded.guest(recording.persona, None).await, RUNS);
         let (mut at, mut played) = (0, 0);
         let mut last = Vec::new();
         while sent < count {
