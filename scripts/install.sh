@@ -54,12 +54,44 @@ have_cargo() {
     return 1
 }
 
-# have_rust_printers FOLDER: unpacks gdb's printers of Rust's types into FOLDER, unless they are there or installed. They are in
-# two packages of Debian, of which the second would bring all of Rust with it.
+# have_rust_printers FOLDER: unpacks gdb's and lldb's printers of Rust's types into FOLDER, unless they are there. They are in
+# three packages of Debian, of which the last would bring all of Rust with it.
 have_rust_printers() {
-    [ -e /usr/lib/rustlib/etc/rust_types.py ] || [ -e "$1/usr/lib/rustlib/etc/rust_types.py" ] && return 0
+    [ -e "$1/usr/lib/rustlib/etc/rust_types.py" ] && [ -e "$1/usr/lib/rustlib/etc/lldb_lookup.py" ] && return 0
     mkdir -p "$1"
-    (cd "$1" && apt-get -q -o APT::Sandbox::User= download rust-gdb rustc >&2 && for package in rust-gdb_*.deb rustc_*.deb; do
+    (cd "$1" && apt-get -q -o APT::Sandbox::User= download rust-gdb rust-lldb rustc >&2 && for package in ./*.deb; do
         dpkg-deb --fsys-tarfile "$package" | tar -x --wildcards './usr/lib/rustlib/etc/*' && rm "$package"
     done)
+}
+
+# apt_source RELEASE PACKAGE ARCHIVE: fetches a package's sources of one of Debian's releases, with lists of our own, if ARCHIVE is not here.
+apt_source() {
+    [ ! -e "$3" ] || return 0
+    mkdir -p apt/lists/partial apt/cache/archives/partial
+    key='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
+    printf 'deb-src %s http://deb.debian.org/debian %s main\n' "$key" "$1" > apt/sources.list
+    for words in update "--download-only --tar-only source $2"; do
+        # shellcheck disable=SC2086 # words
+        apt-get -q -o Dir::Etc::sourcelist="$PWD/apt/sources.list" -o Dir::Etc::sourceparts=- \
+            -o Dir::State::lists="$PWD/apt/lists" -o Dir::Cache="$PWD/apt/cache" -o APT::Sandbox::User= $words >&2 || break
+    done
+    [ -e "$3" ] || {
+        echo "Debian's $1 has no $3 for us: put it into $PWD" >&2
+        return 1
+    }
+}
+
+# have_libcxx_printers FOLDER: puts gdb's printers of libc++'s types into FOLDER, those of the release with which the fixtures are
+# compiled. They are in no package of Debian, and one file of its sources of LLVM.
+have_libcxx_printers() {
+    [ -e "$1/printers.py" ] && return 0
+    version=$(dpkg-query -W -f '${source:Upstream-Version}' libc++-19-dev-wasm32)
+    archive=llvm-toolchain-19_${version#*:}.orig.tar.xz
+    mkdir -p "$1"
+    (
+        cd "$1"
+        apt_source "$(. /etc/os-release && echo "$VERSION_CODENAME")" llvm-toolchain-19 "$archive"
+        tar -xJf "$archive" --occurrence=1 --strip-components=5 --wildcards '*/libcxx/utils/gdb/libcxx/printers.py'
+        rm -rf apt "$archive"
+    )
 }

@@ -27,23 +27,6 @@ suite=$PWD/tests/lldb-suite
 sources=$suite/target/sources
 mkdir -p "$sources"
 
-# apt_source RELEASE PACKAGE ARCHIVE: fetches a package's sources of one of Debian's releases, with lists of our own, if ARCHIVE is not here.
-apt_source() {
-    [ ! -e "$3" ] || return 0
-    mkdir -p apt/lists/partial apt/cache/archives/partial
-    key='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
-    printf 'deb-src %s http://deb.debian.org/debian %s main\n' "$key" "$1" > apt/sources.list
-    for words in update "--download-only source $2"; do
-        # shellcheck disable=SC2086 # words
-        apt-get -q -o Dir::Etc::sourcelist="$PWD/apt/sources.list" -o Dir::Etc::sourceparts=- \
-            -o Dir::State::lists="$PWD/apt/lists" -o Dir::Cache="$PWD/apt/cache" -o APT::Sandbox::User= $words >&2 || break
-    done
-    [ -e "$3" ] || {
-        echo "Debian's $1 has no $3 for us: put it into $PWD" >&2
-        return 1
-    }
-}
-
 # fetch: LLDB's tests of the installed lldb's version, from Debian's sources of it. Debian's unstable has them also when the mirror
 # has no sources of the security archive, from which lldb-22 is. With them, libc++'s sources; and wasi-libc's of Debian 13, the first
 # that has threads.

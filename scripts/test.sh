@@ -22,6 +22,7 @@ need /usr/lib/wasm32-wasi/libc++.a 'libc++-19-dev-wasm32 libc++abi-19-dev-wasm32
 need /usr/lib32/libc.a gcc-multilib
 install_missing
 have_rust_printers target/tmp/rust-gdb
+have_libcxx_printers target/tmp/libcxx-gdb
 sh scripts/go.sh
 unpack_old_lldb
 have_cargo
