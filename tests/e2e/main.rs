@@ -13,6 +13,8 @@
 //! `same_as_native::lldb::NAME`. A session may be played in several ways of connecting; names of all but the first end
 //! in the way, as in `lldb::NAME.elf::BUILD`.
 //!
+//! `users::HEADING` plays a transcript of `docs/users.md` again.
+//!
 //! `smoke::NAME` runs a script that users may copy (`tests/smoke`).
 //!
 //! Sessions that need more than one command after the other are scenes: functions of their own (`scenes/`).
@@ -23,6 +25,7 @@ mod scenes;
 mod session;
 mod sessions;
 mod smoke;
+mod users;
 
 use std::process::ExitCode;
 
@@ -54,6 +57,14 @@ fn main() -> ExitCode {
         if scene.native {
             trials.push(played(scene, format!("native::{}", scene.name), Build::NATIVE));
         }
+    }
+    match users::blocks() {
+        Ok(blocks) => trials.extend(blocks.into_iter().map(|block| {
+            trial(format!("users::{}", block.name), move || {
+                block.play().map_err(|error| Failed::from(format!("{error:#}")))
+            })
+        })),
+        Err(error) => trials.push(trial("users".to_owned(), move || Err(format!("{error:#}").into()))),
     }
     for script in smoke::SCRIPTS {
         trials.push(trial(format!("smoke::{script}"), || {

@@ -55,7 +55,7 @@ fn waits_for_lldb(build: Build) -> Result<()> {
 }
 
 /// Has a program crash, and returns its core dump.
-fn crash(fixture: &Fixture, name: &str, options: &[&str], args: &[&str]) -> Result<PathBuf> {
+pub(crate) fn crash(fixture: &Fixture, name: &str, options: &[&str], args: &[&str]) -> Result<PathBuf> {
     let folder = own_folder("cores")?;
     std::fs::create_dir_all(&folder)?;
     let core = folder.join(name);
@@ -69,7 +69,7 @@ fn crash(fixture: &Fixture, name: &str, options: &[&str], args: &[&str]) -> Resu
 }
 
 /// `wasm-gdbserver core CORE :0`.
-fn open(core: &Path, options: &[&str]) -> Result<Server> {
+pub(crate) fn open(core: &Path, options: &[&str]) -> Result<Server> {
     let mut command = Command::new(toolchain::server_binary()?);
     command.arg("core").args(options).arg(core).arg(":0");
     Server::launch(&mut command, "Listening on 127.0.0.1:")

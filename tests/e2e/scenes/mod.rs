@@ -1,6 +1,6 @@
 //! Scenes: sessions that are more than one command after the other. Time, signals and a second gdb play in them.
 
-mod crash;
+pub(crate) mod crash;
 mod dap;
 mod debug_files;
 mod editors;
@@ -25,7 +25,7 @@ use tests::server::{Server, Setting};
 use tests::toolchain;
 
 /// A folder for files of scenes. Scenes are played in several settings at once: each has its own.
-fn own_folder(name: &str) -> Result<PathBuf> {
+pub(crate) fn own_folder(name: &str) -> Result<PathBuf> {
     Ok(toolchain::cache_folder()?.join(format!("{}{name}", Setting::current().prefix())))
 }
 
