@@ -23,7 +23,10 @@ pub(super) fn names(expression: &Expression) -> Vec<&str> {
     match expression {
         Expression::Number(_) => Vec::new(),
         Expression::Name(name) => vec![name],
-        Expression::Member { of, .. } | Expression::Target(of) | Expression::Unary(_, of) => names(of),
+        Expression::Member { of, .. }
+        | Expression::Target(of)
+        | Expression::Address(of)
+        | Expression::Unary(_, of) => names(of),
         Expression::Element { of: left, at: right } | Expression::Binary(_, left, right) => {
             let mut all = names(left);
             all.extend(names(right));
@@ -96,6 +99,10 @@ impl Evaluation<'_, '_> {
                 self.element(of, at)
             }
             Expression::Target(of) => self.target(self.value(of)?),
+            Expression::Address(of) => match self.value(of)? {
+                Value::Of(_, _, Some(place)) => Ok(Value::Number(place.into())),
+                _ => Err("it has no address".to_owned()),
+            },
             Expression::Unary(operator, of) => {
                 let number = self.number(self.value(of)?)?;
                 Ok(Value::Number(match operator {

@@ -23,6 +23,8 @@ pub(crate) enum Expression {
     },
     /// `*of`.
     Target(Box<Expression>),
+    /// `&of`.
+    Address(Box<Expression>),
     Unary(Unary, Box<Expression>),
     Binary(Binary, Box<Expression>, Box<Expression>),
 }
@@ -189,6 +191,8 @@ impl<'a> Parser<'a> {
             of(Unary::Invert, self.unary()?)
         } else if self.takes("*") {
             Expression::Target(Box::new(self.unary()?))
+        } else if self.takes("&") {
+            Expression::Address(Box::new(self.unary()?))
         } else {
             self.postfix()?
         };
@@ -270,6 +274,7 @@ mod tests {
             }
             Expression::Element { of, at } => format!("{}[{}]", shown(of), shown(at)),
             Expression::Target(of) => format!("(* {})", shown(of)),
+            Expression::Address(of) => format!("(& {})", shown(of)),
             Expression::Unary(operator, of) => format!("({operator:?} {})", shown(of)),
             Expression::Binary(operator, left, right) => {
                 format!("({operator:?} {} {})", shown(left), shown(right))
@@ -298,6 +303,7 @@ mod tests {
         check("p->next->value == list[i + 1].x", "(Equal p->next->value list[(Add i 1)].x)");
         check("**p == 'a'", "(Equal (* (* p)) 97)");
         check("*p.q[0]", "(* p.q[0])");
+        check("p == &list[1].x && a & &b", "(And (Equal p (& list[1].x)) (BitAnd a (& b)))");
     }
 
     #[test]

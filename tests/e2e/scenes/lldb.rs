@@ -174,7 +174,7 @@ fn dprintf(build: Build) -> Result<()> {
         lldb.connect();
         let line = fixture.line("counted");
         lldb.go(&monitor(&format!(
-            r#"dprintf watched.c:{line},"place %p to %-3d|%s, \"%.1f\"\n",place, to * 2, other, ratio"#
+            r#"dprintf watched.c:{line},"place %p to %-3d|%s, \"%.1f\"\n",&counter, to * 2, other, ratio"#
         )))
         .has("Server breakpoint 1: count at watched.c:");
         lldb.go(&monitor(&format!(
@@ -191,6 +191,7 @@ fn dprintf(build: Build) -> Result<()> {
                 r#"Nothing will be printed at nested at watched.c:26: "%d" is no format for 0 values."#,
             ),
             (r#"dprintf nested,"%d",m"#, "there is no variable `m` here."),
+            (r#"dprintf nested,"%d",n +"#, "the expression ends too early."),
             (r#"dprintf nothing,"x""#, "The program has no function or line `nothing`"),
         ] {
             lldb.go(&monitor(wrong)).has(words);
