@@ -10,6 +10,7 @@ pub(crate) const SESSIONS: &[Session] = &[
     session("calls_stops", stops, End::Killed),
     session("calls_traps", traps, End::Killed),
     session("calls_at_trap", at_trap, End::Exit(1, "100 3 4")),
+    Session { native: false, ..session("calls_refused", refused, End::Killed) },
     session("calls_exit", exit, End::Exit(7, "")),
     session("calls_conditions", conditions, End::Killed),
     session("return_frames", returns, End::Killed),
@@ -113,6 +114,25 @@ fn traps(gdb: &mut Gdb) {
     gdb.go("bt").has("#0  inner (x=5)").lacks("called from gdb");
     gdb.go("print divide(8)").is("4");
     gdb.go("next").at("inner-last");
+}
+
+/// gdb goes on to believe in the registers of a call that it was refused. It is not to take what is below the stack for values.
+fn refused(gdb: &mut Gdb) {
+    const WHY: &str = "natively such a call is made";
+    gdb.connect();
+    gdb.go("break {inner-second}");
+    gdb.go("continue").has("Breakpoint 1, inner (x=5)");
+    gdb.ours("print printf(\"x\")", WHY).has("E.functions with variable arguments cannot be called");
+    gdb.go("bt").has("#0  inner (x=5)").lacks("called from gdb");
+    gdb.ours("print ((int (*)(int))0)(1)", WHY).has("E.there is no function of the program at that address");
+    let said = gdb.hidden("bt");
+    assert!(said.contains("inner (x=") && !said.contains("x=0"), "a wrong value: {said}");
+    let said = gdb.hidden("info locals");
+    assert!(said.contains("y = ") && !said.contains("y = 0"), "a wrong value: {said}");
+    gdb.go("next").at("inner-last");
+    gdb.go("bt").has("#0  inner (x=5)").lacks("called from gdb");
+    gdb.go("print y").is("11");
+    gdb.go("print fib(6)").is("8");
 }
 
 /// The program itself has trapped, with an address on its operand stack.

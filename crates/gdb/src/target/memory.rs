@@ -19,6 +19,13 @@ impl Target<'_> {
         if let Some(frame) = self.debuggee.tracing.selected().filter(|_| !is_code) {
             return frame.read(address, wide(length)).ok_or(Fault::Unavailable);
         }
+        // With the frame pointer of a call that was not made, gdb would take what is there for variables.
+        if self.pretended.was_refused
+            && !self.pretended.has_written(address, length)
+            && self.is_below_stack(address, length)
+        {
+            return Err(Fault::Unavailable);
+        }
         self.look_at(self.thread_for(address), move |machine| {
             let mut bytes = vec![0; length];
             let count = memory::read(machine, space, address, &mut bytes)?;

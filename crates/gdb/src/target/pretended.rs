@@ -57,6 +57,8 @@ pub(crate) struct Pretended {
     pub(crate) is_at_end_of_call: bool,
     /// The client has taken frames away at this stop.
     pub(super) took_frames: bool,
+    /// It was refused what it wrote registers for. gdb may go on to believe in some of them.
+    pub(super) was_refused: bool,
 }
 
 impl Pretended {
@@ -102,6 +104,11 @@ impl Pretended {
         self.bytes.extend((address..).zip(bytes.iter().copied()));
     }
 
+    /// Whether the client has written all of so many bytes.
+    pub(super) fn has_written(&self, address: u64, length: usize) -> bool {
+        (address..).zip(0..length).all(|(at, _)| self.bytes.contains_key(&at))
+    }
+
     /// Whether the client has written below the stack.
     pub(super) fn has_bytes(&self) -> bool {
         !self.bytes.is_empty()
@@ -128,6 +135,7 @@ impl Pretended {
     pub(super) fn forget(&mut self) {
         self.registers.clear();
         self.is_at_end_of_call = false;
+        self.was_refused = false;
         if self.calls.is_empty() {
             self.took_frames = false;
             self.bytes.clear();

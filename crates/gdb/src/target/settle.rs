@@ -76,6 +76,7 @@ impl Target<'_> {
         }
         self.settle(thread, moves).map_err(|refusal| {
             self.pretended.take_registers(thread);
+            self.pretended.was_refused = true;
             self.refusal = Some(refusal);
             Fault::Fixed
         })
