@@ -90,6 +90,8 @@ async fn commands_are_listed() {
           heap                  how large the garbage-collected heap is
           catch WHICH           which exceptions stop the program: uncaught, throw, all (thrown again too), off
           break PLACE [if COND] stop at a function, FILE:LINE, an address, or calls of the host
+          dprintf PLACE,"FORMAT",VALUE,... [if COND]
+                                print there, and go on
           delete NUMBER|NAME    stop there no longer
           coredump FILE         write a core dump into the folder where the server was started
           exit                  end the program and the session
