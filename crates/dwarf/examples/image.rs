@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .iter()
             .filter(|function| function.is_import())
             .zip(1..)
-            .map(|(function, i)| Symbol { name: function.name.clone(), address: host + 16 * i, size: 16 })
+            .map(|(function, i)| Symbol { name: function.name.to_string(), address: host + 16 * i, size: 16 })
             .collect(),
         host: Symbol { name: "<host>".to_owned(), address: host, size: 16 },
     };

@@ -15,6 +15,7 @@ use wasmparser::{
 
 use crate::Error;
 use crate::memory::Memory;
+use crate::name::FunctionName;
 use crate::naming::Naming;
 
 /// The type of a Wasm value, as far as its size matters.
@@ -41,7 +42,7 @@ pub struct Function {
     pub index: u32,
     /// Its name. Imports are `MODULE.NAME`; others are called by the name section, else by the first export, else
     /// `func[INDEX]`.
-    pub name: String,
+    pub name: FunctionName,
     /// Where the body is in the file: from the local declarations to the byte after the last operator.
     /// Empty at 0 for imports.
     pub body: Range<u32>,
@@ -51,8 +52,11 @@ pub struct Function {
     pub params: u32,
     /// Types of the results.
     pub results: Arc<[ValueType]>,
-    /// Types of parameters and declared locals: runs of equal types, each with the index after its last local.
-    locals: Vec<(u64, ValueType)>,
+    parameters: Arc<[ValueType]>,
+    /// The declared locals of all functions: runs of equal types, each with the index after its last local.
+    declared: Arc<[(u64, ValueType)]>,
+    /// Which of them are its own.
+    own: Range<usize>,
 }
 
 /// What [`Module::parse`] finds.
@@ -106,20 +110,22 @@ impl Function {
     /// Number of parameters and declared locals.
     #[must_use]
     pub fn num_locals(&self) -> u64 {
-        self.locals.last().map_or(0, |run| run.0)
+        self.runs().last().map_or(self.params.into(), |run| run.0)
     }
 
     /// The type of a local (parameters first).
     #[must_use]
     pub fn local(&self, index: u32) -> Option<ValueType> {
-        let run = self.locals.partition_point(|run| run.0 <= u64::from(index));
-        self.locals.get(run).map(|run| run.1)
+        if let Some(ty) = usize::try_from(index).ok().and_then(|index| self.parameters.get(index)) {
+            return Some(*ty);
+        }
+        let runs = self.runs();
+        let run = runs.partition_point(|run| run.0 <= u64::from(index));
+        runs.get(run).map(|run| run.1)
     }
 
-    fn add_locals(&mut self, count: u32, ty: ValueType) {
-        if count > 0 {
-            self.locals.push((self.num_locals() + u64::from(count), ty));
-        }
+    fn runs(&self) -> &[(u64, ValueType)] {
+        self.declared.get(self.own.clone()).unwrap_or_default()
     }
 }
 
@@ -228,7 +234,7 @@ impl<'a> Module<'a> {
 
     /// What debuggers are told that a function is called: they end a backtrace at the function that is called `main`.
     pub(crate) fn symbol_name(&self, function: &Function) -> String {
-        if self.renamed_main == Some(function.index) { "main".to_owned() } else { function.name.clone() }
+        if self.renamed_main == Some(function.index) { "main".to_owned() } else { function.name.to_string() }
     }
 
     /// The function whose body holds a module PC.
@@ -241,7 +247,7 @@ impl<'a> Module<'a> {
 }
 
 /// Parameters and results.
-type FunctionType = (Vec<ValueType>, Arc<[ValueType]>);
+type FunctionType = (Arc<[ValueType]>, Arc<[ValueType]>);
 
 /// The state of reading a module: what later sections refer back to.
 #[derive(Default)]
@@ -251,6 +257,8 @@ struct Reading<'a> {
     types: Vec<Option<FunctionType>>,
     /// How many bodies were read.
     bodies: usize,
+    /// See [`Function`].
+    declared: Vec<(u64, ValueType)>,
     import_names: Vec<String>,
     export_names: HashMap<u32, &'a str>,
     function_names: Naming<'a>,
@@ -266,9 +274,7 @@ impl<'a> Reading<'a> {
             Payload::TypeSection(section) => {
                 for group in section {
                     self.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
-                        CompositeInnerType::Func(ty) => {
-                            Some((values(ty.params()), Arc::from(values(ty.results()))))
-                        }
+                        CompositeInnerType::Func(ty) => Some((values(ty.params()), values(ty.results()))),
                         _ => None,
                     }));
                 }
@@ -339,21 +345,18 @@ impl<'a> Reading<'a> {
 
     fn function(&mut self, type_index: u32) {
         let ty = usize::try_from(type_index).ok().and_then(|index| self.types.get(index)?.as_ref());
-        let (params, results) =
-            ty.map(|(params, results)| (params.as_slice(), Arc::clone(results))).unwrap_or_default();
-        let mut function = Function {
+        let (parameters, results) = ty.cloned().unwrap_or_default();
+        self.module.functions.push(Function {
             index: u32::try_from(self.module.functions.len()).unwrap_or(u32::MAX),
-            name: String::new(),
+            name: FunctionName::default(),
             body: 0..0,
             first_operator: ModulePc(0),
-            params: u32::try_from(params.len()).unwrap_or(u32::MAX),
+            params: u32::try_from(parameters.len()).unwrap_or(u32::MAX),
             results,
-            locals: Vec::with_capacity(params.len()),
-        };
-        for ty in params {
-            function.add_locals(1, *ty);
-        }
-        self.module.functions.push(function);
+            parameters,
+            declared: Arc::default(),
+            own: 0..0,
+        });
     }
 
     fn body(&mut self, body: &FunctionBody<'a>) -> Result<(), Error> {
@@ -367,10 +370,16 @@ impl<'a> Reading<'a> {
         };
         function.body = small(range.start)..small(range.end);
         let mut locals = body.get_locals_reader()?;
+        let first = self.declared.len();
+        let mut end = u64::from(function.params);
         for _ in 0..locals.get_count() {
             let (count, ty) = locals.read()?;
-            function.add_locals(count, ty.into());
+            if count > 0 {
+                end += u64::from(count);
+                self.declared.push((end, ty.into()));
+            }
         }
+        function.own = first..self.declared.len();
         function.first_operator = ModulePc(small(locals.original_position()));
         Ok(())
     }
@@ -399,22 +408,38 @@ impl<'a> Reading<'a> {
         // A function without a body (a file of debug info only) has no code to point at, so it is no function here.
         let imports = usize::try_from(self.module.imported_functions).unwrap_or(usize::MAX);
         self.module.functions.truncate(imports.saturating_add(self.bodies));
-        for (position, function) in self.module.functions.iter_mut().enumerate() {
+        let declared: Arc<[_]> = Arc::from(self.declared);
+        let mut text = String::new();
+        let mut named = Vec::with_capacity(self.module.functions.len());
+        for (position, function) in self.module.functions.iter().enumerate() {
             let index = function.index;
+            let start = text.len();
             let name = self.function_names.get(index).or_else(|| self.export_names.get(&index).copied());
-            function.name = match (name, self.import_names.get(position)) {
+            match (name, self.import_names.get(position)) {
                 // An import's name says whose it is; the name section has only the program's word for it.
-                (_, Some(import)) => import.clone(),
-                (Some(name), None) => name.to_owned(),
-                (None, None) => format!("func[{index}]"),
-            };
-            if function.name.contains('\0') {
-                // It would end the name in a symbol table.
-                function.name = function.name.replace('\0', "\u{fffd}");
+                (_, Some(import)) => push_name(&mut text, import),
+                (Some(name), None) => push_name(&mut text, name),
+                (None, None) => text.push_str(&format!("func[{index}]")),
             }
+            named.push(start..text.len());
+        }
+        let text = Arc::from(text);
+        for (function, name) in self.module.functions.iter_mut().zip(named) {
+            function.name = FunctionName::new(&text, &name);
+            function.declared = Arc::clone(&declared);
         }
         self.module.renamed_main = self.module.find_renamed_main();
         self.module
+    }
+}
+
+/// Adds a name without zeros, which would end it in a symbol table.
+fn push_name(text: &mut String, name: &str) {
+    for (index, part) in name.split('\0').enumerate() {
+        if index > 0 {
+            text.push('\u{fffd}');
+        }
+        text.push_str(part);
     }
 }
 
@@ -431,7 +456,7 @@ fn string<'a>(section: &CustomSectionReader<'a>) -> Option<&'a str> {
     wasmparser::BinaryReader::new(section.data(), section.data_offset()).read_unlimited_string().ok()
 }
 
-fn values(types: &[ValType]) -> Vec<ValueType> {
+fn values(types: &[ValType]) -> Arc<[ValueType]> {
     types.iter().map(|&ty| ty.into()).collect()
 }
 

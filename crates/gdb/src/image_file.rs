@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use crate::int::wide;
 
-/// Reading a smaller image from the server takes a few hundredths of a second at most. Bytes.
-pub(crate) const WORTH_A_FILE: u64 = 1 << 20;
+/// Reading a smaller image from the server takes less than a tenth of a second. Bytes.
+pub(crate) const WORTH_A_FILE: u64 = 960 << 10;
 
 /// Bytes that are copied at a time.
 const BLOCK: usize = 64 << 10;

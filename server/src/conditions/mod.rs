@@ -102,7 +102,7 @@ impl SourcesOf {
 fn place_name(info: &DebugInfo<'_>, functions: &dwarf::Module<'_>, pc: ModulePc) -> String {
     let SourceFunction { name, position } = info.functions_at(pc).into_iter().next().unwrap_or_default();
     // The debug info has the linker's names of C++ and Rust.
-    let plain = || functions.function_at(pc).map(|function| function.name.clone());
+    let plain = || functions.function_at(pc).map(|function| function.name.to_string());
     let name = name.filter(|name| !name.starts_with("_Z") && !name.starts_with("_R")).or_else(plain);
     let name = name.unwrap_or_else(|| format!("{pc}"));
     match position {

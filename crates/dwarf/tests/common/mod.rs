@@ -30,7 +30,7 @@ pub(crate) fn layout(module: &[u8]) -> Layout {
             .into_iter()
             .filter(dwarf::Function::is_import)
             .zip(1..)
-            .map(|(function, i)| Symbol { name: function.name, address: HOST + 16 * i, size: 16 })
+            .map(|(function, i)| Symbol { name: function.name.to_string(), address: HOST + 16 * i, size: 16 })
             .collect(),
         host: Symbol { name: "<host>".to_owned(), address: HOST, size: 16 },
     }
