@@ -28,13 +28,18 @@ fn sources(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn trials(path: &Path) -> [Trial; 3] {
+fn trials(path: &Path) -> Vec<Trial> {
     let kinds = [
         ("debug", Explained::Debug, "golden"),
         ("landing", Explained::Landing, "landing.golden"),
         ("run", Explained::Run, "run.golden"),
+        ("guarded", Explained::Guarded, "guarded.golden"),
     ];
-    kinds.map(|(code, which, extension)| {
+    // Guards are of interest where memory is accessed.
+    let is_wanted =
+        |which| which != Explained::Guarded || path.file_stem().is_some_and(|name| name == "store");
+    let kinds = kinds.into_iter().filter(|(_, which, _)| is_wanted(*which));
+    let trial = |(code, which, extension)| {
         let path = path.to_owned();
         let name = format!("{code}::{}", path.file_stem().unwrap_or_default().to_string_lossy());
         Trial::test(name, move || {
@@ -42,7 +47,8 @@ fn trials(path: &Path) -> [Trial; 3] {
             expect_test::expect_file![path.with_extension(extension)].assert_eq(&explained);
             Ok(())
         })
-    })
+    };
+    kinds.map(trial).collect()
 }
 
 fn explain(path: &Path, which: Explained) -> anyhow::Result<String> {

@@ -160,6 +160,7 @@ impl Instance {
         store.fill_globals_and_tables(instance.index())?;
         store.fill_views(instance.index(), VmOffsets::new(&info));
         store.set_stop_at_loops(store.limits().requested(Limits::SWITCH));
+        store.place_guards();
         Ok(instance)
     }
 }

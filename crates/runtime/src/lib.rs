@@ -3,6 +3,7 @@
 //!
 //! `debug` is the one seam that a debugger uses. `unsafe` is in three rooms: `jit`, `vm`, `unwind`.
 
+mod access;
 mod constant;
 mod debug;
 mod engine;

@@ -10,7 +10,7 @@ use crate::jit::{Audience, CodeMemory, CodePages, Compiled, FunctionCode, compil
 use crate::memory::MemoryBytes;
 use crate::module::{Module, narrow};
 use crate::tier::{TierStress, Versions};
-use crate::translate::Version;
+use crate::translate::{Guard, Version};
 use crate::trap::{Failure, HostError, TrapCode};
 use crate::unwind::Switching;
 use crate::value::{FuncType, HeapType, Reference, Value, ValueType};
@@ -469,7 +469,7 @@ impl Store {
         if self.engine.config().tiers == Tiers::Run {
             return Ok(None);
         }
-        let code = self.version_of(module, defined, Version::Debug)?;
+        let code = self.version_of(module, defined, Version::Debug(Guard::NONE))?;
         Ok(code.frame.at_or_after(pc).map(|point| point.pc))
     }
 

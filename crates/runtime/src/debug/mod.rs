@@ -80,17 +80,12 @@ impl Default for DebugState {
 impl DebugState {
     /// Whether every function is to be in the debug tier.
     pub(crate) fn wants_everything(&self) -> bool {
-        self.always_debug_tier || self.watch.any()
+        self.always_debug_tier
     }
 
     /// Whether a function is stepped through.
     pub(crate) fn is_stepped_through(&self, module: usize, defined: u32) -> bool {
         self.stepped.contains(&(module, defined))
-    }
-
-    /// Whether anything is watched.
-    pub(crate) fn is_anything_watched(&self) -> bool {
-        self.watch.any()
     }
 
     /// Whether a breakpoint is in this part of a module.

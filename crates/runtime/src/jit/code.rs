@@ -16,7 +16,7 @@ use crate::module::narrow;
 use crate::translate::{Callee, Version};
 use crate::trap::TrapCode;
 use crate::unwind::{
-    HostEntries, Position, breakpoint_address, function_entry_address, lazy_compile_address,
+    HostEntries, Position, breakpoint_address, function_entry_address, lazy_compile_address, watched_address,
 };
 use crate::value::FuncType;
 use crate::vm::Builtin;
@@ -233,6 +233,8 @@ impl CodeMemory {
         memory.thunks.insert(Callee::Stop, stop);
         let entry = memory.publish_jump(function_entry_address())?;
         memory.thunks.insert(Callee::FunctionEntry, entry);
+        let watched = memory.publish_jump(watched_address())?;
+        memory.thunks.insert(Callee::Watched, watched);
         let mut builtins = Vec::new();
         for builtin in Builtin::ALL {
             let (bytes, alignment) = thunk::builtin(engine, *builtin, (hosts.builtin)(*builtin))?;

@@ -8,9 +8,10 @@ mod observable;
 mod parse;
 mod types;
 
+use crate::access::Accesses;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::translate::Version;
+use crate::translate::{Guard, Version};
 use crate::types::TypeDef;
 use crate::value::{FuncType, ValueType};
 use bodies::Validity;
@@ -29,6 +30,8 @@ use std::sync::{Arc, OnceLock};
 pub enum Explained {
     /// The run tier's.
     Run,
+    /// The run tier's while memory is watched for writes.
+    Guarded,
     /// The debug tier's, which calls come to.
     Debug,
     /// The debug tier's into which frames are moved.
@@ -447,8 +450,9 @@ impl Module {
     /// When the function cannot be compiled.
     pub fn explain(&self, engine: &Engine, function: u32, which: Explained) -> Result<String, Error> {
         let version = match which {
-            Explained::Run => Version::Run,
-            Explained::Debug => Version::Debug,
+            Explained::Run => Version::Run(Guard::NONE),
+            Explained::Guarded => Version::Run(Guard { accesses: Accesses::WRITES, spread: false }),
+            Explained::Debug => Version::Debug(Guard::NONE),
             Explained::Landing => Version::Landing,
         };
         crate::jit::explain(engine, &self.info, function, version)

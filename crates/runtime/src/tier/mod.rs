@@ -45,7 +45,7 @@ pub(crate) use versions::Versions;
 
 use crate::engine::Tiers;
 use crate::store::Store;
-use crate::translate::Version;
+use crate::translate::{Guard, Version};
 
 impl Store {
     /// Whether a function is to run in the debug tier.
@@ -61,16 +61,17 @@ impl Store {
             || self.debug.wants_everything()
             || self.debug.is_stepped_through(module, defined)
             || self.debug.has_breakpoints(module, loaded.body_range(defined))
+            || self.debug.watch.wants_points_of((module, loaded.function_of(defined)))
     }
 
     /// The version of a function that new calls are to run.
     pub(crate) fn wanted_version(&self, module: usize, defined: u32) -> Version {
         if !self.wants_debug(module, defined) {
-            Version::Run
+            Version::Run(self.debug.watch.guard())
         } else if self.wants_every_point(module, defined) {
             Version::Landing
         } else {
-            Version::Debug
+            Version::Debug(self.debug.watch.guard())
         }
     }
 
@@ -80,11 +81,11 @@ impl Store {
         let Some(loaded) = self.modules.get(module) else { return false };
         let versions = loaded.versions(defined);
         versions.is_some_and(Versions::is_pinned)
-            || self.debug.is_anything_watched()
+            || self.debug.watch.wants_points_of((module, loaded.function_of(defined)))
             || self.debug.is_stepped_through(module, defined)
             || self.tier_stress.wants_every_point(module, defined)
             || self.debug.breakpoints_in(module, loaded.body_range(defined)).any(|pc| {
-                let debug = versions.and_then(|versions| versions.get(Version::Debug));
+                let debug = versions.and_then(|versions| versions.get(Version::Debug(Guard::NONE)));
                 debug.is_none_or(|code| code.site_of(pc).is_none())
             })
     }

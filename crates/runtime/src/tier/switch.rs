@@ -5,7 +5,7 @@ use crate::engine::{Tier, Tiers};
 use crate::jit::FunctionCode;
 use crate::module::narrow;
 use crate::store::Store;
-use crate::translate::Version;
+use crate::translate::{Guard, Version};
 use crate::unwind::{Landing, Position, RawFrame, Walk, Walked};
 use frame_table::ModulePc;
 use std::ops::Range;
@@ -38,8 +38,10 @@ impl Store {
         let moves = self.switching.is_written(frame.fp)
             || match self.wanted_version(code.module, defined) {
                 Version::Landing => true,
-                Version::Debug => code.version.tier() != Tier::Debug,
-                Version::Run | Version::Resumed(..) => false,
+                Version::Debug(guard) => {
+                    code.version.tier() != Tier::Debug || !code.version.guard().covers(guard)
+                }
+                Version::Run(guard) | Version::Resumed(_, _, guard) => !code.version.guard().covers(guard),
             };
         moves.then(|| self.version_of(code.module, defined, Version::Landing).ok()).flatten()
     }
@@ -136,8 +138,8 @@ impl Store {
         if !point.site.is_some_and(|site| code.is_loop_site(site)) {
             return false;
         }
-        let Some(tier) = self.faster_tier(code) else { return false };
-        match self.version_of(code.module, self.defined_of(code), Version::Resumed(tier, point.pc)) {
+        let Some((tier, guard)) = self.faster_tier(code) else { return false };
+        match self.version_of(code.module, self.defined_of(code), Version::Resumed(tier, point.pc, guard)) {
             Ok(resumed) => self.resume_frame(frame, point.shape, &resumed),
             Err(error) => {
                 tracing::debug!(%error, "a frame stays in the debug tier");
@@ -146,11 +148,11 @@ impl Store {
         }
     }
 
-    /// The tier whose code a frame of this code should go on in.
-    fn faster_tier(&self, code: &FunctionCode) -> Option<Tier> {
+    /// The tier whose code a frame of this code should go on in, and its guard.
+    fn faster_tier(&self, code: &FunctionCode) -> Option<(Tier, Guard)> {
         match (self.wanted_version(code.module, self.defined_of(code)), code.version) {
-            (Version::Run, version) if version.tier() == Tier::Debug => Some(Tier::Run),
-            (Version::Debug, Version::Landing) => Some(Tier::Debug),
+            (Version::Run(guard), version) if version.tier() == Tier::Debug => Some((Tier::Run, guard)),
+            (Version::Debug(guard), Version::Landing) => Some((Tier::Debug, guard)),
             _ => None,
         }
     }
@@ -194,9 +196,13 @@ impl crate::store::LoadedModule {
         self.functions.get_mut(defined as usize)
     }
 
+    /// A defined function's number, with imports.
+    pub(super) fn function_of(&self, defined: u32) -> u32 {
+        self.module.num_imported_functions() + defined
+    }
+
     /// Where the body of a defined function is in the module.
     pub(super) fn body_range(&self, defined: u32) -> Range<ModulePc> {
-        let function = self.module.num_imported_functions() + defined;
-        self.module.body_range(function).unwrap_or(ModulePc(0)..ModulePc(0))
+        self.module.body_range(self.function_of(defined)).unwrap_or(ModulePc(0)..ModulePc(0))
     }
 }

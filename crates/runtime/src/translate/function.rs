@@ -7,7 +7,7 @@ use super::points::Points;
 use super::region::Region;
 use super::state::State;
 use super::stops::Resume;
-use super::{Translated, Version, clif_type, native_signature};
+use super::{Guard, Translated, Version, clif_type, native_signature};
 use crate::engine::{Engine, Tier};
 use crate::error::Error;
 use crate::module::{ModuleInfo, narrow};
@@ -34,6 +34,9 @@ pub(crate) enum Callee {
     FunctionEntry,
     /// On a cold path: stops if anything is requested.
     Stop,
+    /// On a cold path, from which it does not return: the frame goes on in landing code, because it is about to touch what is
+    /// watched.
+    Watched,
     /// A defined function of the same module, counted without imports.
     Function(u32),
 }
@@ -45,6 +48,7 @@ impl Callee {
             Self::Breakpoint => UserExternalName::new(0, 0),
             Self::FunctionEntry => UserExternalName::new(0, 1),
             Self::Stop => UserExternalName::new(0, 2),
+            Self::Watched => UserExternalName::new(0, 3),
             Self::Function(index) => UserExternalName::new(1, index),
         }
     }
@@ -55,6 +59,7 @@ impl Callee {
             (0, 0) => Some(Self::Breakpoint),
             (0, 1) => Some(Self::FunctionEntry),
             (0, 2) => Some(Self::Stop),
+            (0, 3) => Some(Self::Watched),
             (1, index) => Some(Self::Function(index)),
             _ => None,
         }
@@ -81,6 +86,8 @@ pub(super) struct FunctionTranslator<'a> {
     pub(super) uses: Option<LocalUses>,
     /// The callee's own vmctx, as it was passed.
     passed_vmctx: Value,
+    /// What accesses are compared.
+    pub(super) guard: Guard,
     /// Where the code begins if not at the function's beginning.
     pub(super) resume: Option<Resume>,
     pub(super) pc: ModulePc,
@@ -115,6 +122,7 @@ pub(super) fn translate(
     Region::declare_all(&mut clif);
     let mut context = FunctionBuilderContext::new();
     let tier = version.tier();
+    let guard = if version.lives_in_slot() { Guard::NONE } else { version.guard() };
     let mut builder = FunctionBuilder::new(&mut clif, &mut context);
     let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 0, 4));
     let entry = builder.create_block();
@@ -123,14 +131,14 @@ pub(super) fn translate(
     builder.seal_block(entry);
     let passed_vmctx = builder.block_params(entry)[0];
     let resume = match version {
-        Version::Resumed(_, pc) => Some(Resume { pc, block: builder.create_block(), used: false }),
-        Version::Debug | Version::Landing | Version::Run => None,
+        Version::Resumed(_, pc, _) => Some(Resume { pc, block: builder.create_block(), used: false }),
+        Version::Debug(_) | Version::Landing | Version::Run(_) => None,
     };
     let state = State::new(version, layout, slot, locals.clone(), resume.is_some(), &mut builder);
     let uses = match tier {
         Tier::Run => {
             let observable = info.observable_in(defined as usize);
-            Some(LocalUses::analyse(&body, narrow(locals.len()), observable.as_ref())?)
+            Some(LocalUses::analyse(&body, narrow(locals.len()), observable.as_ref(), guard.accesses)?)
         }
         Tier::Debug => None,
     };
@@ -158,6 +166,7 @@ pub(super) fn translate(
         at_loop_header: false,
         uses,
         passed_vmctx,
+        guard,
         resume,
         pc: ModulePc(0),
         next_pc: ModulePc(0),
@@ -212,6 +221,7 @@ impl FunctionTranslator<'_> {
             if self.reachable {
                 self.builder.set_srcloc(SourceLoc::new(self.pc.0));
                 self.point();
+                self.guard(&operator);
                 self.operator(&operator, &reader)?;
                 self.check_handlers()?;
             } else {

@@ -11,6 +11,7 @@ mod effects;
 mod exception;
 mod function;
 mod gc;
+mod guard;
 mod held;
 mod locals;
 mod memory;
@@ -24,6 +25,7 @@ mod stops;
 mod table;
 mod variable;
 
+use crate::access::Accesses;
 use crate::engine::{Engine, Tier};
 use crate::error::Error;
 use crate::module::ModuleInfo;
@@ -32,6 +34,7 @@ use cranelift_codegen::ir::{self, AbiParam, Signature, types};
 use cranelift_codegen::isa::CallConv;
 use frame_table::ModulePc;
 pub(crate) use function::{Callee, builtin_signature};
+pub(crate) use guard::Guard;
 pub(crate) use points::{CALL_TAG, COLD_TAG, Call, POLL_TAG, Point, Points};
 
 /// Which code of a function.
@@ -39,15 +42,15 @@ pub(crate) use points::{CALL_TAG, COLD_TAG, Call, POLL_TAG, Point, Points};
 pub(crate) enum Version {
     /// The debug tier's, which calls come to: it can stop at every operator, and then all values are in the state slot. It
     /// goes on with those that are in registers.
-    Debug,
+    Debug(Guard),
     /// The debug tier's, for frames that were something else. Nothing but the state slot outlives an operator, so a frame
     /// can be put at any point of it, and goes on with what is in the slot.
     Landing,
     /// The run tier's.
-    Run,
+    Run(Guard),
     /// As [`Version::Run`] or [`Version::Debug`], entered at the loop whose first operator is at this PC, with the state that
     /// the store's limits point to. Otherwise it is called like the function.
-    Resumed(Tier, ModulePc),
+    Resumed(Tier, ModulePc, Guard),
 }
 
 impl Version {
@@ -56,12 +59,20 @@ impl Version {
         self == Self::Landing
     }
 
+    /// Which accesses it compares with what is watched. Landing code can stop before each of them.
+    pub(crate) fn guard(self) -> Guard {
+        match self {
+            Self::Debug(guard) | Self::Run(guard) | Self::Resumed(_, _, guard) => guard,
+            Self::Landing => Guard { accesses: Accesses::BOTH, spread: true },
+        }
+    }
+
     /// The tier that it is of.
     pub(crate) fn tier(self) -> Tier {
         match self {
-            Self::Debug | Self::Landing => Tier::Debug,
-            Self::Run => Tier::Run,
-            Self::Resumed(tier, _) => tier,
+            Self::Debug(_) | Self::Landing => Tier::Debug,
+            Self::Run(_) => Tier::Run,
+            Self::Resumed(tier, ..) => tier,
         }
     }
 }

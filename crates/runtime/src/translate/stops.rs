@@ -60,7 +60,7 @@ impl FunctionTranslator<'_> {
     }
 
     /// Calls something that keeps all registers.
-    fn call_preserving(&mut self, callee: Callee) -> ir::Inst {
+    pub(super) fn call_preserving(&mut self, callee: Callee) -> ir::Inst {
         let thunk = self.direct_callee(callee, Signature::new(CallConv::PreserveAll));
         self.builder.ins().call(thunk, &[])
     }

@@ -26,7 +26,9 @@ mod switch;
 mod walk;
 
 pub(crate) use activation::{Exit, ExitKind, current, current_store, innermost_exit, raise};
-pub(crate) use arch::{Registers, breakpoint_address, function_entry_address, lazy_compile_address};
+pub(crate) use arch::{
+    Registers, breakpoint_address, function_entry_address, lazy_compile_address, watched_address,
+};
 pub(crate) use handler::{Landing, handler_of, land};
 pub(crate) use roots::frame_references;
 pub(crate) use slot::{read_local, read_operand, read_place, slot_vmctx, write_place};

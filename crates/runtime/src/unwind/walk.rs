@@ -49,7 +49,7 @@ impl RawFrame {
     pub(crate) fn is_at_entry(&self) -> bool {
         let first = self.code.frame.points().first().map(|point| point.pc);
         self.position == Position::Point
-            && self.code.version == Version::Run
+            && matches!(self.code.version, Version::Run(_))
             && self.point().is_some_and(|point| Some(point.pc) == first)
     }
 

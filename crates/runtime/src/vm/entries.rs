@@ -93,6 +93,11 @@ pub(crate) extern "C" fn function_entry(registers: &Registers) {
     });
 }
 
+/// A guard found that an operator is about to touch what is watched.
+pub(crate) extern "C" fn watched(registers: &Registers) {
+    serve_point(registers, Store::at_guard);
+}
+
 /// As [`serve`], at a point with these registers. If `work` says so, goes on with those that the store has prepared.
 fn serve_point(registers: &Registers, work: impl FnOnce(&mut Store) -> Result<bool, Failure>) {
     let fp = usize::try_from(registers.general[Registers::FP]).unwrap_or_default();

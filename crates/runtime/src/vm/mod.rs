@@ -18,7 +18,7 @@ mod waiters;
 pub(crate) use builtin::Builtin;
 pub(crate) use builtins::range;
 pub(crate) use entries::{
-    breakpoint, compile_on_first_call, function_entry, host_entries, returned, trapped,
+    breakpoint, compile_on_first_call, function_entry, host_entries, returned, trapped, watched,
 };
 pub(crate) use memory::Memory;
 pub(crate) use offsets::VmOffsets;

@@ -6,7 +6,9 @@
 //!   16  instance index, u32
 //!   20  nonzero while the run tier is to stop at the headers of loops, u32
 //!   24  pointer to the HeapView      the collector's flag, supertypes of all types
-//!   32  imported functions         one pointer to a FuncRef each
+//!   32  first watched byte less WATCH_SLACK
+//!   40  bytes from there to behind the last watched one, 0 if nothing is watched
+//!   48  imported functions         one pointer to a FuncRef each
 //!       defined functions          one FuncRef each
 //!       memories                   two pointers each: to the MemoryView, and the base, which never changes
 //!       tables                     one pointer to a TableView each
@@ -28,6 +30,18 @@ pub(crate) mod limits {
     pub(crate) const RESUME_STATE: i32 = 24;
     /// Bytes from one value of that state to the next.
     pub(crate) const RESUME_STRIDE: i32 = 16;
+    /// The watched ranges of addresses.
+    pub(crate) const WATCHED: i32 = 32;
+}
+
+/// The watched ranges within `Limits`.
+pub(crate) mod watch {
+    /// How many there are. Those that are not needed are empty.
+    pub(crate) const RANGES: u32 = 4;
+    /// Bytes of one: its first address, and the one behind it.
+    pub(crate) const RANGE: i32 = 16;
+    /// Where the latter is in it.
+    pub(crate) const END: i32 = 8;
 }
 
 /// Offsets within a `HeapView`.
@@ -76,7 +90,12 @@ pub(crate) const BUILTINS: u32 = 8;
 pub(crate) const INSTANCE: u32 = 16;
 pub(crate) const STOP_AT_LOOPS: u32 = 20;
 pub(crate) const HEAP: u32 = 24;
-const IMPORTS: u32 = 32;
+pub(crate) const WATCH_START: u32 = 32;
+pub(crate) const WATCH_LENGTH: u32 = 40;
+const IMPORTS: u32 = 48;
+
+/// One less than the bytes of the largest access: how far before what is watched one may begin that touches it.
+pub(crate) const WATCH_SLACK: u32 = 15;
 
 /// Offsets that depend on a module's counts.
 #[derive(Clone, Copy, Debug)]

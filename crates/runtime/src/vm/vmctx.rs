@@ -5,7 +5,7 @@
 )]
 
 use super::offsets;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Thread;
 
@@ -53,11 +53,14 @@ pub(crate) struct Limits {
     real_stack: AtomicUsize,
     /// See [`Limits::set_resume_state`].
     resume_state: AtomicUsize,
+    /// First and end of each range.
+    watched: [[AtomicU64; 2]; offsets::watch::RANGES as usize],
     /// The guest's thread, while it may be parked.
     sleeper: Mutex<Option<Thread>>,
 }
 
 const _: () = assert!(std::mem::offset_of!(Limits, real_stack) == offsets::limits::REAL_STACK as usize);
+const _: () = assert!(std::mem::offset_of!(Limits, watched) == offsets::limits::WATCHED as usize);
 const _: () = assert!(std::mem::offset_of!(Limits, resume_state) == offsets::limits::RESUME_STATE as usize);
 
 impl Limits {
@@ -78,6 +81,15 @@ impl Limits {
     /// Where code that is entered in the middle finds its state.
     pub(crate) fn set_resume_state(&self, address: usize) {
         self.resume_state.store(address, Ordering::SeqCst);
+    }
+
+    /// The ranges of addresses that guards compare with: the first of them that there is room for.
+    pub(crate) fn set_watched(&self, ranges: &[std::ops::Range<u64>]) {
+        let all = ranges.iter().cloned().chain(std::iter::repeat(0..0));
+        for ([first, end], range) in self.watched.iter().zip(all) {
+            first.store(range.start, Ordering::Relaxed);
+            end.store(range.end, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn stack(&self) -> usize {
@@ -213,6 +225,14 @@ impl VmContext {
     pub(crate) fn set_stop_at_loops(&mut self, stop: bool) {
         let instance = self.get_word(offsets::INSTANCE) & u64::from(u32::MAX);
         self.set_word(offsets::INSTANCE, instance | u64::from(stop) << 32);
+    }
+
+    /// What guards compare accesses with first: everything from the first watched byte of the instance's memories to the last.
+    pub(crate) fn set_watched(&mut self, all: &std::ops::Range<u64>) {
+        let slack = u64::from(offsets::WATCH_SLACK);
+        let length = if all.is_empty() { 0 } else { all.end - all.start + slack };
+        self.set_word(offsets::WATCH_START, all.start.wrapping_sub(slack));
+        self.set_word(offsets::WATCH_LENGTH, length);
     }
 
     pub(crate) fn set_func_ref(&mut self, offset: u32, function: FuncRef) {

@@ -7,6 +7,7 @@ mod breakpoints;
 mod fixture;
 #[path = "../debug/frames.rs"]
 mod frames;
+mod guards;
 mod optimized;
 #[path = "../debug/sharing.rs"]
 mod sharing;

@@ -1,14 +1,20 @@
 //! Watchpoints: stops after the operator, or the host function, that read or wrote a part of a memory or a global.
 //!
-//! An operator says before it runs what it will touch (`operator.rs`). So while there are watchpoints, the points before
-//! all operators of the kinds that matter (`wanted.rs`) are armed: those that write memory if memory is watched for
+//! An operator says before it runs what it will touch (`operator.rs`). So while there are watchpoints, the points of landing code
+//! before all operators of the kinds that matter (`wanted.rs`) are armed: those that write memory if memory is watched for
 //! writes, and so on. What was not touched costs the visit of the point, which is about a microsecond. When an operator
-//! does touch something that is watched, the point after it is armed as well, and the stop is there. A host function is
-//! not looked into: its writes are found by comparing when it returns, and its reads not at all.
+//! does touch something that is watched, the point after it is armed as well, and the stop is there.
 //!
-//! Why not page protection? It is faster while nothing near is touched, but the stack of a C program is near to
-//! everything; it cannot watch globals; and it faults in the middle of operators that touch several pages.
+//! Other code comes to landing code when it is about to touch memory that is watched: it compares addresses itself, which costs
+//! next to nothing (`guard.rs`, `translate/guard.rs`). For what is in a global all functions run landing code, for a local its
+//! function does.
+//!
+//! A host function is not looked into: its writes are found by comparing when it returns, and its reads not at all.
+//!
+//! Why not page protection? The stack of a C program is near to everything; it cannot tell threads of a memory apart; and
+//! it faults in the middle of operators that touch several pages, and in host functions.
 
+mod guard;
 mod host;
 mod operator;
 mod shared;
@@ -24,7 +30,8 @@ use crate::instance::Instance;
 use crate::jit::FunctionCode;
 use crate::module::Module;
 use crate::store::Store;
-use crate::unwind::read_place;
+use crate::translate::{Guard, Version};
+use crate::unwind::{RawFrame, read_place};
 use crate::value::{Value, ValueType};
 use frame_table::{HeapType, ModulePc};
 use operator::{Touch, Touched};
@@ -181,6 +188,8 @@ pub(crate) struct Watchpoints {
     set: BTreeMap<WatchId, Watchpoint>,
     /// What all of them need armed.
     wanted: Wanted,
+    /// What code compares that is not landing code.
+    guard: Guard,
     next: u32,
     /// The embedder or a debugger wrote to a memory.
     pub(crate) embedder_wrote: bool,
@@ -189,21 +198,27 @@ pub(crate) struct Watchpoints {
 }
 
 impl Watchpoints {
-    /// Forgets accesses of frames that are gone, which were below `address`.
-    /// Whether anything is watched.
-    pub(crate) fn any(&self) -> bool {
-        !self.set.is_empty()
+    /// What code compares that is not landing code.
+    pub(crate) fn guard(&self) -> Guard {
+        self.guard
     }
 
+    /// Whether a function is to run landing code for what is watched.
+    pub(crate) fn wants_points_of(&self, function: FunctionId) -> bool {
+        self.wanted.needs_points_of(function)
+    }
+
+    /// Forgets accesses of frames that are gone, which were below `address`.
     pub(crate) fn forget_below(&mut self, address: usize) {
         self.pending.retain(|pending| pending.fp > address);
     }
 
-    /// After a change of the set: whether other points are to be armed now.
+    /// After a change of the set: whether other points are to be armed now, or other code is to run.
     fn update_wanted(&mut self) -> bool {
         let wanted = Wanted::by(self.set.values().map(|watchpoint| (watchpoint.place, watchpoint.access)));
-        let changed = self.wanted != wanted;
-        self.wanted = wanted;
+        let guard = Guard { accesses: wanted.memory(), spread: self.ranges(|_| true).len() > 1 };
+        let changed = self.wanted != wanted || self.guard != guard;
+        (self.wanted, self.guard) = (wanted, guard);
         changed
     }
 }
@@ -226,6 +241,7 @@ impl Store {
         };
         let watchpoint = Watchpoint { place, target, access, known, before_host: None, shared };
         self.debug.watch.set.insert(id, watchpoint);
+        self.place_guards();
         if self.debug.watch.update_wanted() {
             self.rearm_for_watchpoints();
         }
@@ -257,6 +273,7 @@ impl Store {
         for pending in &mut self.debug.watch.pending {
             pending.hits.retain(|hit| hit.id != id);
         }
+        self.place_guards();
         if removed && self.debug.watch.update_wanted() {
             self.rearm_for_watchpoints();
         }
@@ -357,7 +374,8 @@ impl Store {
         let pending = self.debug.watch.pending.iter().map(|pending| pending.site);
         let mut sites: BTreeSet<usize> = pending.filter(of_code).collect();
         let wanted = &self.debug.watch.wanted;
-        let loaded = self.modules.get(code.module).filter(|_| wanted.matters_to(function_id(code)));
+        let is_asked = code.version.lives_in_slot() && wanted.matters_to(function_id(code));
+        let loaded = self.modules.get(code.module).filter(|_| is_asked);
         if let Some(loaded) = loaded {
             let matters = |operator: &Operator<'_>| wanted.matters(operator, function_id(code));
             let relevant = relevant_operators(&loaded.module, code.function, matters);
@@ -374,6 +392,7 @@ impl Store {
             let code = self.code().function_at(site);
             operator
                 .zip(code)
+                .filter(|(_, code)| code.version.lives_in_slot())
                 .is_some_and(|(operator, code)| watch.wanted.matters(&operator, function_id(code)))
         };
         watch.pending.iter().any(|pending| pending.site == site) || !watch.set.is_empty() && relevant()
@@ -518,12 +537,12 @@ impl Store {
 
     /// Has the guest stop where `frame` goes on.
     fn expect_hits(&mut self, frame: &WasmFrame, hits: Vec<WatchHit>, exchanges: Option<u64>) {
-        let code = &frame.raw.code;
+        let Some(code) = self.code_to_stop_in(&frame.raw) else { return };
         // None of these operators branches, so the next one in the code is the next one to run; behind a call it is
         // the one where the frame is already.
         let from = if frame.call.is_some() { frame.pc } else { frame.pc.offset(1) };
         let Some(from) = code.frame.at_or_after(from).map(|point| point.pc) else { return };
-        let pc = self.behind_ends(frame, from);
+        let pc = self.behind_ends(frame.module, &code, from);
         let Some(site) = code.site_of(pc) else { return };
         let writes = hits.iter().filter(|hit| hit.written && !hit.by_host);
         let shared = writes.filter_map(|hit| self.debug.watch.set.get(&hit.id)?.shared.as_ref());
@@ -534,11 +553,23 @@ impl Store {
         self.code_mut().set_sites(&[site], &[]);
     }
 
+    /// Landing code of a frame's function, in which the frame goes on.
+    fn code_to_stop_in(&mut self, frame: &RawFrame) -> Option<Arc<FunctionCode>> {
+        let code = &frame.code;
+        if code.version.lives_in_slot() {
+            return Some(Arc::clone(code));
+        }
+        let landing = self.version_of(code.module, self.defined_of(code), Version::Landing).ok()?;
+        self.switching.note_written(frame.fp);
+        self.switch_waiting_frame(frame);
+        Some(landing)
+    }
+
     /// The first operator from `pc` on that is not the end of a block. The end of a function is one to stop at.
-    fn behind_ends(&self, frame: &WasmFrame, mut pc: ModulePc) -> ModulePc {
-        let Some(module) = self.modules.get(frame.module).map(|loaded| &loaded.module) else { return pc };
+    fn behind_ends(&self, module: usize, code: &FunctionCode, mut pc: ModulePc) -> ModulePc {
+        let Some(module) = self.modules.get(module).map(|loaded| &loaded.module) else { return pc };
         while let Some(Operator::End) = operator_at(module, pc) {
-            let Some(next) = frame.raw.code.frame.at_or_after(pc.offset(1)) else { break };
+            let Some(next) = code.frame.at_or_after(pc.offset(1)) else { break };
             pc = next.pc;
         }
         pc

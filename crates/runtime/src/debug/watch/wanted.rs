@@ -1,8 +1,9 @@
 //! Which operators have to be visited for a set of watchpoints. What is watched for writes only costs nothing at reads,
 //! and a local costs nothing outside of its function.
 
-use super::operator::{self, Accesses};
+use super::operator;
 use super::{FunctionId, Place, WatchAccess};
+use crate::access::{self, Accesses};
 use std::collections::BTreeMap;
 use wasmparser::Operator;
 
@@ -31,11 +32,20 @@ impl Wanted {
         wanted
     }
 
+    /// The accesses to memory that matter.
+    pub(super) fn memory(&self) -> Accesses {
+        self.memory
+    }
+
     /// Whether operators of a function may matter.
     pub(super) fn matters_to(&self, function: FunctionId) -> bool {
-        let anything = Accesses { reads: true, writes: true };
+        self.memory.meets(Accesses::BOTH) || self.needs_points_of(function)
+    }
+
+    /// Whether operators of a function may matter that no guard looks at: those on globals and locals.
+    pub(super) fn needs_points_of(&self, function: FunctionId) -> bool {
         let locals = self.locals.range((function, 0)..=(function, u32::MAX)).next();
-        self.memory.meets(anything) || self.globals.meets(anything) || locals.is_some()
+        self.globals.meets(Accesses::BOTH) || locals.is_some()
     }
 
     /// Whether an operator of a function may touch what is watched.
@@ -44,7 +54,7 @@ impl Wanted {
             let (index, accesses) = operator::on_local(operator)?;
             Some(self.locals.get(&(function, index))?.meets(accesses))
         };
-        operator::on_memory(operator).meets(self.memory)
+        access::on_memory(operator).meets(self.memory)
             || operator::on_globals(operator).meets(self.globals)
             || local().unwrap_or(false)
     }

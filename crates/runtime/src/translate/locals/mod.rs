@@ -12,6 +12,7 @@
 mod liveness;
 mod outline;
 
+use crate::access::Accesses;
 use crate::error::Error;
 use crate::module::Observable;
 use frame_table::{LocalSet, ModulePc};
@@ -41,6 +42,7 @@ struct Wanted {
 
 impl LocalUses {
     /// Reads a body that was validated. `locals` counts parameters. Without `observable`, everything is wanted.
+    /// Accesses to memory of the kinds in `guarded` are points as well.
     ///
     /// # Errors
     /// When the body cannot be read.
@@ -48,8 +50,9 @@ impl LocalUses {
         body: &FunctionBody<'_>,
         locals: u32,
         observable: Option<&Observable>,
+        guarded: Accesses,
     ) -> Result<Self, Error> {
-        let outline = Outline::read(body, locals, observable.is_some())?;
+        let outline = Outline::read(body, locals, observable.is_some(), guarded)?;
         let wanted = observable.and_then(|observable| liveness::wanted(&outline, locals, observable));
         let no_loop = match &outline.loops {
             Some(_) => LocalSet::default(),
@@ -62,7 +65,7 @@ impl LocalUses {
     /// The locals whose values are wanted while the operator at `pc` runs: those that the program may read after it,
     /// and those that the debug info names there or right behind it. None: all of them.
     ///
-    /// Known are operators that call, trap (not those that only access memory) or begin a loop, and the first one of
+    /// Known are operators that call, trap (not those that only access memory, unless guarded) or begin a loop, and the first one of
     /// the body, for which it is what is wanted when the function is entered.
     pub(super) fn wanted(&self, pc: ModulePc) -> Option<&LocalSet> {
         let wanted = self.wanted.as_ref()?;

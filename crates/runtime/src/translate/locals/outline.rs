@@ -2,6 +2,7 @@
 
 use super::super::effects::just_goes_on;
 use super::{MOST_WORDS, words};
+use crate::access::{self, Accesses};
 use crate::error::Error;
 use frame_table::{LocalSet, ModulePc};
 use wasmparser::{BrTable, Catch, FunctionBody, Operator};
@@ -77,8 +78,13 @@ struct Reading {
 }
 
 impl Outline {
-    /// Reads a body; the events only if `with_events`.
-    pub(super) fn read(body: &FunctionBody<'_>, locals: u32, with_events: bool) -> Result<Self, Error> {
+    /// Reads a body; the events only if `with_events`. Accesses to memory of the kinds in `guarded` are points.
+    pub(super) fn read(
+        body: &FunctionBody<'_>,
+        locals: u32,
+        with_events: bool,
+        guarded: Accesses,
+    ) -> Result<Self, Error> {
         let mut reader = body.get_operators_reader()?;
         let bytes = body.as_bytes();
         let start = body.range().start;
@@ -99,8 +105,11 @@ impl Outline {
             let pc = pc_of(at);
             if reading.keep_events {
                 let opcode = usize::try_from(at - start).ok().and_then(|at| bytes.get(at..));
-                if is_first || !opcode.is_some_and(just_goes_on) || matches!(operator, Operator::Loop { .. })
-                {
+                let is_point = is_first
+                    || !opcode.is_some_and(just_goes_on)
+                    || matches!(operator, Operator::Loop { .. })
+                    || access::on_memory(&operator).meets(guarded);
+                if is_point {
                     reading.point(pc, pc_of(reader.original_position()));
                 }
             }

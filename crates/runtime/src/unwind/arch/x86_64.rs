@@ -276,6 +276,11 @@ preserving! {
     function_entry, crate::vm::function_entry
 }
 
+preserving! {
+    /// What a guard calls that found an access to what is watched.
+    watched, crate::vm::watched
+}
+
 /// The address that armed program points go to.
 pub(crate) fn breakpoint_address() -> usize {
     breakpoint as *const () as usize
@@ -284,6 +289,11 @@ pub(crate) fn breakpoint_address() -> usize {
 /// The address that a function's entry goes to with the stack limit passed.
 pub(crate) fn function_entry_address() -> usize {
     function_entry as *const () as usize
+}
+
+/// The address that guards go to.
+pub(crate) fn watched_address() -> usize {
+    watched as *const () as usize
 }
 
 /// Where a replaced return address leads: the call has returned, and the frame that called is to be another one.
