@@ -95,7 +95,7 @@ impl Paused<'_> {
     }
 
     /// Watches a range of a memory or a global, in every thread's instance of that number, or a local of this thread.
-    /// While anything is watched the guest runs much slower: every operator that may touch it is looked at.
+    /// For a global the guest runs much slower: every operator on globals is looked at. For a local its function does.
     ///
     /// # Errors
     /// When the guest has no such place.
