@@ -11,6 +11,8 @@
 //!
 //! The first comparison takes all widths of accesses and all watched ranges together, and says yes too often. Nothing on the way
 //! back to the access calls, and the last part does not come back: so the code generator still knows what is in memory.
+//! It would also know the two numbers of the first comparison, and keep them in registers that it has a better use for; so
+//! guards take turns with several copies of them.
 
 use super::function::{Callee, FunctionTranslator, user_trap};
 use super::region::Region;
@@ -26,7 +28,7 @@ use wasmparser::{MemArgTarget, Operator};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Guard {
     pub(crate) accesses: Accesses,
-    /// Whether they are compared with each of several ranges, not with what is from the first one to the last.
+    /// Whether there are several ranges.
     pub(crate) spread: bool,
 }
 
@@ -34,10 +36,10 @@ impl Guard {
     /// Compares nothing.
     pub(crate) const NONE: Self = Self { accesses: Accesses::NONE, spread: false };
 
-    /// Whether no access that `other` finds is missed. How often there is a false alarm may differ.
+    /// Whether no access that `other` finds is missed.
     pub(crate) fn covers(self, other: Self) -> bool {
         let Accesses { reads, writes } = other.accesses;
-        self.accesses.reads >= reads && self.accesses.writes >= writes
+        self.accesses.reads >= reads && self.accesses.writes >= writes && self.spread >= other.spread
     }
 }
 
@@ -70,16 +72,25 @@ impl FunctionTranslator<'_> {
         }
         let index = self.peek_index(mode.address_depth());
         let start = self.builder.ins().iadd_imm_s(index, memarg.offset.cast_signed());
-        let before = self.watched_word(offsets::WATCH_START);
-        let span = self.watched_word(offsets::WATCH_LENGTH);
+        let copy = self.guards % watch::COPIES * watch::COPY;
+        self.guards += 1;
+        let before = self.watched_word(offsets::WATCH_START + copy);
         let above = self.builder.ins().isub(start, before);
+        let span = self.watched_word(offsets::WATCH_LENGTH + copy);
         let is_near = self.builder.ins().icmp(IntCC::UnsignedLessThan, above, span);
         let [near, next] = [(); 2].map(|()| self.builder.create_block());
         self.builder.set_cold_block(near);
         self.builder.ins().brif(is_near, near, &[], next, &[]);
         self.go_on(near);
-        let end = self.builder.ins().iadd_imm_s(start, length.cast_signed());
-        self.leave_if_watched(start, end, next);
+        let is_watched = if self.guard.spread {
+            let end = self.builder.ins().iadd_imm_s(start, length.cast_signed());
+            self.is_in_ranges(start, end)
+        } else {
+            // It begins before the end, as near ones do; this asks whether it ends behind the first watched byte.
+            let short = i64::from(offsets::WATCH_SLACK) - length.cast_signed();
+            self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThan, above, short)
+        };
+        self.leave_if(is_watched, next);
         self.go_on(next);
     }
 
@@ -89,7 +100,8 @@ impl FunctionTranslator<'_> {
         let length = self.peek_index(0);
         let end = self.builder.ins().iadd(start, length);
         let next = self.builder.create_block();
-        self.leave_if_watched(start, end, next);
+        let is_watched = self.is_in_ranges(start, end);
+        self.leave_if(is_watched, next);
         self.go_on(next);
     }
 
@@ -110,10 +122,8 @@ impl FunctionTranslator<'_> {
         self.builder.ins().load(types::I64, Region::Runtime.trusted(), vmctx, offset.cast_signed())
     }
 
-    /// Ends the block: leaves for landing code if the bytes from `start` to before `end` are watched, and goes to `next` if not.
-    fn leave_if_watched(&mut self, start: Value, end: Value, next: Block) {
-        let is_watched =
-            if self.guard.spread { self.is_in_ranges(start, end) } else { self.is_in_all(start, end) };
+    /// Ends the block: leaves for landing code if something that is watched is about to be touched, and goes to `next` if not.
+    fn leave_if(&mut self, is_watched: Value, next: Block) {
         let leave = self.builder.create_block();
         self.builder.set_cold_block(leave);
         self.builder.ins().brif(is_watched, leave, &[], next, &[]);
@@ -129,21 +139,13 @@ impl FunctionTranslator<'_> {
         self.builder.ins().trap(user_trap(TrapCode::Unreachable));
     }
 
-    /// Whether the bytes overlap what is from the first watched byte to the last.
-    fn is_in_all(&mut self, start: Value, end: Value) -> Value {
-        let before = self.watched_word(offsets::WATCH_START);
-        let span = self.watched_word(offsets::WATCH_LENGTH);
-        let first = self.builder.ins().iadd_imm_s(before, i64::from(offsets::WATCH_SLACK));
-        let behind = self.builder.ins().iadd(before, span);
-        self.overlap(start, end, first, behind)
-    }
-
     /// Whether the bytes overlap one of the watched ranges.
     fn is_in_ranges(&mut self, start: Value, end: Value) -> Value {
         let limits = self.limits();
         let flags = Region::Runtime.trusted();
         let mut any = None;
-        for range in 0..watch::RANGES {
+        let count = if self.guard.spread { watch::RANGES } else { 1 };
+        for range in 0..count {
             let at = offsets::limits::WATCHED + range.cast_signed() * watch::RANGE;
             let first = self.builder.ins().load(types::I64, flags, limits, at);
             let behind = self.builder.ins().load(types::I64, flags, limits, at + watch::END);

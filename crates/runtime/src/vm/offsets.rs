@@ -8,7 +8,8 @@
 //!   24  pointer to the HeapView      the collector's flag, supertypes of all types
 //!   32  first watched byte less WATCH_SLACK
 //!   40  bytes from there to behind the last watched one, 0 if nothing is watched
-//!   48  imported functions         one pointer to a FuncRef each
+//!   48  the same, in all as often as watch::COPIES says
+//!   160 imported functions         one pointer to a FuncRef each
 //!       defined functions          one FuncRef each
 //!       memories                   two pointers each: to the MemoryView, and the base, which never changes
 //!       tables                     one pointer to a TableView each
@@ -34,9 +35,13 @@ pub(crate) mod limits {
     pub(crate) const WATCHED: i32 = 32;
 }
 
-/// The watched ranges within `Limits`.
+/// What is watched.
 pub(crate) mod watch {
-    /// How many there are. Those that are not needed are empty.
+    /// How often the vmctx has the same two words.
+    pub(crate) const COPIES: u32 = 8;
+    /// Bytes of one of them.
+    pub(crate) const COPY: u32 = 16;
+    /// How many ranges `Limits` has. Those that are not needed are empty.
     pub(crate) const RANGES: u32 = 4;
     /// Bytes of one: its first address, and the one behind it.
     pub(crate) const RANGE: i32 = 16;
@@ -92,7 +97,7 @@ pub(crate) const STOP_AT_LOOPS: u32 = 20;
 pub(crate) const HEAP: u32 = 24;
 pub(crate) const WATCH_START: u32 = 32;
 pub(crate) const WATCH_LENGTH: u32 = 40;
-const IMPORTS: u32 = 48;
+const IMPORTS: u32 = 32 + watch::COPIES * watch::COPY;
 
 /// One less than the bytes of the largest access: how far before what is watched one may begin that touches it.
 pub(crate) const WATCH_SLACK: u32 = 15;

@@ -4,6 +4,7 @@ mod chance;
 
 use super::LocalUses;
 use crate::Error;
+use crate::access::Accesses;
 use crate::module::ObservableLocals;
 use frame_table::ModulePc;
 use std::ops::Range;
@@ -56,7 +57,7 @@ fn wanted(body: &str, named: &[(Range<usize>, u32)]) -> Result<Vec<Known>, Error
         let pc = |number: usize| operators.get(number).map_or(end, |known| known.0);
         let named = named.iter().map(|(range, local)| (pc(range.start)..pc(range.end), *local));
         let all = ObservableLocals::new(named, [], []);
-        let uses = LocalUses::analyse(body, 10, all.of_function(&(start..end)).as_ref())?;
+        let uses = LocalUses::analyse(body, 10, all.of_function(&(start..end)).as_ref(), Accesses::NONE)?;
         let known = |pc: ModulePc| uses.wanted(pc).map(|set| set.iter().collect());
         let is_point =
             |pc| uses.wanted.as_ref().is_none_or(|wanted| wanted.points.iter().any(|point| point.0 == pc));
@@ -228,7 +229,7 @@ fn a_loop_is_known_by_what_it_writes_with_the_loops_inside_of_it() -> Result<(),
         loop (local.set 1 (i32.const 0)) loop (drop (local.tee 2 (i32.const 0))) end end
         loop (local.set 3 (i32.const 0)) end))";
     with_body(text, |body| {
-        let uses = LocalUses::analyse(body, 4, None)?;
+        let uses = LocalUses::analyse(body, 4, None, Accesses::NONE)?;
         let operators = operators(body)?;
         let loops = operators.iter().filter(|(_, operator)| name(operator) == "Loop");
         let written: Vec<Vec<u32>> = loops.map(|(pc, _)| uses.written_in(*pc).iter().collect()).collect();
@@ -252,7 +253,7 @@ fn of_loops_nested_too_deep_or_too_many_everything_is_assumed() -> Result<(), Er
     with_body(&many, |body| {
         let all = ObservableLocals::default();
         let whole = pcs(0..u32::MAX);
-        let uses = LocalUses::analyse(body, 50_000, all.of_function(&whole).as_ref())?;
+        let uses = LocalUses::analyse(body, 50_000, all.of_function(&whole).as_ref(), Accesses::NONE)?;
         let pc = operators(body)?[0].0;
         assert!(uses.wanted(pc).is_none());
         assert_eq!(uses.written_in(pc).iter().count(), 50_000);

@@ -3,6 +3,7 @@
 use super::super::LocalUses;
 use super::operators;
 use crate::Error;
+use crate::access::Accesses;
 use crate::module::ObservableLocals;
 use frame_table::ModulePc;
 use std::collections::BTreeSet;
@@ -203,7 +204,7 @@ fn liveness_is_that_of_the_graph_of_all_operators() -> Result<(), Error> {
         bytes.push(0x0b);
         let body = FunctionBody::new(BinaryReader::new(&bytes, 0));
         let all = ObservableLocals::default().of_function(&(ModulePc(0)..ModulePc(u32::MAX)));
-        let uses = LocalUses::analyse(&body, LOCALS, all.as_ref())?;
+        let uses = LocalUses::analyse(&body, LOCALS, all.as_ref(), Accesses::NONE)?;
         let operators = operators(&body)?;
         let successors = successors(&operators);
         let live = live(&operators, &successors);
