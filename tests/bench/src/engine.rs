@@ -27,7 +27,7 @@ pub(crate) enum Engine {
 
 impl Engine {
     /// In the order of the table's columns. The first one is what the others are compared with.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Wasmtime,
         Self::WasmtimeDebug,
         Self::WasmtimeInlining,
