@@ -28,18 +28,17 @@ use crate::error::Error;
 use crate::heap::object_address;
 use crate::instance::Instance;
 use crate::jit::FunctionCode;
-use crate::module::Module;
 use crate::store::Store;
 use crate::translate::{Guard, Version};
 use crate::unwind::{RawFrame, read_place};
 use crate::value::{Value, ValueType};
 use frame_table::{HeapType, ModulePc};
-use operator::{Touch, Touched};
+use operator::{Touch, Touched, operator_at, relevant_operators};
 use shared::{SharedPlace, Writing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wanted::Wanted;
-use wasmparser::{BinaryReader, Operator, OperatorsReader};
+use wasmparser::Operator;
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -593,33 +592,7 @@ fn integer_operand(store: &Store, frame: &WasmFrame, depth: u32) -> Option<u64> 
     }
 }
 
-fn operator_at(module: &Module, pc: ModulePc) -> Option<Operator<'_>> {
-    let bytes = module.bytes().get(usize::try_from(pc.0).ok()?..)?;
-    OperatorsReader::new(BinaryReader::new(bytes, u64::from(pc.0))).read().ok()
-}
-
 /// The bits of a local of a frame.
 fn local_bits(frame: &WasmFrame, index: u32, ty: ValueType) -> Option<Raw> {
     read_place(&frame.raw, frame.raw.code.frame.layout().local(index), ty).map(Raw::Bits)
-}
-
-/// Where the operators of a function are that matter.
-fn relevant_operators(
-    module: &Module,
-    function: u32,
-    matters: impl Fn(&Operator<'_>) -> bool,
-) -> Vec<ModulePc> {
-    let range = module.entry(function).zip(module.body_range(function));
-    let Some(((_, first), range)) = range else { return Vec::new() };
-    let bytes = module.bytes().get(first.0 as usize..range.end.0 as usize).unwrap_or_default();
-    let mut reader = OperatorsReader::new(BinaryReader::new(bytes, u64::from(first.0)));
-    let mut found = Vec::new();
-    while !reader.eof() {
-        let at = u32::try_from(reader.original_position());
-        let (Ok(at), Ok(operator)) = (at, reader.read()) else { break };
-        if matters(&operator) {
-            found.push(ModulePc(at));
-        }
-    }
-    found
 }

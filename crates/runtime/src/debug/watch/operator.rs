@@ -3,7 +3,9 @@
 
 use super::WatchTarget;
 use crate::access::{Accesses, Mode, static_access};
-use wasmparser::{MemArgTarget, Operator};
+use crate::module::Module;
+use frame_table::ModulePc;
+use wasmparser::{BinaryReader, MemArgTarget, Operator, OperatorsReader};
 
 /// A part of the store's state that an operator is about to touch. Indices are those of its instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,4 +113,31 @@ fn static_touch(operator: &Operator<'_>, operand: impl Fn(u32) -> Option<u64>) -
         _ => Touched::Memory { memory, start, length },
     };
     Some(Touch { what, reads, writes })
+}
+
+/// The operator that begins at `pc`.
+pub(super) fn operator_at(module: &Module, pc: ModulePc) -> Option<Operator<'_>> {
+    let bytes = module.bytes().get(usize::try_from(pc.0).ok()?..)?;
+    OperatorsReader::new(BinaryReader::new(bytes, u64::from(pc.0))).read().ok()
+}
+
+/// Where the operators of a function are that matter.
+pub(super) fn relevant_operators(
+    module: &Module,
+    function: u32,
+    matters: impl Fn(&Operator<'_>) -> bool,
+) -> Vec<ModulePc> {
+    let range = module.entry(function).zip(module.body_range(function));
+    let Some(((_, first), range)) = range else { return Vec::new() };
+    let bytes = module.bytes().get(first.0 as usize..range.end.0 as usize).unwrap_or_default();
+    let mut reader = OperatorsReader::new(BinaryReader::new(bytes, u64::from(first.0)));
+    let mut found = Vec::new();
+    while !reader.eof() {
+        let at = u32::try_from(reader.original_position());
+        let (Ok(at), Ok(operator)) = (at, reader.read()) else { break };
+        if matters(&operator) {
+            found.push(ModulePc(at));
+        }
+    }
+    found
 }
