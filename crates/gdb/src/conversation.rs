@@ -69,6 +69,7 @@ pub(crate) fn converse(debuggee: &mut Debuggee, link: &mut Link) -> Outcome {
     debuggee.wants_everything = conversation.dialect.is_lldb && !persona.has_wasm_frames();
     let mut target = Target::new(debuggee, persona);
     let outcome = conversation.run(&mut target).unwrap_or_else(|error| Outcome::Lost(Some(error)));
+    target.debuggee.tracing.leave();
     if target.debuggee.session.is_stopped() {
         target.debuggee.clear_breakpoints();
     }

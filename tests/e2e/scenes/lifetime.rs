@@ -11,6 +11,7 @@ pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "detach_at_a_breakpoint", native: false, play: detach_at_a_breakpoint },
     Scene { name: "gdb_killed_while_stopped", native: false, play: killed_while_stopped },
     Scene { name: "gdb_killed_while_running", native: false, play: killed_while_running },
+    Scene { name: "gdb_killed_while_tracing", native: false, play: killed_while_tracing },
     Scene { name: "kill", native: true, play: kill },
     Scene { name: "quit", native: true, play: quit },
     Scene { name: "no_wait", native: false, play: no_wait },
@@ -51,6 +52,41 @@ fn detach_at_a_breakpoint(build: Build) -> Result<()> {
     let ended = server.finish()?;
     assert_eq!(ended.stdout, "fib = 13\nsum = 15\nproduct = 105\nwalk = 8\n");
     assert_eq!(ended.status.code(), Some(0));
+    Ok(())
+}
+
+/// Tracing ends with its client, and the next one sees the program and not the frame that was looked at. What was collected
+/// stays.
+fn killed_while_tracing(build: Build) -> Result<()> {
+    let (server, mut gdb) = stage("steps", build, &[], &["5"])?;
+    gdb.connect();
+    gdb.go("trace fib");
+    gdb.go("actions\ncollect n\nend");
+    gdb.go("tstart");
+    gdb.go("break {main-report}");
+    gdb.go("continue").at("main-report");
+    let mut second = another(&gdb, &server)?;
+    gdb.kill();
+    second.attach();
+    second.go("tstatus").has("Trace stopped because of disconnection.").has("Collected 15 trace frames.");
+    second.go("tfind start").has("Found trace frame 0");
+    let mut third = another(&second, &server)?;
+    second.kill();
+    third.attach();
+    third.go("frame").at("main-report");
+    third.go("print f").is("5");
+    third.go("trace sum_to");
+    third.go("actions\ncollect n\nend");
+    third.go("tstart");
+    third.go("tbreak walk");
+    third.go("continue").has("walk (n=6)");
+    third.go("tstop");
+    third.go("tfind start").has("Found trace frame 0, tracepoint 1").has("sum_to (n=5)");
+    third.go("tfind none");
+    third.go("delete");
+    third.go("continue").has("exited normally]");
+    third.quit();
+    server.finish()?;
     Ok(())
 }
 

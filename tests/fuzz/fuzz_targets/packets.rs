@@ -68,6 +68,8 @@ static DUMP: LazyLock<Arc<[u8]>> = LazyLock::new(|| {
 
 fuzz_target!(init: write_seeds(), |bytes: &[u8]| {
     let Some((&kind, rest)) = bytes.split_first() else { return };
+    // Made outside of the runtime below.
+    LazyLock::force(&DUMP);
     let known = KINDS.iter().find(|(letter, ..)| *letter == kind);
     runtime().block_on(async {
         match known {
@@ -107,7 +109,8 @@ async fn talk(recording: usize, subject: Subject, rest: &[u8]) {
             Some(_) => {}
             None => {
                 // A packet that ended it may have been answered before.
-                assert!(may_end(&body) || may_end(&before), "the session has ended{}", peer.last_said());
+                let is_due = may_end(&body) || may_end(&before);
+                assert!(is_due, "{}: the session has ended{}", recording.client, peer.last_said());
                 break;
             }
         }

@@ -79,6 +79,8 @@ enum Stopped {
     ByClient,
     Full,
     Passes(u32),
+    /// The client has left, and cannot have it go on without it.
+    Left,
 }
 
 /// A tracepoint after which steps are to be collected.
@@ -163,6 +165,13 @@ impl Tracing {
     /// Ends it for the client.
     pub(crate) fn stop(&self) {
         self.state().stop(Stopped::ByClient);
+    }
+
+    /// The client has left: nothing is traced any more, and the next client looks at the guest and not at a frame.
+    pub(crate) fn leave(&self) {
+        let mut state = self.state();
+        state.stop(Stopped::Left);
+        state.selected = None;
     }
 
     /// Where something is to be collected.

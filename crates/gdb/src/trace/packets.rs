@@ -295,6 +295,7 @@ fn status(state: &State) -> String {
         Stopped::ByClient => "tstop::0;".to_owned(),
         Stopped::Full => "tfull:0;".to_owned(),
         Stopped::Passes(point) => format!("tpasscount:{point:x};"),
+        Stopped::Left => "tdisconnected:0;".to_owned(),
     };
     let times = state.started.map_or_else(String::new, |started| {
         let ended = state.ended.map_or(0, microseconds);
