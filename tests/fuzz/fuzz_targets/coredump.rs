@@ -66,6 +66,8 @@ fuzz_target!(init: write_seeds(), |bytes: &[u8]| {
         assert!(core_dump::read(&Arc::from(again)).is_ok(), "what we write we read");
     }
     session.kill();
+    // The session holds the other end.
+    drop(session);
     while events.blocking_recv().is_some() {}
 });
 
