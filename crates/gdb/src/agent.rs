@@ -60,6 +60,8 @@ pub(crate) enum Failure {
     Memory,
     /// There is no such trace variable.
     Variable,
+    /// It prints a float, of which the bytecode has an integer at best.
+    Float,
 }
 
 impl Failure {
@@ -72,6 +74,7 @@ impl Failure {
             Self::Register => "a register is not available",
             Self::Memory => "memory cannot be read",
             Self::Variable => "there is no such trace variable",
+            Self::Float => "gdb sends no floating-point numbers",
         }
     }
 }
@@ -283,6 +286,9 @@ impl Expression {
                     let mut values = Vec::with_capacity(*arguments);
                     for _ in 0..*arguments {
                         values.push(stack.pop()?);
+                    }
+                    if format.has_floats() {
+                        return Err(Failure::Float);
                     }
                     let text = format.print(&values, facts);
                     facts.print(&text);
@@ -513,6 +519,17 @@ mod tests {
         assert_eq!(value("22 01 28 21 00 02 27"), Err(Failure::Stack), "too high");
         assert_eq!(value("22 01 22 00 05 27"), Err(Failure::Division));
         assert_eq!(value("25 80 00 00 00 00 00 00 00 22 ff 16 08 05 27"), Ok(i64::MIN), "wraps");
+    }
+
+    #[test]
+    fn floats_are_not_printed() {
+        // `dprintf f,"%f",1.5`: gdb sends the integer 1.
+        assert_eq!(value("22 01 22 00 22 00 34 01 00 03 25 66 00 27"), Err(Failure::Float));
+        assert_eq!(
+            value("22 01 22 00 22 00 34 01 00 03 25 64 00 27"),
+            Err(Failure::Stack),
+            "it has no value"
+        );
     }
 
     #[test]

@@ -179,6 +179,12 @@ fn printed_by_the_server(gdb: &mut Gdb) {
         .has("say fib=0x0005\ni= 4\ni= 5\nsay sum=0x000f\n")
         .has("\nBreakpoint 4, walk (n=6)")
         .lacks("i= 3");
+    // Of a float gdb sends an integer.
+    gdb.go("dprintf {walk-return},\"%f\\n\", 1.5");
+    gdb.go("tbreak {main-return}");
+    gdb.go("continue")
+        .has("A command at a breakpoint failed: gdb sends no floating-point numbers.\n")
+        .lacks("0.0");
     gdb.go("delete");
     gdb.go("continue").has("exited normally]");
 }

@@ -57,6 +57,19 @@ impl Format {
         (values == arguments).then_some(Self(pieces))
     }
 
+    /// Whether a value of it is a float.
+    pub(crate) fn has_floats(&self) -> bool {
+        let is_float = |piece: &Piece| match piece {
+            Piece::Text(_) => false,
+            Piece::Value(conversion) => {
+                conversion.kind.eq_ignore_ascii_case(&b'f')
+                    || conversion.kind.eq_ignore_ascii_case(&b'e')
+                    || conversion.kind.eq_ignore_ascii_case(&b'g')
+            }
+        };
+        self.0.iter().any(is_float)
+    }
+
     /// The text for these values, one for each conversion.
     pub(crate) fn print(&self, values: &[u64], facts: &dyn Facts) -> String {
         let mut values = values.iter();
