@@ -227,6 +227,12 @@ impl Program {
         let tiers = if options.precise_traps { Tiers::Debug } else { Tiers::Automatic };
         let config = EngineConfig { tiers, compile_ahead: options.compile_all, ..options.limits.config() };
         let file = ModuleFile::load(&options.module, options.debug_file.as_deref(), config)?;
+        if is_object(&file.module) {
+            bail!(
+                "{}: an object file, which is no program yet: link it first, as `clang` does without `-c`",
+                file.name()
+            );
+        }
         let mut file = file.with_paths(&options.paths);
         let mut preloads = Preloads::load(&file.engine, &options.preloads)?;
         if !options.complete {
@@ -384,6 +390,12 @@ impl Program {
         .map_err(|error| anyhow!("{}: {error}", self.file.name()))?;
         Ok(linker)
     }
+}
+
+/// Whether a module is an object file: its memory and addresses come from the linker. It cannot run with any others.
+fn is_object(module: &Module) -> bool {
+    let mut imports = module.imports().iter();
+    imports.any(|import| (import.module.as_str(), import.name.as_str()) == ("env", "__linear_memory"))
 }
 
 /// Whether a module imports the function of wasi-threads.

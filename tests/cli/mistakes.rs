@@ -228,6 +228,19 @@ fn damaged_dwarf_is_said_and_the_program_runs() -> Result<()> {
 }
 
 #[test]
+fn an_object_file_is_to_be_linked_first() -> Result<()> {
+    let object = file("object.c", b"int twice(int n) { return 2 * n; }")?.with_extension("o");
+    let mut clang = tests::toolchain::wasm_compiler()?;
+    clang.args(["--target=wasm32-wasi", "-g", "-c"]).arg(object.with_extension("c")).arg("-o").arg(&object);
+    anyhow::ensure!(clang.status()?.success());
+    for options in [&["run"] as &[_], &[":0"], &["run", "--stub-imports", "--invoke", "twice"]] {
+        let arguments = [options, &[text(&object)]].concat();
+        assert_refused(&wasm_gdbserver(&arguments)?, &["object.o: an object file", "link it first"]);
+    }
+    Ok(())
+}
+
+#[test]
 fn imports_that_nobody_provides_are_named_and_can_be_stubbed() -> Result<()> {
     let module = file(
         "imports.wat",

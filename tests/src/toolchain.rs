@@ -12,6 +12,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("clang-19", "clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32"),
     ("gdb", "gdb"),
     ("gdbserver", "gdbserver gcc-multilib"),
+    ("llvm-dwarfdump-19", "llvm-19"),
     ("llvm-dwp-19", "llvm-19"),
     ("llvm-objcopy-19", "llvm-19"),
     ("llvm-strip-19", "llvm-19"),

@@ -9,6 +9,10 @@
 //! Without optimisation the stops are the same and every difference is a failure, but for what [`compare`] excuses. In
 //! optimised code the two compilers leave other lines and other values: what is compared is what both have, and the score
 //! says how much that is.
+//!
+//! What the Wasm side shows is also held against the module's own debug info, by the reader in `own.py`: every value that is
+//! shown, every one that is not, and every frame has to be what that says. So a value that differs from the native one
+//! differs because the compiler says so, and [`compare::Reason`] says how.
 
 mod compare;
 
@@ -32,6 +36,8 @@ const WASM: &[&str] = &["--target=wasm32-wasi"];
 const PATIENCE: &str = "5";
 /// Seconds that a session may take.
 const SESSION: &str = "600";
+/// How many mistakes a failed test tells.
+const TOLD: usize = 40;
 /// Stops at one line.
 const HITS: &str = "4";
 
@@ -73,10 +79,11 @@ fn trial(program: &Program, stops: u64) -> Result<(), Failed> {
     if std::env::var_os("VALUES_SHOW").is_some() {
         writeln!(std::io::stderr(), "{}", score.different.join("\n")).map_err(|error| error.to_string())?;
     }
-    if score.stops == 0
-        || (program.level == "-O0" && (!score.different.is_empty() || score.missing_locals > 0))
-    {
-        return Err(format!("{score}\n{}", score.different.join("\n")).into());
+    let is_exact = score.different.is_empty() && score.missing_locals == 0;
+    if score.stops == 0 || (program.level == "-O0" && !is_exact) || !score.wrong.is_empty() {
+        let said: Vec<&str> =
+            score.wrong.iter().take(TOLD).chain(&score.different).map(String::as_str).collect();
+        return Err(format!("{score}\n{}", said.join("\n")).into());
     }
     Ok(())
 }
@@ -131,7 +138,7 @@ fn play(program: &Program, stops: u64) -> Result<Score> {
     let wasm = compile(program, WASM, "wasm")?;
     // Code generators have no code for some lines, such as those with nothing but a brace.
     let lines = |server: Server, built| -> Result<BTreeSet<u32>> {
-        let text = watch(program, &server, built, 0, "")?;
+        let text = watch(program, &server, built, 0, "", None)?;
         let lines = text.lines().find_map(|line| line.strip_prefix("lines ")).context("no lines")?;
         Ok(lines.split(' ').filter_map(|line| line.parse().ok()).collect())
     };
@@ -139,15 +146,32 @@ fn play(program: &Program, stops: u64) -> Result<Score> {
     let there = lines(Server::native(&native, &[])?, &native)?;
     let both = &there & &lines(serve()?, &wasm)?;
     let both: Vec<String> = both.iter().map(u32::to_string).collect();
-    let standard = watch(program, &Server::native(&native, &[])?, &native, stops, &both.join(" "))?;
-    let ours = watch(program, &serve()?, &wasm, stops, &both.join(" "))?;
-    std::fs::remove_file(native)?;
-    std::fs::remove_file(wasm)?;
+    let standard = watch(program, &Server::native(&native, &[])?, &native, stops, &both.join(" "), None)?;
+    let dump = dump(&wasm)?;
+    let ours = watch(program, &serve()?, &wasm, stops, &both.join(" "), Some(&dump))?;
+    for file in [native, wasm, dump] {
+        std::fs::remove_file(file)?;
+    }
     Ok(compare(&standard, &ours))
 }
 
-/// What gdb writes down of a program that is served.
-fn watch(program: &Program, server: &Server, built: &Path, stops: u64, lines: &str) -> Result<String> {
+/// A file with what the module's own debug info is, in words.
+fn dump(wasm: &Path) -> Result<PathBuf> {
+    let out = wasm.with_extension("dump");
+    let mut dumper = Command::new(toolchain::find("llvm-dwarfdump-19")?);
+    run(dumper.args(["--debug-info", "--debug-addr", "-o"]).arg(&out).arg(wasm))?;
+    Ok(out)
+}
+
+/// What gdb writes down of a program that is served, and of one of ours also whether the module's own debug info says so.
+fn watch(
+    program: &Program,
+    server: &Server,
+    built: &Path,
+    stops: u64,
+    lines: &str,
+    dump: Option<&Path>,
+) -> Result<String> {
     let out =
         built.with_file_name(format!("{}.txt", built.file_name().unwrap_or_default().to_string_lossy()));
     let script = toolchain::tests_folder().join("values/values.py");
@@ -156,12 +180,13 @@ fn watch(program: &Program, server: &Server, built: &Path, stops: u64, lines: &s
     gdb.env("VALUES_PORT", server.port.to_string());
     gdb.env("VALUES_SOURCE", program.source.file_name().unwrap_or_default());
     gdb.env("VALUES_OUT", &out).env("VALUES_STOPS", stops.to_string()).env("VALUES_HITS", HITS);
-    gdb.env("VALUES_LINES", lines);
+    gdb.env("VALUES_LINES", lines).env("VALUES_DUMP", dump.unwrap_or(Path::new("")));
     let output = gdb.output().context("cannot run gdb")?;
     let text = std::fs::read_to_string(&out).unwrap_or_default();
-    if !output.status.success() || text.lines().any(|line| line.starts_with("error ")) {
+    let error = text.lines().find(|line| line.starts_with("error "));
+    if !output.status.success() || error.is_some() {
         let said = [output.stdout, output.stderr].concat();
-        bail!("{}: {}\n{text}", built.display(), String::from_utf8_lossy(&said));
+        bail!("{}: {}\n{}", built.display(), String::from_utf8_lossy(&said), error.unwrap_or_default());
     }
     Ok(text)
 }

@@ -3,14 +3,24 @@
 The same for a native program and for one on our server, so it says nothing that depends on where things are: a pointer is
 what it points to. A variable that is not initialized yet at the line is left out.
 
+Of a program on our server it also says whether each value is what the module's own debug info says, by the reader in `own.py`:
+`own = KIND` if so, where KIND is where the value is, and else `own ! KIND VALUE`.
+
 Settings come from the environment: VALUES_PORT, VALUES_SOURCE (a file name), VALUES_OUT, VALUES_STOPS (at most so many
 stops; with 0 only the lines that have code are written down), VALUES_HITS (at most so many at one line), VALUES_LINES (the
-lines to stop at; all if it is empty).
+lines to stop at; all if it is empty), VALUES_DUMP (what llvm-dwarfdump says of the module; of native programs there is none).
 """
 
 import os
+import re
+import sys
 
 import gdb
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+
+import own
 
 SOURCE = os.environ["VALUES_SOURCE"]
 STOPS = int(os.environ["VALUES_STOPS"])
@@ -23,7 +33,7 @@ def places(frame):
     """Addresses, sizes and names of the variables of a frame and of those around it, to say what pointers point to."""
     found = []
     while frame is not None and frame.is_valid():
-        for symbol in variables(frame):
+        for symbol, _ in variables(frame):
             try:
                 value = symbol.value(frame)
                 if value.address is not None:
@@ -43,11 +53,18 @@ def variables(frame):
         return
     while block is not None:
         for symbol in block:
-            if (symbol.is_argument or symbol.is_variable) and symbol.addr_class != gdb.SYMBOL_LOC_STATIC:
-                yield symbol
+            is_variable = symbol.is_argument or symbol.is_variable or is_constant(symbol)
+            if is_variable and symbol.addr_class != gdb.SYMBOL_LOC_STATIC:
+                yield symbol, block
         if block.function is not None:
             break
         block = block.superblock
+
+
+def is_constant(symbol):
+    """Whether this is a variable that always has one value, and not a name of an enumeration's value."""
+    classes = (gdb.SYMBOL_LOC_CONST, gdb.SYMBOL_LOC_CONST_BYTES)
+    return symbol.addr_class in classes and symbol.type.strip_typedefs().code != gdb.TYPE_CODE_ENUM
 
 
 def pointer(value, known):
@@ -68,23 +85,28 @@ def pointer(value, known):
     return name
 
 
-def show(value, known, depth=0):
-    """A value in words."""
-    if value.is_optimized_out:
-        return "<optimized out>"
+def show(value, known, there=None):
+    """A value in words. `there` says of each byte whether it is known, if gdb does not."""
     kind = value.type.strip_typedefs()
-    if kind.code in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_REF):
-        return pointer(value, known)
     if kind.code == gdb.TYPE_CODE_ARRAY:
         low, high = kind.range()
-        items = [show(value[i], known, depth + 1) for i in range(low, min(high + 1, low + ELEMENTS))]
+        size = kind.target().sizeof
+        items = []
+        for i in range(low, min(high + 1, low + ELEMENTS)):
+            items.append(show(value[i], known, there and there[(i - low) * size : (i - low + 1) * size]))
         return "{" + ", ".join(items) + "}"
     if kind.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION):
         items = []
         for field in kind.fields():
-            part = value[field]
-            items.append("%s = %s" % (field.name, show(part, known, depth + 1)))
+            start = field.bitpos // 8
+            end = (field.bitpos + (field.bitsize or field.type.sizeof * 8) + 7) // 8
+            part = show(value[field], known, there and there[start:end])
+            items.append("%s = %s" % (field.name, part))
         return "{" + ", ".join(items) + "}"
+    if not all(there) if there else value.is_optimized_out:
+        return "<optimized out>"
+    if kind.code in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_REF):
+        return pointer(value, known)
     return value.format_string(symbols=False, repeat_threshold=0)
 
 
@@ -95,26 +117,117 @@ def attempt(action):
         return "<%s>" % error
 
 
+# `  1 $name i32: -1 (0xffffffff)`, and `  [1] i32: ...` of operands. What has no value does not match.
+VALUE = re.compile(r" +\[?(\d+)\]?(?: \$\S+)? ([if]32|[if]64|v128): (?:\S+ \()?(0x\w+)")
+
+
+class State:
+    """A frame as the server knows it, without debug info."""
+
+    def __init__(self, number):
+        self.number, self.found = number, {}
+
+    def get(self, kind, index):
+        """A local, operand or global: its bits, and how many those are."""
+        if kind not in self.found:
+            command = {"local": "locals %d", "operand": "stack %d", "global": "globals"}[kind]
+            command = command % self.number if "%" in command else command
+            lines = gdb.execute("monitor " + command, to_string=True).splitlines()
+            self.found[kind] = dict(self.parse(match) for match in map(VALUE.match, lines) if match)
+        if index not in self.found[kind]:
+            raise own.Nowhere
+        return self.found[kind][index]
+
+    @staticmethod
+    def parse(match):
+        size = int(match[2][1:])
+        return int(match[1]), (int(match[3], 0) % (1 << size), size)
+
+    @staticmethod
+    def memory(address, size):
+        try:
+            return bytes(gdb.selected_inferior().read_memory(address, size))
+        except gdb.MemoryError as error:
+            raise own.Nowhere from error
+
+
+class Own:
+    """What the module's debug info says, of variables of the stopped program."""
+
+    def __init__(self):
+        self.module = own.Module(os.environ["VALUES_DUMP"], SOURCE)
+        said = gdb.execute("monitor modules", to_string=True)
+        self.code = int(re.search(r"^ +(\w+) code,", said, re.MULTILINE)[1], 16)
+
+    def write(self, out, said, entry, kind, address, state, known):
+        """Writes down whether a value is what the module says."""
+        try:
+            there, place = self.module.value(entry(), kind.sizeof, address, state)
+            value = gdb.Value(bytes(byte or 0 for byte in there), kind)
+            # Nothing more can be said of a type without a size.
+            text = attempt(lambda: show(value, known, [byte is not None for byte in there]))
+        except own.Unknown as error:
+            place, text = "unknown", str(error)
+        out.write("own = %s\n" % place if text == said else "own ! %s %s\n" % (place, text))
+
+    def frames(self, out, here, number):
+        """Writes down whether the frames that share one of the program are what the module says."""
+        address = here[0].pc() - (number > 0) - self.code
+        names = [frame.name() for frame in here]
+        try:
+            calls = self.module.calls(address)
+        except own.Unknown as error:
+            calls = [("unknown: %s" % error, None, None)]
+        # gdb does not show a call that begins where a breakpoint is.
+        while number == 0 and len(calls) > len(names) and calls[0][2]:
+            del calls[0]
+        lines = [frame.find_sal().line for frame in here[1:]]
+        if [name for name, *_ in calls] != names or [line for _, line, _ in calls[:-1]] != lines:
+            out.write("own ! frames %s at %#x\n" % (calls, address))
+
+    def local(self, out, said, symbol, block, frame, number, known):
+        # The call is behind the place where a caller goes on.
+        address = frame.pc() - (number > 0) - self.code
+        extent = (block.start - self.code, block.end - self.code)
+        entry = lambda: self.module.variable(symbol.name, symbol.line, address, extent)
+        self.write(out, said, entry, symbol.type, address, State(number), known)
+
+
+OWN = None
+
+
 def record(out):
     """Writes down one stop."""
     frame = gdb.newest_frame()
     known = places(frame)
     out.write("stop %s %d\n" % (frame.name(), frame.find_sal().line))
+    number, here = 0, []
     while frame is not None:
+        here.append(frame)
         sal = frame.find_sal()
         if sal.symtab is not None and sal.symtab.filename.endswith(SOURCE):
             out.write("frame %s %d\n" % (frame.name(), sal.line))
-            for symbol in variables(frame):
+            for symbol, block in variables(frame):
                 if symbol.is_argument or symbol.line < sal.line:
                     said = attempt(lambda: show(symbol.value(frame), known))
                     out.write("%s@%d = %s\n" % (symbol.name, symbol.line, said))
+                    if OWN:
+                        OWN.local(out, said, symbol, block, frame, number, known)
+        if frame.type() != gdb.INLINE_FRAME:
+            if OWN and sal.symtab is not None and sal.symtab.filename.endswith(SOURCE):
+                OWN.frames(out, here, number)
+            number, here = number + 1, []
         frame = frame.older()
 
 
 def globals_of(block, out):
     for symbol in block:
         if symbol.is_variable and symbol.symtab.filename.endswith(SOURCE):
-            out.write("global %s = %s\n" % (symbol.name, attempt(lambda: show(symbol.value(), []))))
+            said = attempt(lambda: show(symbol.value(), []))
+            out.write("global %s = %s\n" % (symbol.name, said))
+            if OWN:
+                entry = lambda: OWN.module.variable_of_file(symbol.name)
+                OWN.write(out, said, entry, symbol.type, 0, State(0), [])
 
 
 def run(out):
@@ -132,6 +245,9 @@ def run(out):
             continue
         lines[line] = None if not STOPS else gdb.Breakpoint("%s:%d" % (SOURCE, line), internal=True)
     out.write("lines %s\n" % " ".join(str(line) for line in lines))
+    if STOPS and os.environ.get("VALUES_DUMP"):
+        global OWN
+        OWN = Own()
     hits = {}
     for count in range(STOPS):
         record(out)

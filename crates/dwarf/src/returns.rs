@@ -4,6 +4,9 @@
 //! caller. gdb believes in the System V ABI of x86-64: up to 16 bytes come back in registers, and the type decides in
 //! which. To answer gdb's `finish`, a persona copies the memory that the pointer (local 0 of the function) points to
 //! into those registers.
+//!
+//! Numbers of 16 bytes, and structures of only one, gdb looks for nowhere, or in a register that is too short for them: it
+//! would show 0. So the image has functions return a structure with the number in it, which is long enough for memory.
 
 use gimli::{AttributeValue, DwTag, UnitOffset, UnitRef, constants as dw, read};
 
@@ -25,6 +28,8 @@ pub struct FunctionReturn {
     pub byte_size: u64,
     /// Whether the function stores the value through its hidden first parameter, and has no Wasm result.
     pub hidden_pointer: bool,
+    /// Whether its first local is that pointer for as long as it runs: no operator changes the local.
+    pub keeps_pointer: bool,
     /// Where gdb looks for it.
     pub place: ReturnPlace,
 }
@@ -36,8 +41,6 @@ pub enum ReturnPlace {
     Memory,
     /// In registers: one class for each 8 bytes of the value.
     Registers(Vec<RegisterClass>),
-    /// On top of the x87 stack.
-    X87,
 }
 
 /// Which sequence of registers 8 bytes come from.
@@ -55,7 +58,8 @@ enum Class {
     None,
     Integer,
     Sse,
-    X87,
+    /// Half of a number of 16 bytes.
+    Long,
 }
 
 /// How a function with the given return type returns it; `None` for scalars that Wasm returns as results, and for
@@ -74,7 +78,8 @@ pub(crate) fn function_return(
     if is_scalar {
         return None;
     }
-    Some(FunctionReturn { byte_size, hidden_pointer: !has_results, place: place_of(unit, offset, byte_size) })
+    let place = place_of(unit, offset, byte_size);
+    Some(FunctionReturn { byte_size, hidden_pointer: !has_results, keeps_pointer: false, place })
 }
 
 /// Where the ABI puts a value of a stripped type.
@@ -82,6 +87,19 @@ pub(crate) fn place_of(unit: UnitRef<'_, Reader<'_>>, offset: UnitOffset, byte_s
     let mut classifier = Classifier { unit, classes: [Class::None; 2], steps: MAX_STEPS };
     let fits = byte_size <= MAX_SIZE && classifier.add(offset, 0, 0).is_some();
     if fits { place(classifier.classes, byte_size) } else { ReturnPlace::Memory }
+}
+
+/// The size of a type if gdb finds no returned value of it, or only a part.
+pub(crate) fn lost_size(unit: UnitRef<'_, Reader<'_>>, ty: UnitOffset) -> Option<u64> {
+    let (offset, entry) = strip(unit, ty)?;
+    let byte_size = size(unit, &entry)?;
+    let is_lost = if byte_size == MAX_SIZE {
+        let mut classifier = Classifier { unit, classes: [Class::None; 2], steps: MAX_STEPS };
+        classifier.add(offset, 0, 0).is_some() && classifier.classes.contains(&Class::Long)
+    } else {
+        entry.tag() == dw::DW_TAG_base_type && byte_size > MAX_SIZE
+    };
+    is_lost.then_some(byte_size)
 }
 
 /// The scalar that is all that a structure has, however deep in it.
@@ -104,8 +122,8 @@ pub(crate) fn only_scalar<'a>(unit: UnitRef<'_, Reader<'a>>, structure: UnitOffs
 }
 
 fn place(classes: [Class; 2], byte_size: u64) -> ReturnPlace {
-    if classes.contains(&Class::X87) {
-        return ReturnPlace::X87;
+    if classes.contains(&Class::Long) {
+        return ReturnPlace::Memory;
     }
     let count = usize::try_from(byte_size.div_ceil(8)).unwrap_or(2);
     let register = |class| if class == Class::Sse { RegisterClass::Sse } else { RegisterClass::Integer };
@@ -248,9 +266,9 @@ impl<'a> Classifier<'_, 'a> {
             _ => None,
         };
         let (class, align) = match encoding {
-            Some(dw::DW_ATE_float) if size > 8 => (Class::X87, size),
-            Some(dw::DW_ATE_float) => (Class::Sse, size),
             Some(dw::DW_ATE_complex_float) => (Class::Sse, size / 2),
+            _ if size > 8 => (Class::Long, size),
+            Some(dw::DW_ATE_float) => (Class::Sse, size),
             _ => (Class::Integer, size),
         };
         if at.checked_rem(align) != Some(0) {
@@ -268,7 +286,7 @@ impl<'a> Classifier<'_, 'a> {
             *slot = match (*slot, class) {
                 (Class::None, new) => new,
                 (old, new) if old == new => old,
-                (Class::X87, _) | (_, Class::X87) => return None,
+                (Class::Long, _) | (_, Class::Long) => Class::Long,
                 _ => Class::Integer,
             };
         }

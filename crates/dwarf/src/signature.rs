@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use gimli::{AttributeValue, UnitRef, constants as dw};
+use wasmparser::Operator;
 
 use crate::Error;
 use crate::convert::UnitsByFunction;
+use crate::made_up::wat;
 use crate::module::Function;
 use crate::returns::{
     Entry, FunctionReturn, ReturnPlace, function_return, only_scalar, place_of, return_type, size, strip,
@@ -79,15 +81,29 @@ impl Signatures {
         let defined = usize::try_from(function.checked_sub(units.module.imported_functions)?).ok()?;
         let function = units.module.defined_functions().get(defined)?;
         let address = u64::from(function.body.start.checked_sub(units.module.code.start)?);
-        units.groups_of(defined).find_map(|group| {
+        let mut found = units.groups_of(defined).find_map(|group| {
             units.read(group, |sources| {
                 sources.iter().find_map(|source| {
                     let may_be_there = may_have(source.with_table(), address);
                     if may_be_there { find_in(source.unit_ref(), address, function) } else { None }
                 })
             })?
-        })
+        })?;
+        if let Some(returns) = &mut found.returns {
+            returns.keeps_pointer = keeps_first_local(&units.bytes, function);
+        }
+        Some(found)
     }
+}
+
+/// Whether no operator of a function changes its first local.
+fn keeps_first_local(bytes: &[u8], function: &Function) -> bool {
+    let operators = wat::body(bytes, function).and_then(|body| body.get_operators_reader().ok());
+    let keeps = |operator| {
+        let changing = [Operator::LocalSet { local_index: 0 }, Operator::LocalTee { local_index: 0 }];
+        matches!(operator, Ok(operator) if !changing.contains(&operator))
+    };
+    operators.is_some_and(|operators| operators.into_iter().all(keeps))
 }
 
 /// Whether a unit may be about the code at an address: it says so, or does not say where its code is.

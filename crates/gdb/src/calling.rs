@@ -22,8 +22,6 @@ pub(crate) enum Refusal {
     Variadic,
     #[error("parameter {0} is of a type that cannot be passed")]
     Parameter(usize),
-    #[error("the function returns a type that cannot be returned to the debugger")]
-    Result,
     #[error("the debug info and the code disagree about the function's parameters")]
     Mismatch,
     #[error("a register that has an argument could not be written")]
@@ -186,13 +184,9 @@ pub(crate) fn arguments(
     let mut taker = Taker { passed, integers: 0, floats: 0, stack: 0 };
     let mut arguments = Vec::new();
     if let Some(returns) = signature.returns.as_ref().filter(|returns| returns.hidden_pointer) {
-        match returns.place {
-            ReturnPlace::X87 => return Err(Refusal::Result),
+        if returns.place == ReturnPlace::Memory {
             // The address of gdb's own room.
-            ReturnPlace::Memory => {
-                taker.integer()?;
-            }
-            ReturnPlace::Registers(_) => {}
+            taker.integer()?;
         }
         arguments.push(Argument::Room(returns.byte_size));
     }
@@ -223,7 +217,7 @@ pub(crate) fn arguments(
                 let length = index(*byte_size);
                 let bytes = match place {
                     ReturnPlace::Registers(classes) => taker.parts(classes, length)?,
-                    ReturnPlace::Memory | ReturnPlace::X87 => taker.on_stack(length),
+                    ReturnPlace::Memory => taker.on_stack(length),
                 };
                 arguments.push(Argument::Copy(bytes));
             }
@@ -308,13 +302,12 @@ pub(crate) fn returned_scalar(values: &[Value]) -> Returned {
     returned
 }
 
-/// What registers show of a structure that a function has put into memory. `address`: where gdb wanted one that is too long
+/// What registers show of a structure that a function has put into memory, or of a vector. `address`: where gdb wanted one that is too long
 /// for registers.
 pub(crate) fn returned_structure(returns: &FunctionReturn, bytes: &[u8], address: u64) -> Returned {
     let mut returned = Returned::default();
     match &returns.place {
         ReturnPlace::Memory => returned.integers.push(address),
-        ReturnPlace::X87 => {}
         ReturnPlace::Registers(classes) => {
             let mut padded = bytes.to_vec();
             padded.resize(classes.len() * 8, 0);

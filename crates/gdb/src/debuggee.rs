@@ -11,6 +11,7 @@ use debugger::{
 use frame_table::ModulePc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::awaited::Awaited;
 use crate::cache::Cache;
 use crate::interposer::Watch;
 use crate::machine::Watching;
@@ -39,6 +40,8 @@ pub struct Debuggee {
     pub(crate) choice: PersonaChoice,
     /// Breakpoints and tracepoints in the guest. They outlive a client that is lost while the guest runs.
     pub(crate) breakpoints: BTreeMap<(ModuleId, ModulePc), Placed>,
+    /// Returns that clients wait for, whose breakpoints they have set.
+    pub(crate) awaited: Vec<Awaited>,
     /// What is traced.
     pub(crate) tracing: Tracing,
     /// What clients want watched. As long-lived as breakpoints.
@@ -143,6 +146,7 @@ impl Debuggee {
             launcher,
             choice: PersonaChoice::Auto,
             breakpoints: BTreeMap::new(),
+            awaited: Vec::new(),
             tracing: Tracing::default(),
             watchpoints: BTreeMap::new(),
             was_running: false,
@@ -361,6 +365,7 @@ impl Debuggee {
             return Ok(());
         }
         self.keep_what_is_wanted();
+        self.forget_returns();
         self.session.resume_threads(each, others)?;
         self.stop = None;
         Ok(())
@@ -377,6 +382,7 @@ impl Debuggee {
         self.session = session;
         self.events = events;
         self.breakpoints.clear();
+        self.awaited.clear();
         self.watchpoints.clear();
         self.accesses.clear();
         self.tracing.forget();
@@ -386,6 +392,25 @@ impl Debuggee {
         self.call_end = None;
         self.exit = None;
         self.keeps_everything = false;
+    }
+
+    /// Before the guest goes on: forgets calls that have returned.
+    fn forget_returns(&mut self) {
+        let session = &self.session;
+        self.awaited.retain(|awaited| {
+            let (thread, awaited) = (awaited.thread, awaited.clone());
+            session.inspect_thread(thread, move |paused| awaited.is_waiting(paused)).unwrap_or(false)
+        });
+    }
+
+    /// The client has set a breakpoint: if a frame of the thread waits there for the function that it has called, the client
+    /// may be waiting for the return.
+    pub(crate) fn note_return(&mut self, thread: ThreadId, place: (ModuleId, ModulePc)) {
+        let symbols = Arc::clone(&self.symbols);
+        let find = move |paused: &mut Paused<'_>| Awaited::find(paused, &symbols, thread, place);
+        let Ok(found) = self.session.inspect_thread(thread, find) else { return };
+        self.awaited.retain(|awaited| (awaited.thread, awaited.place) != (thread, place));
+        self.awaited.extend(found);
     }
 
     /// Before the guest goes on: has it keep what the client needs of it.

@@ -20,6 +20,7 @@
 
 mod address_space;
 mod agent;
+mod awaited;
 mod cache;
 mod calling;
 mod condition;

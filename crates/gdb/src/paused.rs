@@ -7,6 +7,7 @@ use std::sync::Arc;
 use debugger::{Frame, InstanceId, LoadedModule, ModuleId, Paused, Stop, Value, WatchAccess, WatchTarget};
 use frame_table::ModulePc;
 
+use crate::awaited::Awaited;
 use crate::frame_image::module_index;
 use crate::int::narrow;
 use crate::machine::{
@@ -30,13 +31,20 @@ pub(crate) fn number_of(instance: InstanceId, modules: &[LoadedModule]) -> u32 {
 pub(crate) struct View<'a, 'p> {
     paused: &'a mut Paused<'p>,
     symbols: &'a Symbols,
+    /// Returns of the thread that the client waits for.
+    awaited: Vec<Awaited>,
     /// Once somebody asked for them.
     modules: OnceCell<Vec<LoadedModule>>,
 }
 
 impl<'a, 'p> View<'a, 'p> {
     pub(crate) fn new(paused: &'a mut Paused<'p>, symbols: &'a Symbols) -> Self {
-        Self { paused, symbols, modules: OnceCell::new() }
+        Self { paused, symbols, awaited: Vec::new(), modules: OnceCell::new() }
+    }
+
+    /// With what is known of returns that the client waits for.
+    pub(crate) fn awaiting(self, awaited: Vec<Awaited>) -> Self {
+        Self { awaited, ..self }
     }
 
     fn modules(&self) -> &[LoadedModule] {
@@ -203,9 +211,20 @@ impl Machine for View<'_, '_> {
     }
 
     fn returned_call(&self) -> Option<ReturnedCall> {
-        let call = self.paused.last_call(0)?;
+        let mut call = self.paused.last_call(0)?;
         let Some(Frame::Wasm(frame)) = self.paused.innermost() else { return None };
         let has_results = call.results > 0;
+        let awaited = self.awaited.iter().find(|awaited| {
+            awaited.place == (frame.module, frame.pc)
+                && awaited.depth == frame.depth
+                && call.callee.is_none_or(|callee| callee == awaited.callee)
+        });
+        if let Some(Awaited { callee, pointer, .. }) = awaited {
+            call.callee = Some(*callee);
+            if let Some(first @ None) = call.arguments.first_mut() {
+                *first = *pointer;
+            }
+        }
         let shape =
             call.callee.and_then(|callee| self.symbols.function_return(module_index(frame.module), callee));
         Some(ReturnedCall { has_results, arguments: call.arguments, shape })

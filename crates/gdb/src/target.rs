@@ -159,7 +159,11 @@ impl<'d> Target<'d> {
         question: impl FnOnce(&mut dyn Machine) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
         let symbols = Arc::clone(&self.debuggee.symbols);
-        self.inspect_thread(thread, move |paused| question(&mut View::new(paused, &symbols)))?
+        let awaited = self.debuggee.awaited.iter().filter(|awaited| awaited.thread == thread);
+        let awaited = awaited.cloned().collect();
+        self.inspect_thread(thread, move |paused| {
+            question(&mut View::new(paused, &symbols).awaiting(awaited))
+        })?
     }
 
     /// The threads of the guest that are alive.

@@ -1,19 +1,58 @@
 //! `finish` out of functions with results of every type.
 
+use tests::fixture::Build;
 use tests::gdb::Gdb;
 
 use crate::O0_BOTH;
 use crate::session::{End, Script, Session};
 
-pub(crate) const SESSIONS: &[Session] = &[Session {
-    name: "returns",
-    program: "returns",
-    args: &[],
-    builds: O0_BOTH,
-    native: true,
-    script: Script::Gdb(returns),
-    end: End::Exit(0, "-2 4000000000 q -3 65535 1 -5000000000000 18364758544493064720 1.25 3 a text 43 5"),
-}];
+pub(crate) const SESSIONS: &[Session] = &[
+    Session {
+        name: "returns",
+        program: "returns",
+        args: &[],
+        builds: O0_BOTH,
+        native: true,
+        script: Script::Gdb(returns),
+        end: End::Exit(
+            0,
+            "-2 4000000000 q -3 65535 1 -5000000000000 18364758544493064720 1.25 3 a text 43 5",
+        ),
+    },
+    // Natively gdb shows wrong values of most of these.
+    Session {
+        name: "returns_long",
+        program: "results",
+        args: &[],
+        builds: &[Build::wasm(0, 4), Build::wasm(1, 4), Build::wasm(2, 5)],
+        native: false,
+        script: Script::Gdb(long),
+        end: End::Exit(0, "sum 36"),
+    },
+];
+
+/// The same of functions whose result is no scalar that fits a register. gdb looks for numbers of 16 bytes nowhere, so that
+/// these come in a structure.
+const LONG: &[(&str, &str)] = &[
+    ("wide", "{value = -5902958103587056517120}"),
+    ("unsigned_wide", "{value = 1267650600228229401496703205379}"),
+    ("exact", "{value = 3.125}"),
+    ("complex", "3.5 + -4.5i"),
+    ("small_complex", "1.5 + 2.5i"),
+    ("long_complex", "{value = 5.5 + 6.5i}"),
+    ("ints", "{1, -2, 3, -4}"),
+    ("floats", "{1.5, -2.5, 3.5, 4.5}"),
+    ("doubles", "{1.25, -2.75}"),
+    ("half", "{8, -9}"),
+    ("more", "{1, 2, 3, 4, 5, 6, 7, 8}"),
+    ("one", "{only = -1.125}"),
+    ("mixed", "{first = 2.5, second = -3}"),
+    ("three", "{a = 1, b = -2, c = 3}"),
+    ("big", "{items = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}}"),
+    ("boxed", "{value = {only = 7.125}}"),
+    ("lanes", "{only = {5, 6, 7, -8}}"),
+    ("either", "{whole = 1069547520, part = 1.5}"),
+];
 
 /// Function, and what `finish` shows. A text that ends in a blank is the start of what it shows.
 const RESULTS: &[(&str, &str)] = &[
@@ -56,6 +95,21 @@ fn returns(gdb: &mut Gdb) {
         } else {
             answer.has("Value returned is $").has(&format!(" = {shown}"));
         }
+    }
+    gdb.go("continue").has("exited normally]");
+}
+
+fn long(gdb: &mut Gdb) {
+    gdb.connect();
+    for (name, shown) in LONG {
+        gdb.go(&format!("tbreak give_{name}"));
+        gdb.go("continue").has(&format!(", give_{name} ("));
+        gdb.go("finish").has(&format!(" in call_{name} (")).has("Value returned is $").has(shown);
+    }
+    gdb.go("break {end}");
+    gdb.go("continue").at("end");
+    for (name, shown) in LONG {
+        gdb.go(&format!("print give_{name}(0)")).is(shown);
     }
     gdb.go("continue").has("exited normally]");
 }

@@ -26,7 +26,7 @@ const SHIFT: u32 = 5;
 /// Which units have code of which function.
 #[derive(Debug)]
 pub(crate) struct UnitsByFunction {
-    bytes: Arc<[u8]>,
+    pub(crate) bytes: Arc<[u8]>,
     debug_files: Vec<Arc<[u8]>>,
     /// Without its sections.
     pub(crate) module: Module<'static>,

@@ -123,8 +123,13 @@ pub(crate) fn convert(
     if depends_on_operand_size(&operations) {
         return Err(Unsupported::OperandSize);
     }
-    let mut converter =
-        Converter { context, role, out: context.empty(), narrow: is_narrow(context, &operations) };
+    let mut converter = Converter {
+        context,
+        role,
+        out: context.empty(),
+        narrow: is_narrow(context, &operations),
+        typed: None,
+    };
     // Where in the output each operation of the input is, and the end.
     let mut indexes = Vec::with_capacity(operations.len() + 1);
     let mut branches = Vec::new();
@@ -167,12 +172,21 @@ pub(crate) fn convert(
                 branches.push((indexes.len() - 1, converter.out.branch(dw::DW_OP_skip)))
             }
             Operation::StackValue if role == Role::FrameBase && after.is_empty() => {}
-            _ => converter.operation(operation)?,
+            _ => {
+                converter.operation(operation)?;
+                if !has_branches {
+                    converter.with_type(operation, after);
+                }
+            }
         }
         at_start = matches!(operation, Operation::Piece { .. });
         rest = after;
     }
     indexes.push(converter.out.bytes.len());
+
+    if role == Role::Location && !has_branches {
+        converter.fill(&operations);
+    }
 
     for (from, branch) in branches {
         let target = branch_target(&offsets, &operations, from).ok_or(Unsupported::Branch)?;
@@ -180,6 +194,15 @@ pub(crate) fn convert(
         converter.out.set_target(branch, target)?;
     }
     Ok(converter.out)
+}
+
+/// Bits that pieces describe.
+fn bits_of_pieces(operations: &[Operation<'_>]) -> u64 {
+    let bits = operations.iter().map(|operation| match operation {
+        Operation::Piece { size_in_bits, .. } => *size_in_bits,
+        _ => 0,
+    });
+    bits.fold(0, u64::saturating_add)
 }
 
 /// The operations, and the byte offset of each and of the end.

@@ -1,7 +1,7 @@
 //! Which Wasm locals the debug info names, and where: what a debugger may ask for, so that code need not keep the rest.
 //!
 //! Every expression of an entry counts, whatever attribute it is in: the location of a variable, the frame base of a
-//! function, the length of an array. It counts where the entry's scope has its code; one of a location list where the
+//! function, the length of an array. So does the pointer through which a function returns a structure. It counts where the entry's scope has its code; one of a location list where the
 //! list says. What cannot be read is no reason to name less: then all locals of the functions in question are named.
 
 use std::ops::Range;
@@ -19,6 +19,7 @@ use super::limits::Budget;
 use super::list::{ENTRY, code_ranges};
 use super::sources::{Source, skeleton_id, sources};
 use crate::report::Report;
+use crate::returns::return_type;
 use crate::sections::{DebugSections, Reader};
 use crate::{Error, Module};
 
@@ -245,6 +246,16 @@ impl<'a> Walk<'_, 'a, '_> {
             let pcs: Vec<_> = ranges.iter().filter_map(|(begin, end)| self.map.pcs(*begin, *end)).collect();
             let met: Vec<_> =
                 pcs.iter().flat_map(|range| reading.parts(range)).map(|(function, _)| function).collect();
+            if return_type(self.unit, entry).is_some() {
+                // A function with a result that is none in Wasm has been given a pointer to where it goes.
+                let is_pointer = |function: &usize| {
+                    let function = reading.module.defined_functions().get(*function);
+                    function.is_some_and(|function| function.results.is_empty())
+                };
+                if met.iter().all(is_pointer) {
+                    pcs.iter().for_each(|range| reading.name(range, 0, false));
+                }
+            }
             reading.found.described.extend(&met);
             self.functions.extend(met);
         } else if ranges.is_empty() {

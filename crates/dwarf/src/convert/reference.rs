@@ -52,13 +52,16 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Forgets all, for a unit of `length` bytes. There is one place more, at the end, for an entry of ours.
+    /// Forgets all, for a unit of `length` bytes. Places of entries of ours are behind them.
     pub(crate) fn clear(&mut self, length: usize) {
         self.written.clear();
-        self.written.resize(length.saturating_add(1), 0);
+        self.written.resize(length, 0);
     }
 
     pub(crate) fn set(&mut self, offset: usize, written: usize) {
+        if offset >= self.written.len() {
+            self.written.resize(offset.saturating_add(1), 0);
+        }
         if let Some(place) = self.written.get_mut(offset) {
             *place = small(written);
         }

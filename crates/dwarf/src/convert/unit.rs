@@ -26,10 +26,11 @@ use super::part::{PlannedUnit, Shared};
 use super::pointer::Types;
 use super::reference::Places;
 use super::variable::static_variable;
-use crate::Function;
 use crate::module::is_main;
 use crate::report::{Drop, Report};
+use crate::returns::lost_size;
 use crate::sections::Reader;
+use crate::{Function, Machine};
 
 /// Entries nested deeper are left out. Debuggers recurse, and no compiler nests like this.
 const MAX_DEPTH: isize = 400;
@@ -131,6 +132,8 @@ struct UnitConverter<'c, 'a> {
     /// The types of the unit, if it needs pointers of its own.
     types: Option<Types>,
     has_long_double: bool,
+    /// Types whose values functions return in a structure of ours, with their sizes.
+    wrapped: Vec<(UnitOffset, u64)>,
     /// Depth of the removed function around the current entry.
     dead_function: Option<isize>,
     /// Depth of the type around the current entry that is declared in a removed function.
@@ -185,6 +188,7 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
             scopes: Vec::new(),
             types: needs_pointers.then(Types::default),
             has_long_double: false,
+            wrapped: Vec::new(),
             dead_function: None,
             type_in_dead_function: None,
         }
@@ -377,6 +381,9 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
             out.remove(dw::DW_AT_name);
             out.string(dw::DW_AT_name, b"complex _Float128");
         }
+        if matches!(tag, dw::DW_TAG_subprogram | dw::DW_TAG_subroutine_type) {
+            self.wrap_result(current);
+        }
         if tag == dw::DW_TAG_variable
             && may_be_static(current)
             && let Ok(entry) = self.unit.entry(offset)
@@ -477,6 +484,7 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
                 self.output.entry(dw::DW_TAG_base_type, false, out, &mut self.attributes.waiting);
             self.places.set(self.end(), place.saturating_sub(self.start));
         }
+        self.write_wrapped();
         if let Some(types) = self.types.take() {
             let size = self.unit.encoding().address_size;
             types.add_pointers(self.unit, self.places, self.start, language(self.unit), size, self.output);
@@ -545,7 +553,42 @@ impl<'c, 'a> UnitConverter<'c, 'a> {
         }
     }
 
-    /// Where the unit ends, which stands for the one entry that is ours.
+    /// Has a function return a structure with its result in it, if gdb finds that nowhere by itself.
+    fn wrap_result(&mut self, current: &Current<'_, 'a>) {
+        let Some(AttributeValue::UnitRef(ty)) = current.value(dw::DW_AT_type) else { return };
+        if self.shared.layout.machine == Machine::I386 || !self.attributes.out.has(dw::DW_AT_type) {
+            return;
+        }
+        let Some(size) = lost_size(self.unit, ty) else { return };
+        let known = self.wrapped.iter().position(|(wrapped, _)| *wrapped == ty);
+        let number = known.unwrap_or(self.wrapped.len()) + 1;
+        if known.is_none() {
+            self.wrapped.push((ty, size));
+        }
+        // Behind the place of the long double.
+        let place = self.end() + number;
+        self.attributes.out.remove(dw::DW_AT_type);
+        self.attributes.out.reference(dw::DW_AT_type, place);
+    }
+
+    /// Writes the structures of `wrap_result`, which are long enough for memory.
+    fn write_wrapped(&mut self) {
+        const LONG: u64 = 32;
+        for (number, (ty, size)) in (1..).zip(std::mem::take(&mut self.wrapped)) {
+            let AttributeConverter { out, waiting, .. } = &mut self.attributes;
+            out.number(dw::DW_AT_byte_size, size.max(LONG));
+            let (place, _) = self.output.entry(dw::DW_TAG_structure_type, true, out, waiting);
+            self.places.set(self.end() + number, place.saturating_sub(self.start));
+            let AttributeConverter { out, waiting, .. } = &mut self.attributes;
+            out.string(dw::DW_AT_name, b"value");
+            out.reference(dw::DW_AT_type, ty.0);
+            out.number(dw::DW_AT_data_member_location, 0);
+            self.output.entry(dw::DW_TAG_member, false, out, waiting);
+            self.output.sections.debug_info.bytes.push(0);
+        }
+    }
+
+    /// Where the unit ends, which stands for the first entry that is ours.
     fn end(&self) -> usize {
         self.planned.source.unit.header.length_including_self()
     }

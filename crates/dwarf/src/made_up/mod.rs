@@ -21,7 +21,7 @@ mod readable;
 mod source_map;
 mod types;
 mod unit;
-mod wat;
+pub(crate) mod wat;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

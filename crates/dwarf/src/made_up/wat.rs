@@ -51,7 +51,7 @@ pub(super) fn print(bytes: &[u8], module: &Module<'_>, printing: &Printing<'_, '
 }
 
 /// A function's body in the file.
-pub(super) fn body<'a>(bytes: &'a [u8], function: &crate::Function) -> Option<FunctionBody<'a>> {
+pub(crate) fn body<'a>(bytes: &'a [u8], function: &crate::Function) -> Option<FunctionBody<'a>> {
     let range = usize::try_from(function.body.start).ok()?..usize::try_from(function.body.end).ok()?;
     Some(FunctionBody::new(BinaryReader::new(bytes.get(range)?, u64::from(function.body.start))))
 }

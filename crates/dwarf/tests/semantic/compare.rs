@@ -207,7 +207,7 @@ fn is_long_double(read: &Entry) -> bool {
 }
 
 /// What stands behind the module's own entries of a unit: pointers to its types with the program's size, and what they
-/// point to.
+/// point to, and structures with results.
 fn is_added(entry: &Entry) -> bool {
     matches!(
         entry.tag,
@@ -215,6 +215,7 @@ fn is_added(entry: &Entry) -> bool {
             | dw::DW_TAG_const_type
             | dw::DW_TAG_unspecified_type
             | dw::DW_TAG_base_type
+            | dw::DW_TAG_structure_type
             | dw::DW_TAG_union_type
             | dw::DW_TAG_member
     )

@@ -259,6 +259,9 @@ impl<'u, 'a> Walk<'u, 'a> {
                 Some(Shown::Place(self.list_of_places(attribute, die, scope)))
             }
             AttributeValue::UnitRef(offset) => {
+                let is_result = name == dw::DW_AT_type
+                    && matches!(die.tag(), dw::DW_TAG_subprogram | dw::DW_TAG_subroutine_type);
+                let offset = self.wrapped(offset).filter(|_| is_result).unwrap_or(offset);
                 global(offset.to_debug_info_offset(&self.unit.header).map_or(usize::MAX, |offset| offset.0))
             }
             AttributeValue::DebugInfoRef(offset) => global(offset.0),
@@ -275,6 +278,23 @@ impl<'u, 'a> Walk<'u, 'a> {
             AttributeValue::Block(block) => text(format!("{:?}", block.slice())),
             AttributeValue::SecOffset(_) => None,
             other => text(format!("{other:?}")),
+        }
+    }
+
+    /// The type in a structure of the image that stands for a result which gdb would not find.
+    fn wrapped(&self, offset: UnitOffset) -> Option<UnitOffset> {
+        let structure = self.unit.entry(offset).ok()?;
+        let is_ours = self.stopped.side == Side::Image
+            && structure.tag() == dw::DW_TAG_structure_type
+            && structure.attr(dw::DW_AT_name).is_none()
+            && structure.attr(dw::DW_AT_decl_file).is_none();
+        let mut entries = self.unit.entries_raw(Some(offset)).ok()?;
+        let mut member = Die::null();
+        entries.read_entry(&mut member).ok()?;
+        entries.read_entry(&mut member).ok()?;
+        match member.attr_value(dw::DW_AT_type) {
+            Some(AttributeValue::UnitRef(ty)) if is_ours => Some(ty),
+            _ => None,
         }
     }
 

@@ -81,10 +81,15 @@ fn what_cannot_be_passed_is_refused() {
 #[test]
 fn a_structure_comes_back_in_registers_or_where_it_was_wanted() {
     let place = ReturnPlace::Registers(vec![RegisterClass::Sse, RegisterClass::Integer]);
-    let small = FunctionReturn { byte_size: 12, hidden_pointer: true, place };
+    let small = FunctionReturn { byte_size: 12, hidden_pointer: true, keeps_pointer: true, place };
     let bytes: Vec<u8> = 1.5_f64.to_le_bytes().into_iter().chain([7, 0, 0, 0]).collect();
     let returned = returned_structure(&small, &bytes, 5);
     assert_eq!(returned, Returned { integers: vec![7], floats: vec![1.5_f64.to_bits().into()] });
-    let large = FunctionReturn { byte_size: 20, hidden_pointer: true, place: ReturnPlace::Memory };
+    let large = FunctionReturn {
+        byte_size: 20,
+        hidden_pointer: true,
+        keeps_pointer: true,
+        place: ReturnPlace::Memory,
+    };
     assert_eq!(returned_structure(&large, &[0; 20], 5), Returned { integers: vec![5], floats: vec![] });
 }

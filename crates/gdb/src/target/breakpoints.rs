@@ -84,6 +84,7 @@ impl Target<'_> {
             });
         }
         let (module, pc) = self.code_at(address)?;
+        self.debuggee.note_return(self.thread, (module, pc));
         let placed = self.debuggee.breakpoints.entry((module, pc)).or_default();
         if condition.is_none() && matches!(placed.client, Some(None)) {
             return Ok(());

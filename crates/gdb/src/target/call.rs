@@ -124,6 +124,9 @@ impl Target<'_> {
                 self.pretended.write(wanted_at, &bytes);
                 calling::returned_structure(returns, &bytes, wanted_at)
             }
+            (Some(returns), _) if let [Value::V128(bits)] = *values => {
+                calling::returned_structure(returns, &bits.to_le_bytes(), wanted_at)
+            }
             _ => calling::returned_scalar(&values),
         };
         self.show_end_of_call(thread, call.caller, &returned);

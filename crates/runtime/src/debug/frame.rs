@@ -4,7 +4,7 @@ use super::StopId;
 use crate::instance::Instance;
 use crate::module::narrow;
 use crate::store::Store;
-use crate::unwind::{RawFrame, read_local, read_operand, write_place};
+use crate::unwind::{RawFrame, is_lost, read_local, read_operand, write_place};
 use crate::value::{Value, ValueType};
 use frame_table::{LocalSetId, ModulePc, Operand, Place};
 use std::sync::Arc;
@@ -179,7 +179,7 @@ impl WasmFrame {
     /// index into the table.
     ///
     /// Arguments stay in the state slot until something is pushed over them, which the results of the call may have
-    /// done; those are `None`.
+    /// done; those are `None`, and all of a frame that was rebuilt when the call returned.
     #[must_use]
     pub fn last_call(&self, store: &Store) -> Option<LastCall> {
         self.check(store).ok()?;
@@ -190,8 +190,11 @@ impl WasmFrame {
         let kept = table.operands(call.shape).len();
         let overwritten = self.operands.len();
         let args = before.iter().enumerate().skip(kept).map(|(height, operand)| {
-            let lost = operand.place == Place::Slot && height < overwritten;
-            if lost { None } else { self.operand_value(store, narrow(height), *operand).ok() }
+            let is_overwritten = operand.place == Place::Slot && height < overwritten;
+            let bits = read_operand(&self.raw, self.held, narrow(height), *operand);
+            // A frame that was rebuilt after the call does not have them.
+            let bits = bits.filter(|bits| !is_overwritten && !is_lost(*bits, operand.ty))?;
+            Some(store.value_of(operand.ty, bits))
         });
         Some(LastCall { pc: call.pc, arguments: args.collect(), results: overwritten.saturating_sub(kept) })
     }

@@ -74,6 +74,11 @@ pub(super) fn lost(ty: ValueType) -> u128 {
     LOST & (u128::MAX >> (128 - 8 * ty.bytes()))
 }
 
+/// Whether these are the bits of a value that its frame did not get when it was rebuilt.
+pub(crate) fn is_lost(bits: u128, ty: ValueType) -> bool {
+    bits == lost(ty)
+}
+
 /// The bits of an operand, wherever it is.
 pub(crate) fn read_operand(
     frame: &RawFrame,

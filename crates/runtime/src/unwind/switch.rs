@@ -205,6 +205,16 @@ impl Store {
             let bits = read_operand(frame, held, narrow(height), *old.get(height)?)?;
             put(layout.operand(narrow(height)), ty, bits)?;
         }
+        // The old code did not keep what was above, such as the arguments of a call that has returned.
+        let above = layout.operand(narrow(code.frame.operands(shape).len())) as usize;
+        let (places, _) = image.get_mut(slot + above..)?.as_chunks_mut::<{ size_of::<u64>() }>();
+        let wide = layout.operand(1) - layout.operand(0) > 8;
+        let halves = lost(ValueType::V128).to_le_bytes();
+        let (halves, _) = halves.as_chunks::<{ size_of::<u64>() }>();
+        let halves = if wide { halves } else { halves.get(..1)? };
+        for (place, half) in places.iter_mut().zip(halves.iter().cycle()) {
+            *place = *half;
+        }
         Some(())
     }
 

@@ -2,7 +2,7 @@
 
 use gimli::{DwOp, UnitOffset, constants as dw};
 
-use super::{Context, Expression, Operation, Role, Unsupported};
+use super::{Context, Expression, Operation, Role, Unsupported, bits_of_pieces};
 use crate::ValueType;
 use crate::convert::address::is_data_tombstone;
 
@@ -14,6 +14,24 @@ pub(super) fn is_place(operation: &Operation<'_>) -> bool {
     )
 }
 
+/// Whether an operator computes a value of the type of its two operands.
+fn is_binary(operation: &Operation<'_>) -> bool {
+    matches!(
+        operation,
+        Operation::And
+            | Operation::Or
+            | Operation::Xor
+            | Operation::Plus
+            | Operation::Minus
+            | Operation::Mul
+            | Operation::Div
+            | Operation::Mod
+            | Operation::Shl
+            | Operation::Shr
+            | Operation::Shra
+    )
+}
+
 /// The state of converting one expression.
 pub(super) struct Converter<'c> {
     pub(super) context: &'c Context<'c>,
@@ -21,9 +39,39 @@ pub(super) struct Converter<'c> {
     pub(super) out: Expression,
     /// Whether all values have 32 bits.
     pub(super) narrow: bool,
+    /// The type of the value on top, if it is known to have one.
+    pub(super) typed: Option<UnitOffset>,
 }
 
 impl Converter<'_> {
+    /// Says of what is behind the last piece of a variable that it is nowhere: gdb would take it for a part of a pointer.
+    pub(super) fn fill(&mut self, operations: &[Operation<'_>]) {
+        let [.., Operation::Piece { .. }] = operations else { return };
+        let described = bits_of_pieces(operations);
+        let all = self.context.resolve.value_size().and_then(|bytes| bytes.checked_mul(8));
+        let rest = all.and_then(|all| all.checked_sub(described)).filter(|bits| *bits > 0 && bits % 8 == 0);
+        if let Some(bits) = rest {
+            self.out.op_piece(bits / 8);
+        }
+    }
+
+    /// After an operator was converted: keeps account of types. A constant that goes with a typed value gets its type:
+    /// compilers leave that out, and debuggers refuse to compute with values of different types.
+    pub(super) fn with_type(&mut self, operation: &Operation<'_>, after: &[Operation<'_>]) {
+        self.typed = match (operation, self.typed) {
+            (Operation::Convert { base_type }, _) => Some(*base_type).filter(|ty| ty.0 != 0),
+            (Operation::UnsignedConstant { .. } | Operation::SignedConstant { .. }, Some(ty))
+                if after.first().is_some_and(is_binary) =>
+            {
+                self.out.op_convert(Some(ty));
+                Some(ty)
+            }
+            (Operation::Not | Operation::Neg | Operation::Abs, typed) => typed,
+            (operation, typed) if is_binary(operation) => typed,
+            _ => None,
+        };
+    }
+
     /// Pushes the address of a local, operand or global. Returns the size of its value in bytes, if it has one
     /// that fits an expression.
     pub(super) fn place(&mut self, operation: &Operation<'_>) -> Result<Option<u8>, Unsupported> {

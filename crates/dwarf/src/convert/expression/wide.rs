@@ -105,7 +105,10 @@ impl Converter<'_> {
             {
                 1 + self.converted(place, converted)?
             }
-            _ if self.high_bits(operations)? => 3,
+            _ if self.high_bits(operations)? => {
+                self.typed = None;
+                3
+            }
             _ => 0,
         })
     }
@@ -135,6 +138,7 @@ impl Converter<'_> {
         }
         self.place(place)?;
         self.out.op_deref_type(size, base_type);
+        self.typed = Some(base_type);
         Ok(taken)
     }
 

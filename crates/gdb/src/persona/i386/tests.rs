@@ -100,7 +100,12 @@ fn call(arguments: &[Value], has_results: bool, hidden_pointer: Option<bool>) ->
     let arguments = arguments.iter().copied().map(Some).collect();
     // Where x86-64 has it makes no difference here.
     let place = ReturnPlace::Registers(Vec::new());
-    let shape = hidden_pointer.map(|hidden_pointer| FunctionReturn { byte_size: 8, hidden_pointer, place });
+    let shape = hidden_pointer.map(|hidden_pointer| FunctionReturn {
+        byte_size: 8,
+        hidden_pointer,
+        keeps_pointer: true,
+        place,
+    });
     Some(ReturnedCall { has_results, arguments, shape })
 }
 

@@ -8,11 +8,16 @@ use crate::int::{index, wide};
 use crate::machine::{Machine, ReturnedCall};
 use crate::persona::x86::{ResultRegister, Shown, hidden_pointer, top};
 
+/// An address at which nothing can be read.
+const NOWHERE: u64 = u64::MAX & !0xfff;
+
 /// The source of `rax`, `rdx`, `xmm0` and `xmm1` at this stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Returned {
     /// The topmost operand.
     Top(Value),
+    /// The same, a vector of which gdb looks for each half in a register.
+    Halves(Value, Vec<RegisterClass>),
     /// A structure in memory that is longer than the registers: `rax` has its address.
     Address(u64),
     /// A structure of up to 16 bytes: each register has a part of it.
@@ -26,18 +31,29 @@ impl Returned {
         match &call {
             // A call without results left nothing on the stack: what lies there now is not what it returned.
             Some(call) if !call.has_results => Self::structure(machine, space, call),
-            _ => Some(Self::Top(machine.value(top(machine)?).ok()?)),
+            _ => {
+                let value = machine.value(top(machine)?).ok()?;
+                let place = call.and_then(|call| call.shape).map(|shape| shape.place);
+                match (value, place) {
+                    (Value::V128(_), Some(ReturnPlace::Registers(parts))) => Some(Self::Halves(value, parts)),
+                    _ => Some(Self::Top(value)),
+                }
+            }
         }
     }
 
     /// The structure that a call returned through the pointer in its first argument.
     fn structure(machine: &dyn Machine, space: &AddressSpace, call: &ReturnedCall) -> Option<Self> {
-        let address = hidden_pointer(call)?;
         let shape = call.shape.as_ref().filter(|shape| shape.hidden_pointer)?;
+        let address = match (hidden_pointer(call), &shape.place) {
+            (Some(address), _) => address,
+            // gdb would take a register without a value for the address 0, and show what is there.
+            (None, ReturnPlace::Memory) => return Some(Self::Address(NOWHERE)),
+            (None, _) => return None,
+        };
         match &shape.place {
             ReturnPlace::Memory => Some(Self::Address(address)),
             ReturnPlace::Registers(parts) => Self::parts(machine, space, address, shape.byte_size, parts),
-            ReturnPlace::X87 => None,
         }
     }
 
@@ -80,6 +96,10 @@ pub(super) fn result(machine: &dyn Machine, space: &AddressSpace, register: Resu
             return (register_of(value) == Some(register))
                 .then(|| Shown::operand(machine, space, value, 0..size_of::<u128>()));
         }
+        (Returned::Halves(value, parts), _) => {
+            let half = half_in(register, &parts)?;
+            return Some(Shown::operand(machine, space, value, half * 8..half * 8 + 8));
+        }
         (Returned::Address(address), ResultRegister::A) => Some(address),
         (Returned::Address(_), _) => None,
         (Returned::Parts { rax, .. }, ResultRegister::A) => rax,
@@ -89,6 +109,18 @@ pub(super) fn result(machine: &dyn Machine, space: &AddressSpace, register: Resu
         (Returned::Parts { .. }, ResultRegister::St0) => None,
     };
     word.map(|word| Shown::Bytes(word.to_le_bytes().to_vec()))
+}
+
+/// Which half of a vector a register has: integers and floats are dealt out each in order.
+fn half_in(register: ResultRegister, parts: &[RegisterClass]) -> Option<usize> {
+    let (class, number) = match register {
+        ResultRegister::A => (RegisterClass::Integer, 0),
+        ResultRegister::D => (RegisterClass::Integer, 1),
+        ResultRegister::Xmm0 => (RegisterClass::Sse, 0),
+        ResultRegister::Xmm1 => (RegisterClass::Sse, 1),
+        ResultRegister::St0 => return None,
+    };
+    (0..2).filter(|half| parts.get(*half) == Some(&class)).nth(number)
 }
 
 /// The register that a scalar is returned in.
