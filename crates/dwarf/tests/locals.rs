@@ -126,9 +126,18 @@ fn body(function: &Function) -> Range<ModulePc> {
     ModulePc(function.body.start)..ModulePc(function.body.end)
 }
 
+fn is_pointer_to_result(module: &Module<'_>, (begin, end, local): Named) -> bool {
+    let start = u64::from(module.code.start);
+    let is_it = |function: &&Function| u64::from(function.body.start) == start + begin;
+    let function = module.functions.iter().find(is_it);
+    local == 0
+        && function.is_some_and(|found| found.results.is_empty() && u64::from(found.body.end) == start + end)
+}
+
 #[test]
 fn named_is_what_the_locations_and_frame_bases_name() {
     let directory = tempfile::tempdir().unwrap();
+    let mut results = 0;
     for flags in [["-O0", "-gdwarf-4"], ["-O0", "-gdwarf-5"], ["-O2", "-gdwarf-4"], ["-O2", "-gdwarf-5"]] {
         let bytes = compile(directory.path(), "calls.c", &flags);
         let module = Module::parse(&bytes).unwrap();
@@ -136,9 +145,13 @@ fn named_is_what_the_locations_and_frame_bases_name() {
         let (ours, theirs) = (found(&module, &locals), dumped(&bytes));
         assert!(theirs.len() > 300, "{flags:?}: {}", theirs.len());
         let missing: Vec<_> = theirs.difference(&ours).collect();
-        let invented: Vec<_> = ours.difference(&theirs).collect();
+        // Where a function puts what it returns: `make_big` and others have no result in Wasm.
+        let (pointers, invented): (Vec<Named>, Vec<Named>) =
+            ours.difference(&theirs).copied().partition(|named| is_pointer_to_result(&module, *named));
+        results += pointers.len();
         assert!(missing.is_empty() && invented.is_empty(), "{flags:?}: not {missing:x?}, but {invented:x?}");
     }
+    assert!(results > 0, "they return structures");
 }
 
 #[test]

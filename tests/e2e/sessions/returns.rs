@@ -27,7 +27,7 @@ pub(crate) const SESSIONS: &[Session] = &[
         builds: &[Build::wasm(0, 4), Build::wasm(1, 4), Build::wasm(2, 5)],
         native: false,
         script: Script::Gdb(long),
-        end: End::Exit(0, "sum 36"),
+        end: End::Exit(0, "sum 18"),
     },
 ];
 

@@ -138,6 +138,30 @@ fn pieces_are_memory_each() {
 }
 
 #[test]
+fn what_is_behind_the_last_piece_is_nowhere() {
+    let convert = |size| {
+        let bytes = [0x93, 4, 0x30, 0x9f, 0x93, 4];
+        convert_for(Machine::X86_64, Some(size), Role::Location, &bytes, false).unwrap()
+    };
+    assert_eq!(convert(8), [0x93, 4, 0x30, 0x9f, 0x93, 4]);
+    assert_eq!(convert(24), [0x93, 4, 0x30, 0x9f, 0x93, 4, 0x93, 16]);
+}
+
+#[test]
+fn a_constant_has_the_type_of_what_it_goes_with() {
+    let typed = [0xa8, 0x33];
+    // local 0; convert; lit3; or; lit1; plus; stack_value
+    let bytes = [&[WASM, OP_LOCAL, 0], &typed[..], &[0x33, 0x21, 0x31, 0x22, 0x9f]].concat();
+    let typed = [0xf7, 0xb3, 0x80, 0x80, 0x80, 0];
+    let expected =
+        [&slot(0), &[0x94, 4][..], &typed, &[0x33], &typed, &[0x21, 0x31], &typed, &[0x22, 0x9f]].concat();
+    assert_eq!(location(&bytes), expected);
+    // One that is no operand of it has none: lit3; swap.
+    let bytes = [WASM, OP_LOCAL, 0, 0xa8, 0x33, 0x33, 0x16, 0x9f];
+    assert!(location(&bytes).ends_with(&[0x80, 0, 0x33, 0x16, 0x9f]));
+}
+
+#[test]
 fn a_frame_base_is_an_address_and_no_value() {
     let base = convert_bytes(Role::FrameBase, &[WASM, OP_LOCAL, 0, 0x9f], false).unwrap();
     // consts -16; breg6 0; plus; deref_size 4

@@ -9,7 +9,7 @@ use crate::machine::{Machine, ReturnedCall};
 use crate::persona::x86::{ResultRegister, Shown, hidden_pointer, top};
 
 /// An address at which nothing can be read.
-const NOWHERE: u64 = u64::MAX & !0xfff;
+const NOWHERE: u64 = !0xfff;
 
 /// The source of `rax`, `rdx`, `xmm0` and `xmm1` at this stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
