@@ -125,7 +125,7 @@ impl Recipe {
     fn new(abbreviation: &Abbreviation, written: &mut Abbreviations) -> Option<Self> {
         let (tag, has_children) = (abbreviation.tag(), abbreviation.has_children());
         // Functions and numbers are looked at more closely.
-        if matches!(tag, dw::DW_TAG_subprogram | dw::DW_TAG_base_type) {
+        if matches!(tag, dw::DW_TAG_subprogram | dw::DW_TAG_subroutine_type | dw::DW_TAG_base_type) {
             return None;
         }
         let mut steps: Vec<Step> = Vec::new();
