@@ -1,10 +1,8 @@
 //! Parts: which units are converted together, and on which processors.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::num::NonZero;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gimli::write::Sections;
 use gimli::{DebugInfoOffset, DebugTypeSignature};
@@ -20,6 +18,7 @@ use super::sources::{Source, sources as all_sources};
 use super::strings::{StringSections, Texts};
 use super::unit;
 use crate::index::{self, PartSymbols};
+use crate::parallel;
 use crate::report::Report;
 use crate::sections::DebugSections;
 use crate::{Layout, Module, PathMap, Sources};
@@ -198,8 +197,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         is_wanted: IsWanted<'_>,
     ) -> Option<Vec<Output>> {
         let ranges = self.ranges();
-        let workers = thread::available_parallelism().map_or(1, NonZero::get).min(ranges.len());
-        let (budgets, next, is_impossible) = (self.budgets(), AtomicUsize::new(0), AtomicBool::new(false));
+        let (budgets, is_impossible) = (self.budgets(), AtomicBool::new(false));
         let shared = Shared {
             units: &self.sources,
             strings: &self.strings,
@@ -218,41 +216,24 @@ impl<'p, 'a> Plan<'p, 'a> {
             keeps_places,
             missing,
         };
-        let work = || {
-            let mut done = Vec::new();
-            let mut places = Places::default();
-            while !is_impossible.load(Ordering::Relaxed) && is_wanted() {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(range) = ranges.get(number) else { break };
-                let mut output = Output::new();
-                self.reserve(range.clone(), &mut output);
-                for unit in range.clone() {
-                    unit::convert(&shared, unit, &mut places, &mut output);
-                }
-                output.finish();
-                if output.crosses.is_empty() {
-                    output.symbols = self.symbols(&output.sections);
-                } else if !keeps_places {
-                    is_impossible.store(true, Ordering::Relaxed);
-                }
-                done.push((number, output));
+        let convert = |places: &mut Places, number: usize| {
+            let range =
+                ranges.get(number).filter(|_| !is_impossible.load(Ordering::Relaxed) && is_wanted())?;
+            let mut output = Output::new();
+            self.reserve(range.clone(), &mut output);
+            for unit in range.clone() {
+                unit::convert(&shared, unit, places, &mut output);
             }
-            done
+            output.finish();
+            if output.crosses.is_empty() {
+                output.symbols = self.symbols(&output.sections);
+            } else if !keeps_places {
+                is_impossible.store(true, Ordering::Relaxed);
+            }
+            Some(output)
         };
-        let mut parts = thread::scope(|scope| {
-            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-            let mut parts = work();
-            for other in others {
-                match other.join() {
-                    Ok(done) => parts.extend(done),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            parts
-        });
-        parts.sort_by_key(|(number, _)| *number);
-        let is_impossible = is_impossible.into_inner();
-        (!is_impossible).then(|| parts.into_iter().map(|(_, part)| part).collect())
+        let parts = parallel::map_while(ranges.len(), Places::default, convert);
+        (!is_impossible.into_inner()).then_some(parts)
     }
 
     /// The names for the index, if there is to be one.
