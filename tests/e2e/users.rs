@@ -5,8 +5,8 @@
 //! ```
 //!
 //! is played again: the fixture is served, the hidden commands are run (none, if there is no `|`), then those that the block has behind
-//! prompts. Instead of `gdb` there may be `lldb`; `core`, for gdb and the core dump that the program leaves; or `run`, for a block that
-//! begins with the command of a shell. A program may have its level of optimisation (`unknown@2`). A line `...` of a block stands for
+//! prompts. Instead of `gdb` there may be `late`, for gdb and a program that waits where it crashed; `core`, for gdb and the core dump
+//! that the program leaves; `lldb`; or `run`, for a block that begins with the command of a shell. A program may have its level of optimisation (`unknown@2`). A line `...` of a block stands for
 //! any number of lines. Addresses, numbers of ports and the like may differ; folders are `/home/me`, and the sources' marks are not
 //! there. `{mark}` in a hidden command is a place in the source, `$CACHE` the tests' own folder.
 //!
@@ -112,19 +112,21 @@ impl Block {
         let fixture = Fixture::build(program, build)?;
         let said = match player {
             "run" => vec![self.run(&fixture, &arguments)?],
-            "gdb" => {
-                let server = Server::start(&fixture, build, &["--once"], &arguments)?;
+            "gdb" | "late" | "core" => {
+                let server = match player {
+                    "gdb" => Server::start(&fixture, build, &["--once"], &arguments)?,
+                    "late" => crash::waiting(&fixture, build, &arguments)?,
+                    _ => {
+                        let name = format!("users-{}.core", self.number);
+                        crash::open(&crash::crash(&fixture, &name, &[], &arguments)?, &["--once"])?
+                    }
+                };
                 let mut gdb = Gdb::start(&fixture, build, server.port)?;
-                gdb.connect();
-                let said = self.talk(&mut gdb, "(gdb) ", &before);
-                gdb.quit();
-                said
-            }
-            "core" => {
-                let core = crash::crash(&fixture, &format!("users-{}.core", self.number), &[], &arguments)?;
-                let server = crash::open(&core, &["--once"])?;
-                let mut gdb = Gdb::start(&fixture, build, server.port)?;
-                gdb.attach();
+                if player == "gdb" {
+                    gdb.connect();
+                } else {
+                    gdb.attach();
+                }
                 let said = self.talk(&mut gdb, "(gdb) ", &before);
                 gdb.quit();
                 said

@@ -10,7 +10,7 @@ use tests::lldb::{Lldb, Way};
 use tests::server::Server;
 use tests::toolchain;
 
-use super::{Scene, own_folder, stage};
+use super::{Scene, own_folder};
 
 pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "crash_waits_for_gdb", native: false, play: waits_for_gdb },
@@ -26,9 +26,9 @@ pub(crate) const SCENES: &[Scene] = &[
 const WAITS: &str = "The program waits for a debugger at 127.0.0.1:";
 
 fn waits_for_gdb(build: Build) -> Result<()> {
-    let (mut server, mut gdb) = stage("traps", build, &["--no-wait", "--on-trap", "stop"], &["div0"])?;
-    let said = server.stderr.until(WAITS)?;
-    assert!(said.contains("wasm trap: integer divide by zero"), "{said}");
+    let fixture = Fixture::build("traps", build)?;
+    let server = waiting(&fixture, build, &["div0"])?;
+    let mut gdb = Gdb::start(&fixture, build, server.port)?;
     gdb.attach();
     gdb.go("bt").has("#0  ").has("divide (a=84, b=0) at {div0}").has("in main (argc=2").lacks("#2");
     gdb.go("info locals").has("half = 42");
@@ -41,8 +41,7 @@ fn waits_for_gdb(build: Build) -> Result<()> {
 
 fn waits_for_lldb(build: Build) -> Result<()> {
     let fixture = Fixture::build("traps", build)?;
-    let mut server = Server::start(&fixture, build, &["--no-wait", "--on-trap", "stop"], &["div0"])?;
-    server.stderr.until(WAITS)?;
+    let server = waiting(&fixture, build, &["div0"])?;
     let mut lldb =
         Lldb::start(&fixture, build, Way::Plugin, Some(server.port), &[], &own_folder("lldb/crash")?)?;
     lldb.connect().has("stop reason = wasm trap: integer divide by zero").at("div0");
@@ -52,6 +51,14 @@ fn waits_for_lldb(build: Build) -> Result<()> {
     lldb.quit();
     assert_eq!(server.finish()?.status.code(), Some(134));
     Ok(())
+}
+
+/// A server whose program has crashed and waits for a debugger.
+pub(crate) fn waiting(fixture: &Fixture, build: Build, args: &[&str]) -> Result<Server> {
+    let mut server = Server::start(fixture, build, &["--no-wait", "--on-trap", "stop"], args)?;
+    let said = server.stderr.until(WAITS)?;
+    assert!(said.contains("wasm trap: "), "{said}");
+    Ok(server)
 }
 
 /// Has a program crash, and returns its core dump.

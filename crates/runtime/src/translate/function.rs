@@ -88,8 +88,6 @@ pub(super) struct FunctionTranslator<'a> {
     passed_vmctx: Value,
     /// What accesses are compared.
     pub(super) guard: Guard,
-    /// How many accesses are compared so far.
-    pub(super) guards: u32,
     /// Where the code begins if not at the function's beginning.
     pub(super) resume: Option<Resume>,
     pub(super) pc: ModulePc,
@@ -169,7 +167,6 @@ pub(super) fn translate(
         uses,
         passed_vmctx,
         guard,
-        guards: 0,
         resume,
         pc: ModulePc(0),
         next_pc: ModulePc(0),

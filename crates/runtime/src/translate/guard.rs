@@ -2,39 +2,52 @@
 //! with it, and the frame goes on in landing code when one is about to.
 //!
 //! ```text
-//!   address - (first watched byte - 15) < bytes to the last one + 15   ──no──► the access
+//!   address - (first watched byte - 15) < 31              ──no──► the access
 //!     │ yes, on a cold path
-//!   the accessed bytes overlap one of the watched ranges               ──no──► the access
+//!   the accessed bytes overlap one of the watched ranges  ──no──► the access
 //!     │ yes
 //!   the state is stored, and the frame rebuilt for landing code at the same operator (`tier::switch`)
 //! ```
 //!
-//! The first comparison takes all widths of accesses and all watched ranges together, and says yes too often. Nothing on the way
-//! back to the access calls, and the last part does not come back: so the code generator still knows what is in memory.
-//! It would also know the two numbers of the first comparison, and keep them in registers that it has a better use for; so
-//! guards take turns with several copies of them.
+//! The first comparison takes all widths of accesses together, and says yes too often. It is with a constant, which is enough
+//! for one range of up to [`SHORT`] bytes; code for more loads how many there are from the first to the last. Nothing on the
+//! way back to the access calls, and the last part does not come back: so the code generator still knows what is in memory.
 
 use super::function::{Callee, FunctionTranslator, user_trap};
 use super::region::Region;
 use crate::access::{self, Accesses};
 use crate::engine::Tier;
 use crate::trap::TrapCode;
-use crate::vm::offsets::{self, watch};
+use crate::vm::offsets::{self, WATCH_SLACK, watch};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use std::ops::Range;
 use wasmparser::{MemArgTarget, Operator};
+
+/// Bytes that are watched in most cases, at most: a variable of a machine's type.
+const SHORT: u64 = 16;
 
 /// Which accesses code compares with what is watched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Guard {
     pub(crate) accesses: Accesses,
-    /// Whether there are several ranges.
+    /// Whether what is watched may be more than one range of [`SHORT`] bytes.
     pub(crate) spread: bool,
 }
 
 impl Guard {
     /// Compares nothing.
     pub(crate) const NONE: Self = Self { accesses: Accesses::NONE, spread: false };
+
+    /// Finds these accesses to one of the ranges.
+    pub(crate) fn new(accesses: Accesses, ranges: &[Range<u64>]) -> Self {
+        let spread = match ranges {
+            [] => false,
+            [one] => one.end - one.start > SHORT,
+            _ => true,
+        };
+        Self { accesses, spread }
+    }
 
     /// Whether no access that `other` finds is missed.
     pub(crate) fn covers(self, other: Self) -> bool {
@@ -72,24 +85,22 @@ impl FunctionTranslator<'_> {
         }
         let index = self.peek_index(mode.address_depth());
         let start = self.builder.ins().iadd_imm_s(index, memarg.offset.cast_signed());
-        let copy = self.guards % watch::COPIES * watch::COPY;
-        self.guards += 1;
-        let before = self.watched_word(offsets::WATCH_START + copy);
+        let before = self.watched_word(offsets::WATCH_START);
         let above = self.builder.ins().isub(start, before);
-        let span = self.watched_word(offsets::WATCH_LENGTH + copy);
-        let is_near = self.builder.ins().icmp(IntCC::UnsignedLessThan, above, span);
+        let is_near = if self.guard.spread {
+            let span = self.watched_word(offsets::WATCH_LENGTH);
+            self.builder.ins().icmp(IntCC::UnsignedLessThan, above, span)
+        } else {
+            let span = (SHORT + u64::from(WATCH_SLACK)).cast_signed();
+            self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, above, span)
+        };
         let [near, next] = [(); 2].map(|()| self.builder.create_block());
         self.builder.set_cold_block(near);
         self.builder.ins().brif(is_near, near, &[], next, &[]);
         self.go_on(near);
-        let is_watched = if self.guard.spread {
-            let end = self.builder.ins().iadd_imm_s(start, length.cast_signed());
-            self.is_in_ranges(start, end)
-        } else {
-            // It begins before the end, as near ones do; this asks whether it ends behind the first watched byte.
-            let short = i64::from(offsets::WATCH_SLACK) - length.cast_signed();
-            self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThan, above, short)
-        };
+        // What was computed above is not used again: the subtraction takes its number from memory then.
+        let end = self.builder.ins().iadd_imm_s(start, length.cast_signed());
+        let is_watched = self.is_in_ranges(start, end);
         self.leave_if(is_watched, next);
         self.go_on(next);
     }
@@ -116,10 +127,11 @@ impl FunctionTranslator<'_> {
         }
     }
 
-    /// A word of the vmctx that changes while nothing runs.
+    /// A word of the vmctx that changes at most while nothing runs. The code generator takes it for one that each store to memory may
+    /// change: else it would load it once and keep it in a register, which it has better uses for.
     fn watched_word(&mut self, offset: u32) -> Value {
         let vmctx = self.vmctx();
-        self.builder.ins().load(types::I64, Region::Runtime.trusted(), vmctx, offset.cast_signed())
+        self.builder.ins().load(types::I64, Region::Memory.trusted(), vmctx, offset.cast_signed())
     }
 
     /// Ends the block: leaves for landing code if something that is watched is about to be touched, and goes to `next` if not.
@@ -141,8 +153,9 @@ impl FunctionTranslator<'_> {
 
     /// Whether the bytes overlap one of the watched ranges.
     fn is_in_ranges(&mut self, start: Value, end: Value) -> Value {
-        let limits = self.limits();
-        let flags = Region::Runtime.trusted();
+        // For this alone, or it would be in a register wherever the function may get here.
+        let limits = self.watched_word(offsets::LIMITS);
+        let flags = Region::Memory.trusted();
         let mut any = None;
         let count = if self.guard.spread { watch::RANGES } else { 1 };
         for range in 0..count {

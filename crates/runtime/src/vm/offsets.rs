@@ -8,8 +8,7 @@
 //!   24  pointer to the HeapView      the collector's flag, supertypes of all types
 //!   32  first watched byte less WATCH_SLACK
 //!   40  bytes from there to behind the last watched one, 0 if nothing is watched
-//!   48  the same, in all as often as watch::COPIES says
-//!   160 imported functions         one pointer to a FuncRef each
+//!   48  imported functions         one pointer to a FuncRef each
 //!       defined functions          one FuncRef each
 //!       memories                   two pointers each: to the MemoryView, and the base, which never changes
 //!       tables                     one pointer to a TableView each
@@ -37,10 +36,6 @@ pub(crate) mod limits {
 
 /// What is watched.
 pub(crate) mod watch {
-    /// How often the vmctx has the same two words.
-    pub(crate) const COPIES: u32 = 8;
-    /// Bytes of one of them.
-    pub(crate) const COPY: u32 = 16;
     /// How many ranges `Limits` has. Those that are not needed are empty.
     pub(crate) const RANGES: u32 = 4;
     /// Bytes of one: its first address, and the one behind it.
@@ -97,7 +92,7 @@ pub(crate) const STOP_AT_LOOPS: u32 = 20;
 pub(crate) const HEAP: u32 = 24;
 pub(crate) const WATCH_START: u32 = 32;
 pub(crate) const WATCH_LENGTH: u32 = 40;
-const IMPORTS: u32 = 32 + watch::COPIES * watch::COPY;
+const IMPORTS: u32 = 48;
 
 /// One less than the bytes of the largest access: how far before what is watched one may begin that touches it.
 pub(crate) const WATCH_SLACK: u32 = 15;

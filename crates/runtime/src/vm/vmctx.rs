@@ -231,10 +231,8 @@ impl VmContext {
     pub(crate) fn set_watched(&mut self, all: &std::ops::Range<u64>) {
         let slack = u64::from(offsets::WATCH_SLACK);
         let length = if all.is_empty() { 0 } else { all.end - all.start + slack };
-        for copy in (0..offsets::watch::COPIES).map(|copy| copy * offsets::watch::COPY) {
-            self.set_word(offsets::WATCH_START + copy, all.start.wrapping_sub(slack));
-            self.set_word(offsets::WATCH_LENGTH + copy, length);
-        }
+        self.set_word(offsets::WATCH_START, all.start.wrapping_sub(slack));
+        self.set_word(offsets::WATCH_LENGTH, length);
     }
 
     pub(crate) fn set_func_ref(&mut self, offset: u32, function: FuncRef) {

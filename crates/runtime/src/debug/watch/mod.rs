@@ -215,7 +215,7 @@ impl Watchpoints {
     /// After a change of the set: whether other points are to be armed now, or other code is to run.
     fn update_wanted(&mut self) -> bool {
         let wanted = Wanted::by(self.set.values().map(|watchpoint| (watchpoint.place, watchpoint.access)));
-        let guard = Guard { accesses: wanted.memory(), spread: self.ranges(|_| true).len() > 1 };
+        let guard = Guard::new(wanted.memory(), &self.ranges(|_| true));
         let changed = self.wanted != wanted || self.guard != guard;
         (self.wanted, self.guard) = (wanted, guard);
         changed
