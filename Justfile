@@ -75,6 +75,10 @@ values programs="20" seed="1" stops="300":
 bench-dwarf *args:
     sh scripts/bench-dwarf.sh {{args}}
 
+# What `--cache` saves of running programs of the benchmark. `just bench-cache --rounds 3 lua.O2` takes that one.
+bench-cache *args:
+    sh scripts/bench-cache.sh {{args}}
+
 # Modules by chance, run in all ways and by wasmi, for some seconds, from a seed on. The tests run the first ones.
 differential seconds="60" from="0":
     DIFFERENTIAL_SECONDS={{seconds}} DIFFERENTIAL_FROM={{from}} SKIP_LINT=1 sh scripts/test.sh -p tests --test differential -- --nocapture

@@ -108,6 +108,8 @@ pub struct GuestOptions {
     pub precise_traps: bool,
     /// Whether all functions are compiled before the guest starts.
     pub compile_all: bool,
+    /// Where code and symbols are kept for the next time.
+    pub cache: Option<PathBuf>,
     /// Name and file of each module that is instantiated before it.
     pub preloads: Vec<(String, PathBuf)>,
     /// Whether it runs although nobody provides what it imports.
@@ -136,9 +138,6 @@ pub struct ServeOptions {
     /// files for lldb, or what suits each debugger
     #[arg(long, value_name = "auto|gdb|wasm|elf", value_parser = parse_persona, default_value = "auto", hide_default_value = true)]
     pub persona: PersonaChoice,
-    /// Keep what is made of the debug info in this directory, so that gdb has its symbols sooner the next time
-    #[arg(long, value_name = "DIR")]
-    pub cache: Option<PathBuf>,
 }
 
 /// How a core dump is served.
@@ -342,6 +341,9 @@ struct GuestFlags {
     /// Compile all functions before the guest starts, instead of each at its first call
     #[arg(long)]
     compile_all: bool,
+    /// Keep compiled code, and what is made of the debug info for gdb, in this directory, to start sooner the next time
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// A module that is instantiated before the program, and before later ones: they can import from NAME what it exports
     #[arg(long, value_name = "NAME=FILE", value_parser = parse_preload)]
     preload: Vec<(String, PathBuf)>,
@@ -474,6 +476,7 @@ impl GuestFlags {
             complete,
             precise_traps,
             compile_all,
+            cache,
             preload,
             stub_imports,
             limits,
@@ -501,6 +504,7 @@ impl GuestFlags {
             complete,
             precise_traps,
             compile_all,
+            cache,
             preloads: preload,
             stub_imports,
             limits,

@@ -10,12 +10,14 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
 use dwarf::{LocalNames, NamedLocals, OwnText, PathMap, TextFolder, WatLines};
 use frame_table::ModulePc;
+use gdb::Cache;
 use runtime::{Engine, EngineConfig, ExternType, FuncType, Import, Linker, Module, ObservableLocals, Tiers};
 
 use crate::args::GuestOptions;
 use crate::debug_files::{self, DebugFiles};
 use crate::files::Files;
 use crate::invoke;
+use crate::kept::{self, KeptCode};
 use crate::preload::Preloads;
 
 /// The first bytes of a module in the binary format.
@@ -36,6 +38,8 @@ pub(crate) struct ModuleFile {
     debug_files: Arc<OnceLock<DebugFiles>>,
     /// Where sources are now.
     paths: PathMap,
+    /// Its code, if that is kept for the next time.
+    code: Option<Arc<KeptCode>>,
 }
 
 /// The file with debug info that the user named. It is a module, too.
@@ -57,6 +61,7 @@ pub(crate) struct Program {
     file: ModuleFile,
     preloads: Preloads,
     options: GuestOptions,
+    cache: Option<Cache>,
 }
 
 impl ModuleFile {
@@ -100,7 +105,7 @@ impl ModuleFile {
         let module = load_module(engine, path)?;
         let (path, engine) = (path.to_owned(), engine.clone());
         let paths = PathMap::default();
-        Ok(Self { path, engine, module, debug_file: None, debug_files: Arc::default(), paths })
+        Ok(Self { path, engine, module, debug_file: None, debug_files: Arc::default(), paths, code: None })
     }
 
     /// Waits until it is known that the functions are valid.
@@ -173,6 +178,27 @@ impl ModuleFile {
         self.module = self.module.clone().with_observable_from(get_ready);
     }
 
+    /// Has its code taken from a cache, as far as it is there. `complete` is whether all locals are kept.
+    pub(crate) fn take_code_from(&mut self, cache: &Cache, complete: bool) {
+        let observable = if complete { None } else { Some(self.debug_files()) };
+        let code = KeptCode::new(
+            cache,
+            &self.path,
+            &self.module.code_depends_on(&self.engine),
+            self.module.bytes(),
+            observable,
+        );
+        self.module = self.module.clone().with_code_cache(Arc::clone(code.cache()));
+        self.code = Some(Arc::new(code));
+    }
+
+    /// Keeps the code that was compiled for the next time.
+    pub(crate) fn keep_code(&self) {
+        if let Some(code) = &self.code {
+            code.keep();
+        }
+    }
+
     /// What texts that stand for its sources are made from, and where they are to be.
     ///
     /// # Errors
@@ -239,7 +265,12 @@ impl Program {
             file.keep_what_is_named();
             preloads.keep_what_is_named();
         }
-        let program = Self { file, preloads, options };
+        let cache = options.cache.as_deref().map(kept::open).transpose()?;
+        if let Some(cache) = &cache {
+            file.take_code_from(cache, options.complete);
+            preloads.take_code_from(cache, options.complete);
+        }
+        let program = Self { file, preloads, options, cache };
         program.entry(&program.given_words()?)?;
         Ok(program)
     }
@@ -248,6 +279,18 @@ impl Program {
     #[must_use]
     pub(crate) fn file(&self) -> &ModuleFile {
         &self.file
+    }
+
+    /// Where things are kept for the next time.
+    #[must_use]
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
+    }
+
+    /// Keeps the code that was compiled for the next time, if the user wants that.
+    pub(crate) fn keep_code(&self) {
+        self.file.keep_code();
+        self.preloads.keep_code();
     }
 
     /// Waits until it is known that all functions of all modules are valid. Until then the program cannot run.

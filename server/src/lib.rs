@@ -15,6 +15,7 @@ mod exit;
 mod files;
 mod guest;
 mod invoke;
+mod kept;
 mod limits;
 mod log;
 mod peer;

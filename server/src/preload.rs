@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use debugger::Preload;
+use gdb::Cache;
 use runtime::{Engine, ExternType, Module};
 
 use crate::guest::ModuleFile;
@@ -62,6 +63,16 @@ impl Preloads {
     /// Has the guest keep of their locals what it keeps of the program's.
     pub(crate) fn keep_what_is_named(&mut self) {
         self.files.iter_mut().for_each(ModuleFile::keep_what_is_named);
+    }
+
+    /// Has their code taken from a cache.
+    pub(crate) fn take_code_from(&mut self, cache: &Cache, complete: bool) {
+        self.files.iter_mut().for_each(|file| file.take_code_from(cache, complete));
+    }
+
+    /// Keeps their code for the next time.
+    pub(crate) fn keep_code(&self) {
+        self.files.iter().for_each(ModuleFile::keep_code);
     }
 
     /// The names from which modules can import.

@@ -24,6 +24,7 @@ pub(crate) fn run(program: &Program, options: &RunOptions) -> Result<u8> {
     let began = Instant::now();
     let mut report = None;
     let ended = run_to_end(program, options, &mut report);
+    program.keep_code();
     let (status, end) = match &ended {
         Ok(exit) => (status(exit), end_of(exit, report.as_ref())),
         Err(error) => (FAILED, End::Error(format!("{error:#}"))),

@@ -12,13 +12,12 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use debugger::{Event, Exit, Resume, Session};
-use gdb::{Cache, Debuggee, Launcher, Outcome};
+use gdb::{Debuggee, Launcher, Outcome};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -65,11 +64,7 @@ pub(crate) fn serve(
     logs: &LogOptions,
 ) -> Result<u8> {
     let runtime = runtime()?;
-    let cache = options.cache.as_ref().map(|folder| {
-        let cache = Cache::new(folder.clone(), version());
-        cache.with_context(|| format!("cannot keep anything in {}", folder.display()))
-    });
-    let cache = cache.transpose()?;
+    let own = program.clone();
     let served = runtime.block_on(async {
         let validity = validate(program.clone())?;
         let (relay, watcher) = Relay::new();
@@ -86,6 +81,7 @@ pub(crate) fn serve(
         relay.launched(&session);
         let file = program.file().clone();
         let (symbols, preloaded) = (program.for_symbols()?, program.preloaded()?);
+        let cache = program.cache().cloned();
         let again = Again { program, relay: relay.clone() };
         let launcher = options.multi.then(|| Box::new(again) as Box<dyn Launcher>);
         let mut debuggee = Debuggee::new(session.clone(), events, symbols.clone(), launcher)
@@ -109,6 +105,7 @@ pub(crate) fn serve(
             error = invalid(validity) => Err(error),
         }
     });
+    own.keep_code();
     // A thread may still wait for the guest, which may wait for its input.
     runtime.shutdown_background();
     served
@@ -127,13 +124,6 @@ fn validate(program: Program) -> Result<oneshot::Receiver<Result<()>>> {
     };
     let spawned = std::thread::Builder::new().name("validation".to_owned()).spawn(work);
     spawned.context("cannot start threads").map(|_| validity)
-}
-
-/// What tells this program from other ones that make other symbol images.
-fn version() -> String {
-    let own = std::env::current_exe().and_then(std::fs::metadata);
-    let build = own.map(|file| (file.len(), file.mtime(), file.mtime_nsec()));
-    format!("{} {:?}", env!("CARGO_PKG_VERSION"), build.ok())
 }
 
 /// Waits for the end of a validation, and for ever if all is valid.

@@ -36,6 +36,47 @@ fn run_prints_a_symbolized_backtrace_with_locals_on_a_trap() -> Result<()> {
 }
 
 #[test]
+fn run_takes_code_that_it_kept_unless_anything_is_different() -> Result<()> {
+    let folder = toolchain::cache_folder()?.join("cli-code");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let program = fixture("traps")?.program;
+    let run = |options: &[&str]| -> Result<(String, String)> {
+        let own = ["run", "-v", "--cache", text(&folder)];
+        let output = wasm_gdbserver(&[&own, options, &[text(&program), "div0"]].concat())?;
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(134), "mode div0\n"));
+        let said = stderr(&output);
+        let (backtrace, log): (Vec<&str>, Vec<&str>) =
+            said.lines().partition(|line| !line.starts_with(" INFO ") && !line.starts_with(" WARN "));
+        Ok((backtrace.join("\n"), log.join("\n")))
+    };
+    let (backtrace, log) = run(&[])?;
+    assert!(backtrace.contains("divide by zero") && log.contains(": 0 functions from the cache"), "{log}");
+    let (again, log) = run(&[])?;
+    assert_eq!(again, backtrace);
+    assert!(log.contains("functions from the cache, 0 compiled"), "{log}");
+    // Code that keeps other locals is no use.
+    let (_, log) = run(&["--complete"])?;
+    assert!(log.contains(": 0 functions from the cache"), "{log}");
+    for file in std::fs::read_dir(&folder)? {
+        let path = file?.path();
+        let mut damaged = std::fs::read(&path)?;
+        damaged.truncate(damaged.len() / 2);
+        std::fs::write(&path, damaged)?;
+    }
+    let (again, log) = run(&[])?;
+    assert_eq!(again, backtrace);
+    assert!(
+        log.contains("is damaged, and made anew") && log.contains(": 0 functions from the cache"),
+        "{log}"
+    );
+    let (_, log) = run(&[])?;
+    assert!(log.contains("functions from the cache, 0 compiled"), "{log}");
+    Ok(())
+}
+
+#[test]
 fn run_gives_the_guest_environment_and_directories() -> Result<()> {
     let note = file("note.txt", b"from the host")?;
     let folder = note.parent().context("a file lies in a folder")?;

@@ -5,7 +5,7 @@ use crate::outcome::{Bytes, Datum, Ended, Outcome, State};
 use crate::stepper::{Seen, Stepper};
 use frame_table::ModulePc;
 use runtime::{
-    DebugHook, Engine, EngineConfig, Error, Failure, Instance, Linker, Module, Store, Tiers, Value,
+    CodeCache, DebugHook, Engine, EngineConfig, Error, Failure, Instance, Linker, Module, Store, Tiers, Value,
 };
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(crate) enum Mode {
     /// Plain code; a function is compiled when it is called.
     Plain,
-    /// Plain code for any processor, all compiled before anything runs.
+    /// Plain code for any processor, all compiled before anything runs, as another process would have kept it.
     Baseline,
     /// Instrumented code that nobody stops.
     Instrumented,
@@ -100,6 +100,7 @@ impl Runtimes {
         let module = Module::new(engine, &case.bytes, "case").map_err(unrun)?;
         let mut store = Store::new(engine).map_err(unrun)?;
         if mode == Mode::Baseline {
+            let module = module.clone().with_code_cache(Arc::new(compiled(engine, case)?));
             store.compile_all(&module).map_err(unrun)?;
         }
         let stepper = Arc::new(Stepper::default());
@@ -128,6 +129,16 @@ impl Runtimes {
         }
         Ok((Outcome { instantiated: Ended::Returned(Vec::new()), calls }, stepper.seen()))
     }
+}
+
+/// All code of a case, from bytes.
+fn compiled(engine: &Engine, case: &Case) -> Result<CodeCache, Unrun> {
+    let (compiled, kept) = (Arc::new(CodeCache::default()), CodeCache::default());
+    let module =
+        Module::new(engine, &case.bytes, "case").map_err(unrun)?.with_code_cache(Arc::clone(&compiled));
+    Store::new(engine).and_then(|mut store| store.compile_all(&module)).map_err(unrun)?;
+    let is_pack = kept.add(&compiled.pack());
+    is_pack.then_some(kept).ok_or_else(|| Unrun::Failed("the code is not as it was kept".to_owned()))
 }
 
 fn unrun(error: Error) -> Unrun {

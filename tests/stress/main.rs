@@ -3,7 +3,8 @@
 //!
 //! A seed says everything: which functions change when. The undisturbed run is in the debug tier, where all values are
 //! known. Each seed runs twice: once with all values kept, so that none may be missing, and once with what the debug info
-//! names and the program needs, so that those that are there must be right.
+//! names and the program needs, so that those that are there must be right. The first seed runs both once more, with code
+//! that was kept.
 //!
 //! - `STRESS_FROM`: the first seed (decimal; 1 if it is not set), `STRESS_SEEDS`: how many;
 //! - `STRESS_MODULES`: paths of more modules for WASI, one a line. `just stress` has the programs of the benchmark run.
@@ -12,10 +13,12 @@ mod run;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use libtest_mimic::{Arguments, Failed, Trial};
 use run::{Kept, Run, run};
+use runtime::CodeCache;
 use tests::fixture::{Build, Fixture};
 
 /// How many seeds the test runs.
@@ -67,22 +70,41 @@ fn disturb(module: &std::path::Path, args: &[&str], seeds: std::ops::Range<u64>)
 /// Runs a module undisturbed and with each of the seeds.
 fn compare_all(module: &std::path::Path, args: &[&str], seeds: std::ops::Range<u64>) -> Result<()> {
     let bytes = std::fs::read(module).with_context(|| module.display().to_string())?;
-    let standard = run(&bytes, args, None)?;
+    let standard = run(&bytes, args, None, &Arc::default())?;
     if standard.stops.is_empty() {
         bail!("it was not looked at anywhere");
     }
-    let mut changes = 0;
+    let (mut changes, first) = (0, seeds.start);
     for seed in seeds {
         for kept in [Kept::All, Kept::Named] {
-            let disturbed = run(&bytes, args, Some((seed, kept)))?;
+            let cache = Arc::default();
+            let disturbed = run(&bytes, args, Some((seed, kept)), &cache)?;
             compare(&standard, &disturbed, kept).with_context(|| format!("seed {seed}, kept: {kept:?}"))?;
             changes += disturbed.changes;
+            if seed == first {
+                let context = || format!("seed {seed}, kept: {kept:?}, compiled before");
+                let again = compiled_before(&bytes, args, (seed, kept), &cache).with_context(context)?;
+                compare(&standard, &again, kept).with_context(context)?;
+            }
         }
     }
     if changes == 0 {
         bail!("nothing has changed its tier");
     }
     Ok(())
+}
+
+/// Runs a module once more, with the code that was compiled before, as another process would have kept it.
+fn compiled_before(bytes: &[u8], args: &[&str], how: (u64, Kept), cache: &CodeCache) -> Result<Run> {
+    let kept = Arc::new(CodeCache::default());
+    if !kept.add(&cache.pack()) {
+        bail!("the code cannot be read");
+    }
+    let run = run(bytes, args, Some(how), &kept)?;
+    match kept.counts() {
+        (1.., 0) => Ok(run),
+        counts => bail!("found, and compiled: {counts:?}"),
+    }
 }
 
 fn compare(standard: &Run, disturbed: &Run, kept: Kept) -> Result<()> {

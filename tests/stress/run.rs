@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, anyhow};
 use frame_table::ModulePc;
 use runtime::{
-    DebugEvent, DebugHook, Engine, EngineConfig, Frame, Instance, Linker, Module, ObservableLocals,
-    Resumption, Store, Tiers, Value, WasmFrame,
+    CodeCache, DebugEvent, DebugHook, Engine, EngineConfig, Frame, Instance, Linker, Module,
+    ObservableLocals, Resumption, Store, Tiers, Value, WasmFrame,
 };
 
 /// Which values the run tier keeps.
@@ -51,8 +51,14 @@ const MOST_FRAMES: usize = 40;
 /// Bytes of stack for the guest; its thread has room for the host as well.
 const STACK: usize = 1 << 20;
 
-/// Runs a module for WASI: undisturbed in the debug tier, or with tiers that change.
-pub(crate) fn run(bytes: &[u8], args: &[&str], disturbed: Option<(u64, Kept)>) -> Result<Run> {
+/// Runs a module for WASI: undisturbed in the debug tier, or with tiers that change. Code comes from `cache` as far as it is
+/// there.
+pub(crate) fn run(
+    bytes: &[u8],
+    args: &[&str],
+    disturbed: Option<(u64, Kept)>,
+    cache: &Arc<CodeCache>,
+) -> Result<Run> {
     let mut stdout = tempfile::tempfile()?;
     let mut wasi = wasi::WasiBuilder::new();
     wasi.args(["program"].iter().chain(args).copied())
@@ -65,7 +71,8 @@ pub(crate) fn run(bytes: &[u8], args: &[&str], disturbed: Option<(u64, Kept)>) -
         max_stack: STACK,
         ..EngineConfig::default()
     };
-    let module = load(&Engine::new(config.clone())?, bytes, disturbed.map(|(_, kept)| kept))?;
+    let (module, engine) = load(&Engine::new(config.clone())?, bytes, disturbed.map(|(_, kept)| kept))?;
+    let module = (module.with_code_cache(Arc::clone(cache)), engine);
     let sampler = Arc::new(Sampler::default());
     let seen = Arc::clone(&sampler);
     let guest =

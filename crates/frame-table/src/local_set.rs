@@ -3,10 +3,11 @@
 //! Code that does not keep every local in the state slot says for each of its points which ones are there. Points have
 //! few different sets, so a function keeps each once, and a point names it.
 
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// A set of local indices.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LocalSet {
     /// Bit `i % 64` of word `i / 64` is local `i`. Invariant: the last word is not zero.
     words: Vec<u64>,
@@ -103,13 +104,15 @@ fn place(local: u32) -> (usize, u64) {
 }
 
 /// Names a set in its [`LocalSets`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LocalSetId(u32);
 
 /// All sets of locals that one function's points name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LocalSets {
     sets: Vec<LocalSet>,
+    /// For those that are still added.
+    #[serde(skip)]
     known: HashMap<LocalSet, LocalSetId>,
 }
 

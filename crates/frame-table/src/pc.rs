@@ -3,16 +3,17 @@
 //! What this is not: the addresses that a debugger sees. Those are synthetic, belong to a persona, and are made
 //! from a [`ModulePc`] in `crates/gdb`.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Byte offset of an operator in the module's binary, counted from the first byte of the file.
 ///
 /// DWARF counts from the start of the code section's contents instead; `crates/dwarf` converts at its door.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ModulePc(pub u32);
 
 /// Byte offset in one function's machine code, counted from its first instruction.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TextOffset(pub u32);
 
 impl ModulePc {

@@ -4,9 +4,10 @@
 //! its top operand and the shape below it, so a function has about as many nodes as it has pushes.
 
 use crate::ValueType;
+use serde::{Deserialize, Serialize};
 
 /// Where an operand's value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Place {
     /// In the operand's own place of the state slot.
     Slot,
@@ -19,7 +20,7 @@ pub enum Place {
 }
 
 /// One operand of a shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Operand {
     /// Its type.
     pub ty: ValueType,
@@ -28,10 +29,10 @@ pub struct Operand {
 }
 
 /// Names a shape in its [`StackShapes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ShapeId(u32);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Node {
     below: ShapeId,
     height: u32,
@@ -39,7 +40,7 @@ struct Node {
 }
 
 /// All stack shapes of one function.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct StackShapes {
     /// Node `i` is shape `i + 1`; shape 0 is the empty stack.
     nodes: Vec<Node>,

@@ -1,7 +1,9 @@
 //! The layout of a state slot, shared by the translator that writes it and the cursor that reads it.
 
+use serde::{Deserialize, Serialize};
+
 /// Offsets within one function's state slot, in bytes from its start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotLayout {
     stride: u32,
     locals: u32,

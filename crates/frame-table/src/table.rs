@@ -9,12 +9,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     LocalSetId, LocalSets, ModulePc, Operand, ShapeId, SlotLayout, StackShapes, TextOffset, ValueType,
 };
 
 /// The state before one operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramPoint {
     /// The operator that is about to run.
     pub pc: ModulePc,
@@ -27,7 +29,7 @@ pub struct ProgramPoint {
 }
 
 /// The state of a frame while a call that it made runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallSite {
     /// Where the call returns to.
     pub returns_to: TextOffset,
@@ -42,7 +44,7 @@ pub struct CallSite {
 }
 
 /// What a compiler hands over to make a [`FrameTable`]. Order does not matter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FrameTableParts {
     /// Types of all locals, parameters first.
     pub locals: Vec<ValueType>,

@@ -3,10 +3,11 @@
 //! Types that a module defines are named by a [`TypeId`] that the engine gave out: equal types of different modules
 //! have the same one (WebAssembly 3.0, "Type Equivalence"), so that types can be compared without their module.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The type of a Wasm value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ValueType {
     /// 32-bit integer.
     I32,
@@ -23,7 +24,7 @@ pub enum ValueType {
 }
 
 /// The type of a reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RefType {
     /// Whether it may be null.
     pub nullable: bool,
@@ -32,7 +33,7 @@ pub struct RefType {
 }
 
 /// What a reference refers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum HeapType {
     /// Any function.
     Func,
@@ -67,7 +68,7 @@ pub enum HeapType {
 }
 
 /// Names a defined type, in all modules of an engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TypeId(pub u32);
 
 impl ValueType {

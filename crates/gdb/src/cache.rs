@@ -1,7 +1,9 @@
-//! Symbol images that were made before, in a folder that the user named, each under a hash of all that it was made from.
+//! What was made before, in a folder that the user named, each under a hash of all that it was made from: symbol images, and
+//! what others make that is read as a whole.
 //!
 //! ```text
 //!   DIR/NAME.elf-KEY:   image | what else is known of it | length of that, u32 | CRC-32 of all before, u32
+//!   DIR/NAME-KEY:       contents | NAME-KEY | CRC-32 of all before, u32
 //! ```
 //!
 //! A file is written under another name first, and is there as a whole or not at all; servers that write the same do not
@@ -28,11 +30,11 @@ const NAME_BYTES: usize = 16;
 /// Bytes that are read at a time.
 const BLOCK: usize = 64 << 10;
 
-/// Where symbol images are kept for the next time.
-#[derive(Debug)]
+/// Where things are kept for the next time.
+#[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
-    /// What makes images: others may make other ones.
+    /// What makes them: others may make other ones.
     version: String,
 }
 
@@ -47,15 +49,15 @@ pub(crate) struct Known {
     pub(crate) sources: Vec<(PathBuf, bool)>,
 }
 
-/// The place of one image.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Entry(PathBuf);
+/// The place of one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry(PathBuf);
 
 impl Cache {
-    /// Keeps symbol images in a folder, which is made if it is missing. `version` is that of whoever makes them.
+    /// Keeps things in a folder, which is made if it is missing. `version` is that of whoever makes them.
     ///
     /// # Errors
-    /// When there is no such folder that others cannot write to: gdb believes what is in it.
+    /// When there is no such folder that others cannot write to: what is in it is believed.
     pub fn new(folder: PathBuf, version: String) -> io::Result<Self> {
         DirBuilder::new().mode(0o700).recursive(true).create(&folder)?;
         let (found, own) = (fs::metadata(&folder)?, fs::metadata("/proc/self")?);
@@ -65,8 +67,9 @@ impl Cache {
         Ok(Self { folder, version })
     }
 
-    /// The place of the image that is made from some bytes.
-    pub(crate) fn entry(&self, name: &str, made_from: &[&[u8]]) -> Entry {
+    /// The place of what is made from some bytes.
+    #[must_use]
+    pub fn entry(&self, name: &str, made_from: &[&[u8]]) -> Entry {
         let mut hash = Sha256::new();
         for part in std::iter::once(self.version.as_bytes()).chain(made_from.iter().copied()) {
             hash.update(wide(part.len()).to_le_bytes());
@@ -104,14 +107,52 @@ impl Entry {
     /// When it cannot be written.
     pub(crate) fn keep(&self, image: &ImageFile, known: &Known) -> io::Result<()> {
         let Self(path) = self;
-        let unfinished = path.with_added_extension(std::process::id().to_string());
-        let written = write(&unfinished, image, known).and_then(|()| fs::rename(&unfinished, path));
-        if written.is_err() {
-            // Whatever there is of it.
-            let _gone = fs::remove_file(&unfinished);
-        }
-        written
+        replace(path, |unfinished| write(unfinished, image, known))
     }
+
+    /// What was written here, if it is there as it was written.
+    #[must_use]
+    pub fn read(&self) -> Option<Vec<u8>> {
+        let Self(path) = self;
+        let mut bytes = fs::read(path).ok()?;
+        let contents = bytes.split_last_chunk().and_then(|(checked, checksum)| {
+            let is_whole = crc32fast::hash(checked) == u32::from_le_bytes(*checksum);
+            checked.strip_suffix(self.name()).filter(|_| is_whole)
+        });
+        let Some(length) = contents.map(<[u8]>::len) else {
+            tracing::warn!("{} is damaged, and made anew", path.display());
+            return None;
+        };
+        bytes.truncate(length);
+        Some(bytes)
+    }
+
+    /// Keeps `contents` here, instead of what is there.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write(&self, contents: &[u8]) -> io::Result<()> {
+        let Self(path) = self;
+        let mut bytes = [contents, self.name()].concat();
+        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        replace(path, |unfinished| fs::write(unfinished, bytes))
+    }
+
+    fn name(&self) -> &[u8] {
+        let Self(path) = self;
+        path.file_name().unwrap_or_default().as_encoded_bytes()
+    }
+}
+
+/// Has a file written under another name, and then puts it in its place.
+fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let unfinished = path.with_added_extension(std::process::id().to_string());
+    let written = write(&unfinished).and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        // Whatever there is of it.
+        let _gone = fs::remove_file(&unfinished);
+    }
+    written
 }
 
 /// The length of the image in a file, and what else is known of it. None if the file is damaged.
@@ -161,89 +202,4 @@ fn write(path: &Path, image: &ImageFile, known: &Known) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-    use crate::image_file::Unfinished;
-
-    fn image(contents: &[u8]) -> ImageFile {
-        let mut unfinished = Unfinished::new(None).unwrap();
-        unfinished.write_all(contents).unwrap();
-        unfinished.finish().unwrap()
-    }
-
-    fn contents(image: &ImageFile) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        image.copy_to(&mut bytes).unwrap();
-        bytes
-    }
-
-    fn known() -> Known {
-        let mut report = dwarf::Report { units: 7, ..dwarf::Report::default() };
-        report.dropped.insert((dwarf::Drop::Unit, "a reason".to_owned()), 3);
-        let sources = vec![("/a.c".into(), true), ("/b.c".into(), false)];
-        Known { first_address: 0xe000_0000, report, sources }
-    }
-
-    #[test]
-    fn what_is_kept_is_found_until_a_source_comes_or_goes() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::new(folder.path().join("new/cache"), "1".to_owned()).unwrap();
-        let entry = cache.entry("a.elf", &[b"module"]);
-        let has_a = |path: &Path| path == Path::new("/a.c");
-        assert!(entry.find(has_a).is_none());
-        entry.keep(&image(b"image"), &known()).unwrap();
-        let (found, said) = entry.find(has_a).unwrap();
-        assert_eq!((contents(&found), said), (b"image".to_vec(), known()));
-        assert!(entry.find(|_| true).is_none() && entry.find(|_| false).is_none());
-        assert_eq!(fs::read_dir(folder.path().join("new/cache")).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn all_that_an_image_is_made_from_counts() {
-        let folder = tempfile::tempdir().unwrap();
-        let made = |version: &str, parts: &[&[u8]]| {
-            Cache::new(folder.path().join("cache"), version.to_owned()).unwrap().entry("a.elf", parts)
-        };
-        let entries = [
-            made("1", &[b"ab", b"c"]),
-            made("2", &[b"ab", b"c"]),
-            made("1", &[b"a", b"bc"]),
-            made("1", &[b"abc"]),
-        ];
-        for (index, entry) in entries.iter().enumerate() {
-            assert_eq!(entries.iter().position(|other| other == entry), Some(index));
-        }
-        assert_eq!(made("1", &[b"abc"]), entries[3]);
-    }
-
-    #[test]
-    fn damage_is_noticed_wherever_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::new(folder.path().join("cache"), "1".to_owned()).unwrap();
-        let entry = cache.entry("a.elf", &[b"module"]);
-        let has_a = |path: &Path| path == Path::new("/a.c");
-        entry.keep(&image(b"image"), &known()).unwrap();
-        let whole = fs::read(&entry.0).unwrap();
-        for at in 0..whole.len() {
-            let mut damaged = whole.clone();
-            damaged[at] ^= 0x10;
-            fs::write(&entry.0, damaged).unwrap();
-            assert!(entry.find(has_a).is_none(), "at {at}");
-            fs::write(&entry.0, &whole[..at]).unwrap();
-            assert!(entry.find(has_a).is_none(), "{at} bytes of it");
-        }
-        entry.keep(&image(b"image"), &known()).unwrap();
-        assert!(entry.find(has_a).is_some());
-    }
-
-    #[test]
-    fn a_folder_that_others_can_write_to_is_not_used() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = folder.path().join("open");
-        fs::create_dir(&open).unwrap();
-        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(Cache::new(open, "1".to_owned()).is_err());
-    }
-}
+mod tests;

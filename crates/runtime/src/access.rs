@@ -1,9 +1,10 @@
 //! What operators do with memory: which bytes relative to their operands, and whether they read or write them.
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{MemArg, Operator};
 
 /// What an operator does with things of a kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Accesses {
     pub(crate) reads: bool,
     pub(crate) writes: bool,

@@ -6,6 +6,7 @@ use crate::value::{FuncType, ValueType};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use frame_table::{RefType, TypeId};
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which tiers functions are compiled in.
@@ -22,7 +23,7 @@ pub enum Tiers {
 }
 
 /// How a function is compiled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Tier {
     Debug,
     Run,
@@ -110,6 +111,15 @@ impl Engine {
             Tier::Debug => &self.inner.debug_isa,
             Tier::Run => &self.inner.run_isa,
         }
+    }
+
+    /// What code depends on: the processor and the settings of the code generators, in words.
+    pub(crate) fn target(&self) -> String {
+        let words = |isa: &OwnedTargetIsa| {
+            let own: Vec<String> = isa.isa_flags().iter().map(ToString::to_string).collect();
+            format!("{} {} {own:?}", isa.triple(), isa.flags())
+        };
+        [&self.inner.debug_isa, &self.inner.run_isa].map(words).concat()
     }
 
     fn types(&self) -> MutexGuard<'_, TypeRegistry> {

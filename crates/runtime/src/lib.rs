@@ -34,6 +34,7 @@ pub use error::Error;
 pub use exception::Tag;
 pub use heap::{HeapStatistics, Object, ObjectError, ObjectKind};
 pub use instance::Instance;
+pub use jit::CodeCache;
 pub use linker::Linker;
 pub use memory::{MemoryBytes, SharedMemory};
 pub use module::{

@@ -1,13 +1,14 @@
 //! How a guest ends early: a trap is an outcome of the program, not an error of ours.
 
 use crate::value::GcRef;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use thiserror::Error;
 
 macro_rules! trap_codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $words:literal;)*) => {
         /// Why a guest trapped.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum TrapCode { $($(#[$doc])* $name,)* }
 

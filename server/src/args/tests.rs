@@ -63,8 +63,8 @@ fn all_locals_are_kept_if_the_user_says_so() {
 
 #[test]
 fn nothing_is_kept_for_the_next_time_unless_the_user_says_where() {
-    assert_eq!(served(":0 m.wasm").1.cache, None);
-    assert_eq!(served("--cache /var/x :0 m.wasm").1.cache, Some(PathBuf::from("/var/x")));
+    assert_eq!(served(":0 m.wasm").2.cache, None);
+    assert_eq!(served("--cache /var/x :0 m.wasm").2.cache, Some(PathBuf::from("/var/x")));
 }
 
 #[test]

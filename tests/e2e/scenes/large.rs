@@ -30,13 +30,13 @@ fn here(build: Build) -> Result<()> {
     Ok(())
 }
 
-/// The second server has the symbols of the first one, unless they are damaged.
+/// The second server has the symbols and the code of the first one, unless they are damaged.
 fn kept(build: Build) -> Result<()> {
     let folder = own_folder("cache")?.join(format!("{build:?}"));
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }
-    let options = ["--once", "--cache", folder.to_str().expect("no odd name")];
+    let options = ["--once", "-v", "--cache", folder.to_str().expect("no odd name")];
     let start = || -> Result<String> {
         let (server, mut gdb) = stage("large", build, &options, &[])?;
         let said = gdb.connect().lacks("from remote target").text().to_owned();
@@ -44,28 +44,39 @@ fn kept(build: Build) -> Result<()> {
         gdb.quit();
         Ok(said + &server.finish()?.stderr)
     };
-    assert!(start()?.contains("/wasm-gdbserver-files-"));
-    let files =
-        || -> Result<Vec<PathBuf>> { std::fs::read_dir(&folder)?.map(|file| Ok(file?.path())).collect() };
-    let [file] = &files()?[..] else { panic!("{:?}", files()) };
-    let name = file.to_str().expect("no odd name");
-    assert!(name.contains("large.wasm.elf-"), "{name}");
+    let said = start()?;
+    assert!(said.contains("/wasm-gdbserver-files-"), "{said}");
+    assert!(said.contains(": 0 functions from the cache") && !said.contains(", 0 compiled"), "{said}");
+    let files = || -> Result<Vec<PathBuf>> {
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(&folder)?.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
+        files.sort();
+        Ok(files)
+    };
+    let [code, symbols] = &files()?[..] else { panic!("{:?}", files()) };
+    let [code_name, name] = [code, symbols].map(|file| file.to_str().expect("no odd name"));
+    assert!(code_name.contains("large.wasm.code-") && name.contains("large.wasm.elf-"), "{:?}", files());
     let from_it = format!("Reading symbols from {name}...");
-    assert!(start()?.contains(&from_it));
+    let said = start()?;
+    assert!(said.contains(&from_it) && said.contains("functions from the cache, 0 compiled"), "{said}");
     // Two at once.
     let (here, there) = std::thread::scope(|scope| {
         let there = scope.spawn(start);
         (start(), there.join().expect("the other session does not panic"))
     });
     assert!(here?.contains(&from_it) && there?.contains(&from_it));
-    let mut damaged = std::fs::read(file)?;
-    let middle = damaged.len() / 2;
-    damaged[middle] ^= 1;
-    std::fs::write(file, damaged)?;
+    for file in [code, symbols] {
+        let mut damaged = std::fs::read(file)?;
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        std::fs::write(file, damaged)?;
+    }
     let said = start()?;
     assert!(said.contains("is damaged, and made anew") && said.contains("/wasm-gdbserver-files-"), "{said}");
-    assert!(start()?.contains(&from_it));
-    assert_eq!(files()?.len(), 1);
+    assert!(said.contains(": 0 functions from the cache") && !said.contains(", 0 compiled"), "{said}");
+    let said = start()?;
+    assert!(said.contains(&from_it) && said.contains("functions from the cache, 0 compiled"), "{said}");
+    assert_eq!(files()?.len(), 2);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::handler::TrySite;
 use super::poll::Poll;
+use super::stored;
 use crate::engine::{Engine, Tier};
 use crate::error::Error;
 use crate::module::{ModuleInfo, narrow};
@@ -16,9 +17,13 @@ use cranelift_codegen::ir::{self, ExternalName};
 use cranelift_codegen::isa::unwind::UnwindInst;
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use frame_table::{CallSite, FrameTable, FrameTableParts, ModulePc, ProgramPoint, TextOffset};
+use serde::{Deserialize, Serialize};
 
-/// The code of one function, not yet in executable memory.
+/// The code of one function, not yet in executable memory. It has no addresses: other processes can use it (see [`super::cache`]).
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Compiled {
+    /// Kept apart, since serde reads a `Vec` byte by byte.
+    #[serde(skip)]
     pub(crate) bytes: Vec<u8>,
     pub(crate) relocs: Vec<Relocation>,
     pub(crate) alignment: u32,
@@ -41,7 +46,7 @@ pub(crate) struct Compiled {
 }
 
 /// What a frame of a function looks like on the native stack.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct NativeFrame {
     /// Bytes from the stack pointer to the frame pointer, where the function calls.
     pub(crate) size: u32,
@@ -53,6 +58,7 @@ pub(crate) struct NativeFrame {
 }
 
 /// Where a frame holds references to objects while it waits for a call.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct StackMap {
     /// Offset that the call returns to.
     pub(crate) returns_to: u32,
@@ -61,18 +67,21 @@ pub(crate) struct StackMap {
 }
 
 /// A place in a function's code that depends on where something else is.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Relocation {
     /// In the function's code.
     pub(crate) offset: u32,
+    #[serde(with = "stored::reloc")]
     pub(crate) kind: Reloc,
     pub(crate) addend: i64,
     pub(crate) target: Target,
 }
 
 /// What a [`Relocation`] names.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum Target {
     Callee(Callee),
+    #[serde(with = "stored::libcall")]
     LibCall(ir::LibCall),
 }
 
@@ -85,13 +94,21 @@ const LARGE_FRAME: u32 = 64 << 10;
 /// The names that a function's CLIF gives to what it calls.
 type Names = PrimaryMap<ir::UserExternalNameRef, ir::UserExternalName>;
 
-/// Translates and compiles a defined function; `index` counts imports.
+/// The code of a defined function, from the module's cache or compiled; `index` counts imports.
 pub(crate) fn compile_function(
     engine: &Engine,
     info: &ModuleInfo,
     index: u32,
     version: Version,
 ) -> Result<Compiled, Error> {
+    match info.code_cache() {
+        Some(cache) => cache.get_or_compile((index, version), || compile_anew(engine, info, index, version)),
+        None => compile_anew(engine, info, index, version),
+    }
+}
+
+/// Translates and compiles a defined function; `index` counts imports.
+fn compile_anew(engine: &Engine, info: &ModuleInfo, index: u32, version: Version) -> Result<Compiled, Error> {
     let compiled = compile(engine, info, index, version, false)?;
     if compiled.native.size <= LARGE_FRAME {
         Ok(compiled)

@@ -2,9 +2,10 @@
 
 use cranelift_codegen::{CompiledCode, ExceptionContextLoc, FinalizedMachExceptionHandler};
 use frame_table::TextOffset;
+use serde::{Deserialize, Serialize};
 
 /// A call with handlers around it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct TrySite {
     /// Where the call returns to.
     pub(crate) returns_to: TextOffset,

@@ -4,6 +4,7 @@
 //! which code an address belongs to.
 
 mod arena;
+mod cache;
 mod code;
 mod compile;
 mod handler;
@@ -13,9 +14,11 @@ mod pages;
 mod patch;
 mod poll;
 mod registry;
+mod stored;
 mod stub;
 mod thunk;
 
+pub use cache::CodeCache;
 pub(crate) use code::{Audience, CodeMemory, FunctionCode};
 pub(crate) use compile::{Compiled, compile_function, explain};
 pub(crate) use handler::TrySite;

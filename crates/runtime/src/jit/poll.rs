@@ -10,10 +10,11 @@ use super::patch::{self, CALL_LENGTH};
 use crate::module::narrow;
 use crate::vm::offsets::STOP_AT_LOOPS;
 use frame_table::TextOffset;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// A poll that is made of NOPs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Poll {
     /// Where a jump ends that stands in its place.
     pub(super) end: TextOffset,

@@ -11,6 +11,7 @@ mod types;
 use crate::access::Accesses;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::jit::CodeCache;
 use crate::translate::{Guard, Version};
 use crate::types::TypeDef;
 use crate::value::{FuncType, ValueType};
@@ -80,6 +81,8 @@ pub(crate) struct ModuleInfo {
     custom_problems: Vec<String>,
     /// What a debugger can ask for; not set, everything.
     observable: OnceLock<Awaited>,
+    /// Where code is looked for before it is compiled.
+    code_cache: OnceLock<Arc<CodeCache>>,
     /// Whether the bodies are valid.
     validity: Validity,
 }
@@ -295,6 +298,21 @@ impl Module {
     {
         self.info.observable.get_or_init(|| Awaited::start(get_ready));
         self
+    }
+
+    /// Has code of its functions looked for in a cache, and added to it when it is compiled. Said twice, the first time counts.
+    #[must_use]
+    pub fn with_code_cache(self, cache: Arc<CodeCache>) -> Self {
+        self.info.code_cache.get_or_init(|| cache);
+        self
+    }
+
+    /// What the code of its functions depends on besides its bytes, what is observable, and this library's build: the
+    /// processor, and the numbers that its types have in the engine.
+    #[must_use]
+    pub fn code_depends_on(&self, engine: &Engine) -> String {
+        let types: Vec<u32> = self.info.types.iter().map(|ty| ty.id.0).collect();
+        format!("{types:?} {}", engine.target())
     }
 
     pub(crate) fn info(&self) -> &Arc<ModuleInfo> {
@@ -514,6 +532,11 @@ impl ModuleInfo {
             (Some(ty), Some(body)) => self.validity.check(function, ty, body),
             _ => self.validity.wait(),
         }
+    }
+
+    /// Where code is looked for before it is compiled.
+    pub(crate) fn code_cache(&self) -> Option<&Arc<CodeCache>> {
+        self.code_cache.get()
     }
 
     /// What of the locals of a defined function, counted without imports, a debugger can ask for; none means all.

@@ -22,11 +22,12 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use frame_table::{LocalSet, LocalSets, ModulePc, SlotLayout, StackShapes};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 
 /// What code calls by name; `crates/runtime/src/jit` knows the addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Callee {
     /// What an armed program point calls. It keeps all registers, as the next one does.
     Breakpoint,

@@ -21,6 +21,7 @@ use crate::trap::TrapCode;
 use crate::vm::offsets::{self, WATCH_SLACK, watch};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use wasmparser::{MemArgTarget, Operator};
 
@@ -28,7 +29,7 @@ use wasmparser::{MemArgTarget, Operator};
 const SHORT: u64 = 16;
 
 /// Which accesses code compares with what is watched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Guard {
     pub(crate) accesses: Accesses,
     /// Whether what is watched may be more than one range of [`SHORT`] bytes.

@@ -36,9 +36,10 @@ use frame_table::ModulePc;
 pub(crate) use function::{Callee, builtin_signature};
 pub(crate) use guard::Guard;
 pub(crate) use points::{CALL_TAG, COLD_TAG, Call, POLL_TAG, Point, Points};
+use serde::{Deserialize, Serialize};
 
 /// Which code of a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Version {
     /// The debug tier's, which calls come to: it can stop at every operator, and then all values are in the state slot. It
     /// goes on with those that are in registers.

@@ -8,6 +8,7 @@ mod fixture;
 #[path = "../debug/frames.rs"]
 mod frames;
 mod guards;
+mod kept;
 mod optimized;
 #[path = "../debug/sharing.rs"]
 mod sharing;
