@@ -189,7 +189,9 @@ impl ModuleFile {
             observable,
         );
         self.module = self.module.clone().with_code_cache(Arc::clone(code.cache()));
-        self.code = Some(Arc::new(code));
+        let code = Arc::new(code);
+        code.keep_when_quiet();
+        self.code = Some(code);
     }
 
     /// Keeps the code that was compiled for the next time.

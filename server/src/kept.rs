@@ -4,11 +4,16 @@
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use gdb::{Cache, Entry};
 use runtime::CodeCache;
+
+/// When nothing was compiled for so long, the code is written: it is there if the program is killed.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Opens the user's folder.
 ///
@@ -36,6 +41,8 @@ pub(crate) struct KeptCode {
     entry: Entry,
     name: String,
     cache: Arc<CodeCache>,
+    /// How many functions had been compiled when the code was last written.
+    written: Mutex<usize>,
 }
 
 impl KeptCode {
@@ -55,7 +62,7 @@ impl KeptCode {
         made_from.extend(debug_files.into_iter().flatten());
         let entry = folder.entry(&format!("{name}.code"), &made_from);
         let cache = Arc::new(CodeCache::default());
-        let code = Self { entry, name, cache };
+        let code = Self { entry, name, cache, written: Mutex::default() };
         code.add_what_is_there();
         code
     }
@@ -65,16 +72,45 @@ impl KeptCode {
         &self.cache
     }
 
-    /// Writes all code there is, if some of it is new. What others wrote meanwhile stays.
+    /// From now on, writes the code whenever no more is compiled for a while.
+    pub(crate) fn keep_when_quiet(self: &Arc<Self>) {
+        let own = Arc::downgrade(self);
+        let watch = move || {
+            let mut seen = 0;
+            loop {
+                thread::park_timeout(QUIET);
+                let Some(own) = own.upgrade() else { return };
+                let (_, compiled) = own.cache.counts();
+                if seen == compiled {
+                    own.write();
+                }
+                seen = compiled;
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("kept code".to_owned()).spawn(watch) {
+            tracing::debug!(%error, "code is written at the end only");
+        }
+    }
+
+    /// Writes the code at the end, and says what came from where.
     pub(crate) fn keep(&self) {
         let (found, compiled) = self.cache.counts();
         tracing::info!("{}: {found} functions from the cache, {compiled} compiled", self.name);
-        if compiled == 0 {
+        self.write();
+    }
+
+    /// Writes all code there is, if some of it is new. What others wrote meanwhile stays.
+    fn write(&self) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, compiled) = self.cache.counts();
+        if compiled == *written {
             return;
         }
+        *written = compiled;
         self.add_what_is_there();
-        if let Err(error) = self.entry.write(&self.cache.pack()) {
-            tracing::warn!(%error, "the code of {} is not kept", self.name);
+        match self.entry.write(&self.cache.pack()) {
+            Ok(()) => tracing::debug!("{}: the code of {compiled} functions is written", self.name),
+            Err(error) => tracing::warn!(%error, "the code of {} is not kept", self.name),
         }
     }
 

@@ -1,5 +1,8 @@
 //! `run`, `symbols`, `demo`: what the server does without a debugger on the other side.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use anyhow::{Context as _, Result};
 use tests::fixture::{Build, Fixture};
 use tests::toolchain;
@@ -77,6 +80,28 @@ fn run_takes_code_that_it_kept_unless_anything_is_different() -> Result<()> {
 }
 
 #[test]
+fn a_program_that_is_killed_leaves_its_code() -> Result<()> {
+    let folder = toolchain::cache_folder()?.join("cli-code-killed");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let program = fixture("reader")?.program;
+    let mut command = Command::new(toolchain::server_binary()?);
+    command.args(["run", "-vv", "--cache", text(&folder), text(&program)]);
+    let mut waiting = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let log = BufReader::new(waiting.stderr.take().context("it is piped")?);
+    let is_written =
+        |line: std::io::Result<String>| line.is_ok_and(|line| line.contains("functions is written"));
+    assert!(log.lines().any(is_written), "it has ended");
+    waiting.kill()?;
+    waiting.wait()?;
+    let output = wasm_gdbserver(&["run", "-v", "--cache", text(&folder), text(&program)])?;
+    let said = stderr(&output);
+    assert!(said.contains("functions from the cache") && !said.contains(": 0 functions"), "{said}");
+    Ok(())
+}
+
+#[test]
 fn run_gives_the_guest_environment_and_directories() -> Result<()> {
     let note = file("note.txt", b"from the host")?;
     let folder = note.parent().context("a file lies in a folder")?;
@@ -125,7 +150,7 @@ fn symbols_writes_an_elf_that_gdb_reads() -> Result<()> {
     if toolchain::debuggers_are_skipped() {
         return Ok(());
     }
-    let mut gdb = std::process::Command::new(toolchain::find("gdb")?);
+    let mut gdb = Command::new(toolchain::find("gdb")?);
     gdb.args(["-q", "-nx", "-batch", "-iex", "set debuginfod enabled off", text(&elf)]);
     let answer = gdb.args(["-ex", "info line fib", "-ex", "ptype operation", "-ex", "list walk"]).output()?;
     for part in
