@@ -242,6 +242,7 @@ impl Store {
         if let Some(code) = self.compiled_already(module, defined) {
             return Ok(Arc::clone(code));
         }
+        self.expect_stop_in(module, defined);
         let code = self.version_of(module, defined, self.wanted_version(module, defined))?;
         if self.compiled_already(module, defined).is_none() {
             self.code.announce(defined, &code);

@@ -153,6 +153,15 @@ impl Store {
         }
     }
 
+    /// A function is about to be compiled for its first call. With a stop requested, which will be at its entry, it begins as
+    /// code that can stop there: other code would be left at once, and may have to wait for the debug info to be read.
+    pub(crate) fn expect_stop_in(&mut self, module: usize, defined: u32) {
+        let is_due = self.limits().requested(Limits::STEP | Limits::INTERRUPT);
+        if is_due && self.debug.hook.is_some() && self.engine().config().tiers == Tiers::Automatic {
+            self.debug.stepped.insert((module, defined));
+        }
+    }
+
     fn arm_function(&mut self, code: &Arc<FunctionCode>) {
         if self.debug.hook.is_none() || self.debug.armed.contains_key(&code.start) {
             return;
