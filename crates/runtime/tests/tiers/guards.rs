@@ -95,6 +95,26 @@ fn every_touch_of_a_watched_byte_stops_and_nothing_else_does() {
     }
 }
 
+/// Guards compare with a constant if one short range is watched, and with its length if it is longer.
+#[test]
+fn a_range_is_watched_to_its_end_however_long_it_is() {
+    let mut fixture = Fixture::with(STORES, &runtime::Linker::new(), config());
+    let stops = note_offsets(&mut fixture);
+    // In one store: code that was made for one is not used for another that it does not fit.
+    for length in [1, 15, 16, 17, 100, 16] {
+        let target = WatchTarget::Memory { instance: fixture.instance, memory: 0, start: 500, length };
+        let id = fixture.store.add_watchpoint(target, WatchAccess::Write).expect("it is there");
+        let end = i32::try_from(500 + length).expect("it is small");
+        assert_eq!(run(&mut fixture, "fill", [0, 500]), 0, "before {length} bytes");
+        assert_eq!(run(&mut fixture, "fill", [end, 65000]), 0, "behind {length} bytes");
+        run(&mut fixture, "fill", [0, 65000]);
+        assert_eq!(stops.take(), (0..length).collect::<Vec<u64>>());
+        run(&mut fixture, "wide", [end - 1, end + 40]);
+        assert_eq!(stops.take(), [length - 1], "{length} bytes");
+        fixture.store.remove_watchpoint(id);
+    }
+}
+
 #[test]
 fn reads_are_found_if_they_are_watched() {
     for (access, expected) in [(WatchAccess::Read, 1), (WatchAccess::Any, 2), (WatchAccess::Write, 1)] {
