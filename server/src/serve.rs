@@ -44,6 +44,10 @@ const SUCCESSION: Duration = Duration::from_millis(300);
 /// By how much what nobody waits for is less urgent, see nice(2).
 const BACKGROUND: i32 = 15;
 
+/// How long after the start that begins: what a debugger takes for its own start, and to read its symbols. A thread that is less
+/// urgent still slows down the ones beside it, since processors share caches and more.
+const UNDISTURBED: Duration = Duration::from_millis(500);
+
 /// What Ctrl-C at the server's terminal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupts {
@@ -111,7 +115,8 @@ pub(crate) fn serve(
     served
 }
 
-/// Validates a program while others do what a client waits for, which come first: nothing runs that was not validated.
+/// Validates a program when others have done what a client waits for. Nothing runs that was not validated: what is compiled
+/// before is validated alone.
 fn validate(program: Program) -> Result<oneshot::Receiver<Result<()>>> {
     let (valid, validity) = oneshot::channel();
     let work = move || {
@@ -119,6 +124,7 @@ fn validate(program: Program) -> Result<oneshot::Receiver<Result<()>>> {
         if let Err(error) = rustix::process::nice(BACKGROUND) {
             tracing::debug!(%error, "validation is as urgent as everything else");
         }
+        std::thread::sleep(UNDISTURBED);
         // Nobody may be there any more.
         let _unheard = valid.send(program.wait_until_valid());
     };

@@ -40,13 +40,10 @@ fn run_prints_a_symbolized_backtrace_with_locals_on_a_trap() -> Result<()> {
 
 #[test]
 fn run_takes_code_that_it_kept_unless_anything_is_different() -> Result<()> {
-    let folder = toolchain::cache_folder()?.join("cli-code");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
-    }
+    let folder = tempfile::tempdir()?;
     let program = fixture("traps")?.program;
     let run = |options: &[&str]| -> Result<(String, String)> {
-        let own = ["run", "-v", "--cache", text(&folder)];
+        let own = ["run", "-v", "--cache", text(folder.path())];
         let output = wasm_gdbserver(&[&own, options, &[text(&program), "div0"]].concat())?;
         assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(134), "mode div0\n"));
         let said = stderr(&output);
@@ -62,7 +59,7 @@ fn run_takes_code_that_it_kept_unless_anything_is_different() -> Result<()> {
     // Code that keeps other locals is no use.
     let (_, log) = run(&["--complete"])?;
     assert!(log.contains(": 0 functions from the cache"), "{log}");
-    for file in std::fs::read_dir(&folder)? {
+    for file in std::fs::read_dir(folder.path())? {
         let path = file?.path();
         let mut damaged = std::fs::read(&path)?;
         damaged.truncate(damaged.len() / 2);
@@ -81,13 +78,10 @@ fn run_takes_code_that_it_kept_unless_anything_is_different() -> Result<()> {
 
 #[test]
 fn a_program_that_is_killed_leaves_its_code() -> Result<()> {
-    let folder = toolchain::cache_folder()?.join("cli-code-killed");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
-    }
+    let folder = tempfile::tempdir()?;
     let program = fixture("reader")?.program;
     let mut command = Command::new(toolchain::server_binary()?);
-    command.args(["run", "-vv", "--cache", text(&folder), text(&program)]);
+    command.args(["run", "-vv", "--cache", text(folder.path()), text(&program)]);
     let mut waiting = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let log = BufReader::new(waiting.stderr.take().context("it is piped")?);
     let is_written =
@@ -95,7 +89,7 @@ fn a_program_that_is_killed_leaves_its_code() -> Result<()> {
     assert!(log.lines().any(is_written), "it has ended");
     waiting.kill()?;
     waiting.wait()?;
-    let output = wasm_gdbserver(&["run", "-v", "--cache", text(&folder), text(&program)])?;
+    let output = wasm_gdbserver(&["run", "-v", "--cache", text(folder.path()), text(&program)])?;
     let said = stderr(&output);
     assert!(said.contains("functions from the cache") && !said.contains(": 0 functions"), "{said}");
     Ok(())

@@ -8,7 +8,7 @@ use tests::fixture::{Build, Fixture};
 use tests::gdb::Gdb;
 use tests::server::Server;
 
-use super::{Scene, own_folder, stage};
+use super::{Scene, stage};
 
 pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "large_symbols_here", native: false, play: here },
@@ -32,11 +32,8 @@ fn here(build: Build) -> Result<()> {
 
 /// The second server has the symbols and the code of the first one, unless they are damaged.
 fn kept(build: Build) -> Result<()> {
-    let folder = own_folder("cache")?.join(format!("{build:?}"));
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
-    }
-    let options = ["--once", "-v", "--cache", folder.to_str().expect("no odd name")];
+    let folder = tempfile::tempdir()?;
+    let options = ["--once", "-v", "--cache", folder.path().to_str().expect("no odd name")];
     let start = || -> Result<String> {
         let (server, mut gdb) = stage("large", build, &options, &[])?;
         let said = gdb.connect().lacks("from remote target").text().to_owned();
@@ -49,7 +46,7 @@ fn kept(build: Build) -> Result<()> {
     assert!(said.contains(": 0 functions from the cache") && !said.contains(", 0 compiled"), "{said}");
     let files = || -> Result<Vec<PathBuf>> {
         let mut files: Vec<PathBuf> =
-            std::fs::read_dir(&folder)?.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
+            std::fs::read_dir(folder.path())?.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
         files.sort();
         Ok(files)
     };

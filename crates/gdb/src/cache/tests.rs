@@ -17,6 +17,13 @@ fn contents(image: &ImageFile) -> Vec<u8> {
     bytes
 }
 
+/// A cache in a folder that goes when the test ends.
+fn cache() -> (tempfile::TempDir, Cache) {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::new(folder.path().join("new/cache"), "1".to_owned()).unwrap();
+    (folder, cache)
+}
+
 fn known() -> Known {
     let mut report = dwarf::Report { units: 7, ..dwarf::Report::default() };
     report.dropped.insert((dwarf::Drop::Unit, "a reason".to_owned()), 3);
@@ -26,8 +33,7 @@ fn known() -> Known {
 
 #[test]
 fn what_is_kept_is_found_until_a_source_comes_or_goes() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::new(folder.path().join("new/cache"), "1".to_owned()).unwrap();
+    let (folder, cache) = cache();
     let entry = cache.entry("a.elf", &[b"module"]);
     let has_a = |path: &Path| path == Path::new("/a.c");
     assert!(entry.find(has_a).is_none());
@@ -58,8 +64,7 @@ fn all_that_an_image_is_made_from_counts() {
 
 #[test]
 fn damage_is_noticed_wherever_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::new(folder.path().join("cache"), "1".to_owned()).unwrap();
+    let (_folder, cache) = cache();
     let entry = cache.entry("a.elf", &[b"module"]);
     let has_a = |path: &Path| path == Path::new("/a.c");
     entry.keep(&image(b"image"), &known()).unwrap();
@@ -87,8 +92,7 @@ fn a_folder_that_others_can_write_to_is_not_used() {
 
 #[test]
 fn contents_are_found_as_they_were_written_and_only_under_their_own_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::new(folder.path().join("cache"), "1".to_owned()).unwrap();
+    let (folder, cache) = cache();
     let entry = cache.entry("a.code", &[b"module"]);
     assert_eq!(entry.read(), None);
     for contents in [&b"first"[..], b"", b"second"] {
@@ -107,5 +111,5 @@ fn contents_are_found_as_they_were_written_and_only_under_their_own_name() {
     let other = cache.entry("a.code", &[b"other module"]);
     fs::write(&other.0, whole).unwrap();
     assert_eq!(other.read(), None);
-    assert_eq!(fs::read_dir(folder.path().join("cache")).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(folder.path().join("new/cache")).unwrap().count(), 2);
 }
