@@ -70,7 +70,6 @@ pub(crate) fn serve(
     let runtime = runtime()?;
     let own = program.clone();
     let served = runtime.block_on(async {
-        let validity = validate(program.clone())?;
         let (relay, watcher) = Relay::new();
         let (session, first, events) = match start(&program).await? {
             Started::Stopped(session, first, events) => (session, first, events),
@@ -106,7 +105,7 @@ pub(crate) fn serve(
         let host = Host::new(listener, options, Interrupts::AreForUs, watcher, file)?;
         tokio::select! {
             served = host.run(debuggee) => served,
-            error = invalid(validity) => Err(error),
+            error = invalid(own.clone()) => Err(error),
         }
     });
     own.keep_code();
@@ -116,24 +115,21 @@ pub(crate) fn serve(
 }
 
 /// Validates a program when others have done what a client waits for. Nothing runs that was not validated: what is compiled
-/// before is validated alone.
-fn validate(program: Program) -> Result<oneshot::Receiver<Result<()>>> {
+/// before is validated alone. Returns what is wrong; waits for ever if nothing is.
+async fn invalid(program: Program) -> anyhow::Error {
+    tokio::time::sleep(UNDISTURBED).await;
     let (valid, validity) = oneshot::channel();
     let work = move || {
         // Threads that it starts inherit it.
         if let Err(error) = rustix::process::nice(BACKGROUND) {
             tracing::debug!(%error, "validation is as urgent as everything else");
         }
-        std::thread::sleep(UNDISTURBED);
         // Nobody may be there any more.
         let _unheard = valid.send(program.wait_until_valid());
     };
-    let spawned = std::thread::Builder::new().name("validation".to_owned()).spawn(work);
-    spawned.context("cannot start threads").map(|_| validity)
-}
-
-/// Waits for the end of a validation, and for ever if all is valid.
-async fn invalid(validity: oneshot::Receiver<Result<()>>) -> anyhow::Error {
+    if let Err(error) = std::thread::Builder::new().name("validation".to_owned()).spawn(work) {
+        return anyhow::Error::new(error).context("cannot start threads");
+    }
     match validity.await {
         Ok(Ok(())) => std::future::pending().await,
         Ok(Err(error)) => error,
