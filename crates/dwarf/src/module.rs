@@ -69,6 +69,8 @@ pub struct Module<'a> {
     /// Where the contents of the code section are in the file. DWARF counts code addresses from its start.
     /// Empty at 0 if there is no code section.
     pub code: Range<u32>,
+    /// The contents of the code section.
+    pub(crate) code_bytes: &'a [u8],
     /// Types of all globals by index, imports first.
     pub globals: Vec<ValueType>,
     /// Index of the global `__tls_base`, which only modules with threads have.
@@ -154,7 +156,10 @@ impl<'a> Module<'a> {
         for payload in Parser::new(0).parse_all(bytes) {
             reading.payload(payload?)?;
         }
-        Ok(reading.finish())
+        let mut module = reading.finish();
+        let [start, end] = [module.code.start, module.code.end].map(|offset| usize::try_from(offset).ok());
+        module.code_bytes = start.zip(end).and_then(|(start, end)| bytes.get(start..end)).unwrap_or_default();
+        Ok(module)
     }
 
     /// Reads the custom sections of a module and nothing else, which takes no time even if there is much code.

@@ -12,6 +12,7 @@ use std::ops::Range;
 use frame_table::ModulePc;
 
 use super::limits::Budget;
+use super::taken::call_at_end;
 use crate::{Function, Module};
 
 /// The code of one module as one unit counts it.
@@ -71,6 +72,15 @@ impl<'m> AddressMap<'m> {
     pub(crate) fn pcs(&self, begin: u64, end: u64) -> Option<Range<ModulePc>> {
         let pc = |address| u32::try_from(address).ok().map(|address| self.start.offset(address));
         Some(pc(begin)?..pc(end)?)
+    }
+
+    /// The end of the part of a range of code in which an operand is there that is there up to its end: see [`super::taken`].
+    pub(crate) fn before_last_call(&self, begin: u64, end: u64) -> u64 {
+        let origin = u64::from(self.start.0.saturating_sub(self.module.code.start));
+        let at = |address: u64| usize::try_from(address.saturating_add(origin)).ok();
+        let code = at(begin).zip(at(end)).and_then(|(begin, end)| self.module.code_bytes.get(begin..end));
+        let call = code.and_then(call_at_end).and_then(|call| u64::try_from(call).ok());
+        call.map_or(end, |call| begin.saturating_add(call).saturating_add(1).min(end))
     }
 
     /// The range of a unit, which may start at 0: some producers say "the whole code section".

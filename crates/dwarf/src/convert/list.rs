@@ -184,7 +184,7 @@ pub(crate) fn write_locations<'a>(
             // The location for where no other one is.
             (begin, end) = map.body(function);
         }
-        let Some((begin, end)) = map.range(begin, end) else {
+        let Some((begin, mut end)) = map.range(begin, end) else {
             report.drop(Drop::Range, "a location outside of the code");
             continue;
         };
@@ -193,6 +193,9 @@ pub(crate) fn write_locations<'a>(
             Ok(data) => {
                 report.expressions += 1;
                 is_empty = false;
+                if data.names_operand {
+                    end = map.before_last_call(begin, end);
+                }
                 form.range(&mut out.bytes, List::Locations, begin, end);
                 let length = data.bytes.len();
                 match u16::try_from(length) {

@@ -38,6 +38,7 @@ mod reference;
 mod run;
 pub(crate) mod sources;
 mod strings;
+mod taken;
 mod unit;
 mod variable;
 

@@ -31,6 +31,7 @@ const MACHINES: [(Machine, &[u64]); 2] = [(Machine::X32, &[1, 2]), (Machine::X86
 fn compare(module: &[u8], with_library: bool) -> Outcome {
     let is_wanted = |name: &str| with_library || !name.contains("libc-");
     let parsed = Module::parse(module).expect("the module is well-formed");
+    let code = &module[parsed.code.start as usize..parsed.code.end as usize];
     let mut outcome = Outcome::default();
     let read = Dwarf::load(|id| {
         let bytes = parsed.custom_section(id.name()).unwrap_or_default();
@@ -56,7 +57,7 @@ fn compare(module: &[u8], with_library: bool) -> Outcome {
             let stopped = |side| Stopped { side, module: &parsed, layout: &layout, seed };
             let before = outcome.different.len();
             outcome.compare(
-                &parsed,
+                (&parsed, code),
                 &listing::units(&read, stopped(Side::Module), &is_wanted),
                 &listing::units(&written, stopped(Side::Image), &is_wanted),
             );
@@ -96,7 +97,7 @@ const LOST: usize = 1000;
 fn check(programs: impl IntoIterator<Item = (String, Vec<u8>)>) {
     let mut wrong = Vec::new();
     let (mut lost, mut count_lost) = (Vec::new(), 0);
-    let mut total = [0; 6];
+    let mut total = [0; 7];
     for (number, (name, module)) in programs.into_iter().enumerate() {
         // All programs have the same library, and optimised code of it, whatever level they have themselves.
         let outcome = compare(&module, number < 2);
@@ -113,15 +114,16 @@ fn check(programs: impl IntoIterator<Item = (String, Vec<u8>)>) {
             outcome.lines,
             outcome.places,
             outcome.incomplete,
+            outcome.taken,
         ];
         for (sum, count) in total.iter_mut().zip(counts) {
             *sum += count;
         }
     }
-    let [functions, entries, attributes, lines, places, incomplete] = total;
+    let [functions, entries, attributes, lines, places, incomplete, taken] = total;
     let summary = format!(
         "compared {functions} functions, {entries} entries, {attributes} attributes, {lines} lines, {places} places, \
-         {incomplete} of them incomplete, {count_lost} more unavailable in the image"
+         {incomplete} of them incomplete, {count_lost} more unavailable in the image, and {taken} operands that a call has taken"
     );
     assert!(wrong.is_empty(), "{summary}\n{}", wrong.join("\n"));
     assert!(count_lost * LOST <= places, "{summary}\n{}", lost.join("\n"));

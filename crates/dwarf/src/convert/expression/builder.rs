@@ -21,6 +21,8 @@ pub(crate) struct Expression {
     pub(crate) bytes: Vec<u8>,
     /// Where in the bytes it refers to what. There are zeros.
     pub(crate) references: Vec<(usize, Referred)>,
+    /// Whether it names an operand.
+    pub(crate) names_operand: bool,
     /// Whether it is read as one of DWARF 5, and the size of an address.
     is_new: bool,
     address_size: u8,
@@ -29,7 +31,13 @@ pub(crate) struct Expression {
 impl Expression {
     /// An empty one in a unit of the image with that version and size of addresses.
     pub(crate) fn new(version: u16, address_size: u8) -> Self {
-        Self { bytes: Vec::new(), references: Vec::new(), is_new: version >= 5, address_size }
+        Self {
+            bytes: Vec::new(),
+            references: Vec::new(),
+            names_operand: false,
+            is_new: version >= 5,
+            address_size,
+        }
     }
 
     pub(super) fn op(&mut self, opcode: DwOp) {

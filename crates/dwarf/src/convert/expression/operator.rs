@@ -84,6 +84,7 @@ impl Converter<'_> {
             Operation::WasmStack { index } => {
                 let locals = self.context.function.ok_or(Unsupported::Place)?.num_locals();
                 self.slot(locals.saturating_add(u64::from(index)));
+                self.out.names_operand = true;
                 // The type of an operand is unknown here, but the rest of its slot is zero.
                 return Ok(Some(machine.address_size()));
             }
