@@ -8,9 +8,8 @@
 #[path = "../seeds.rs"]
 mod seeds;
 
-use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use debugger::{Entry, Guest, Session, Spawner};
@@ -39,14 +38,13 @@ const CODE: u32 = 0xe000_0000;
 /// A reply that takes longer does not come: an expression that does not end is given up long before.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-thread_local! {
-    static TALK: RefCell<Talk> = RefCell::new(Talk::begin());
-}
+/// Never dropped: the end of its runtime would wait for a session that does not end.
+static TALK: LazyLock<Mutex<Talk>> = LazyLock::new(|| Mutex::new(Talk::begin()));
 
 fuzz_target!(init: write_seeds(), |bytes: &[u8]| {
     let Some((&[kind, length], code)) = bytes.split_first_chunk() else { return };
     let (first, second) = code.split_at(usize::from(length).min(code.len()));
-    TALK.with_borrow_mut(|talk| talk.evaluate(kind, first, second));
+    TALK.lock().expect("one thread").evaluate(kind, first, second);
 });
 
 /// A session that goes on from one input to the next.
