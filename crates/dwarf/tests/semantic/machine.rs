@@ -13,6 +13,8 @@ use gimli::{
     UnitOffset, UnitRef, Value,
 };
 
+use crate::rewritten::{with_long_addresses, with_types};
+
 pub(crate) type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
 /// Who reads.
@@ -274,11 +276,14 @@ impl<'s> Stopped<'s> {
             }
         }
         let text = |error: gimli::Error| error.to_string();
-        let expression = if encoding == unit.encoding() {
-            expression
-        } else {
-            with_long_addresses(expression, unit.encoding())
-        };
+        let mut expression = expression;
+        // The image has to say what the module means.
+        if self.side == Side::Module && expression.0.slice().contains(&gimli::DW_OP_convert.0) {
+            expression = with_types(expression, unit.encoding());
+        }
+        if encoding != unit.encoding() {
+            expression = with_long_addresses(expression, unit.encoding());
+        }
         let mut evaluation = expression.evaluation(encoding);
         if let Some(object) = at.object {
             evaluation.set_initial_value(object);
@@ -361,27 +366,6 @@ impl<'s> Stopped<'s> {
         }
         Ok(Value::Generic(u64::from_le_bytes(all)))
     }
-}
-
-/// An expression with its addresses in 8 bytes. Has no branches.
-fn with_long_addresses(
-    expression: gimli::Expression<Reader<'_>>,
-    encoding: gimli::Encoding,
-) -> gimli::Expression<Reader<'_>> {
-    let mut bytes = Vec::new();
-    let mut operations = expression.operations(encoding);
-    let mut from = 0;
-    while let Ok(Some(operation)) = operations.next() {
-        let to = operations.offset_from(&expression);
-        if let Operation::Address { address } = operation {
-            bytes.push(gimli::DW_OP_addr.0);
-            bytes.extend(address.to_le_bytes());
-        } else {
-            bytes.extend(&expression.0.slice()[from..to]);
-        }
-        from = to;
-    }
-    gimli::Expression(EndianSlice::new(bytes.leak(), LittleEndian))
 }
 
 /// The low bits of a value, which may be a vector.

@@ -11,6 +11,7 @@ mod common;
 mod compare;
 mod listing;
 mod machine;
+mod rewritten;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
