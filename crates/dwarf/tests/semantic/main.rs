@@ -76,7 +76,7 @@ fn verify(image: &[u8], outcome: &mut Outcome) {
     let path = directory.path().join("image.elf");
     std::fs::write(&path, image).expect("the folder is writable");
     let said = common::verify(&path);
-    if !said.contains("No errors.") {
+    if !said.is_empty() {
         outcome.different.push(said);
     }
 }
