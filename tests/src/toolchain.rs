@@ -13,6 +13,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("gdb", "gdb"),
     ("gdbserver", "gdbserver gcc-multilib"),
     ("llvm-dwarfdump-19", "llvm-19"),
+    ("llvm-objdump-19", "llvm-19"),
     ("llvm-dwp-19", "llvm-19"),
     ("llvm-objcopy-19", "llvm-19"),
     ("llvm-strip-19", "llvm-19"),

@@ -1,8 +1,10 @@
 //! Two transcripts of `values.py`, one of a native program, one of ours.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt::{self, Display};
+
+use crate::lone::{Lone, Run, reasons};
+use crate::transcript::{Shown, Stop, Transcript, name};
 
 /// Of each kind, differences that are told; there may be thousands of one.
 const TOLD: usize = 40;
@@ -14,9 +16,13 @@ const AHEAD: usize = 60;
 pub(crate) struct Score {
     /// Stops at the same line of the same function, in the same order.
     pub(crate) stops: usize,
-    /// Stops that only one program made.
-    pub(crate) only_native: usize,
-    pub(crate) only_ours: usize,
+    /// Stops that only one program made, for each reason.
+    pub(crate) only_native: BTreeMap<Lone, usize>,
+    pub(crate) only_ours: BTreeMap<Lone, usize>,
+    /// Stops at the same line of the same function with other functions around it, because the compilers inlined others.
+    pub(crate) other_frames: usize,
+    /// The same functions, and a call has another line.
+    pub(crate) other_calls: usize,
     /// Values that are the same.
     pub(crate) values: usize,
     /// Values that only the native program has.
@@ -31,6 +37,8 @@ pub(crate) struct Score {
     pub(crate) reasons: BTreeMap<Reason, usize>,
     /// Values of ours, and their absence, that were found to be what the module's own debug info says.
     pub(crate) own: usize,
+    /// Numbers of 8 bytes that are left out, because they are computed and gdb computes with 4.
+    pub(crate) long: usize,
     /// Those that are not, and frames that are not, in words.
     pub(crate) wrong: Vec<String>,
 }
@@ -53,60 +61,13 @@ pub(crate) enum Reason {
 impl Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { stops, only_native, only_ours, values, missing, missing_locals, more, own, .. } = self;
-        write!(f, "{stops} stops ({only_native} only native, {only_ours} only ours), {values} values, ")?;
+        write!(f, "{stops} stops (only native {only_native:?}, only ours {only_ours:?}), ")?;
+        write!(f, "{} with other frames, {} with other calls; ", self.other_frames, self.other_calls)?;
+        write!(f, "{values} values, ")?;
         write!(f, "{missing} only native ({missing_locals} of locals), {more} only ours, ")?;
         write!(f, "{} different {:?}; ", self.differences(), self.reasons)?;
-        write!(f, "{own} as the module says, {} not", self.wrong.len())
+        write!(f, "{own} as the module says, {} left out, {} not", self.long, self.wrong.len())
     }
-}
-
-/// One stop: where it is, its frames, and its variables by frame and name.
-#[derive(Debug, Default)]
-struct Stop<'t> {
-    place: &'t str,
-    frames: Vec<&'t str>,
-    values: BTreeMap<(usize, &'t str), Shown<'t>>,
-    /// Frames that are not what the module's debug info says.
-    wrong: Vec<&'t str>,
-}
-
-/// A value, and what was said of it.
-#[derive(Clone, Copy, Debug)]
-struct Shown<'t> {
-    value: &'t str,
-    /// `= PLACE` if it is what the module's own debug info says, `! PLACE VALUE` if not.
-    own: &'t str,
-}
-
-fn stops(text: &str) -> Vec<Stop<'_>> {
-    let mut stops: Vec<Stop<'_>> = Vec::new();
-    // The value that `own` is about.
-    let mut last = None;
-    for line in text.lines() {
-        if let Some(place) = line.strip_prefix("stop ") {
-            stops.push(Stop { place, ..Stop::default() });
-            continue;
-        }
-        let Some(stop) = stops.last_mut() else { continue };
-        if let Some(frame) = line.strip_prefix("frame ") {
-            stop.frames.push(frame);
-        } else if let Some(own) = line.strip_prefix("own ") {
-            if own.starts_with("! frames") {
-                stop.wrong.push(own);
-            } else if let Some(shown) = last.and_then(|key| stop.values.get_mut(&key)) {
-                shown.own = own;
-            }
-            last = None;
-        } else if let Some((name, value)) = line.split_once(" = ") {
-            // An inner variable hides an outer one of its name and line only in generated code.
-            let key = (stop.frames.len(), name);
-            if let Entry::Vacant(entry) = stop.values.entry(key) {
-                entry.insert(Shown { value, own: "" });
-                last = Some(key);
-            }
-        }
-    }
-    stops
 }
 
 /// Values of one variable of one function at all native stops.
@@ -122,24 +83,17 @@ fn history<'t>(stops: &[Stop<'t>]) -> History<'t> {
     history
 }
 
-impl<'t> Stop<'t> {
-    /// The name of the function of a frame.
-    fn function(&self, frame: usize) -> &'t str {
-        let frame = frame.checked_sub(1).and_then(|index| self.frames.get(index));
-        frame.and_then(|frame| frame.split(' ').next()).unwrap_or_default()
-    }
-}
-
 /// Compares what was written down of a native program with what was of ours.
 pub(crate) fn compare(native: &str, ours: &str) -> Score {
     let mut score = Score::default();
-    let (native, ours) = (stops(native), stops(ours));
-    let history = history(&native);
-    for stop in &ours {
+    let (native, ours) = (&Transcript::read(native), &Transcript::read(ours));
+    let history = history(&native.stops);
+    score.wrong.extend(ours.wrong.iter().map(|wrong| format!("line {wrong}")));
+    for stop in &ours.stops {
         score.own(stop);
     }
-    let (mut n, mut o) = (0, 0);
-    while let (Some(left), Some(right)) = (native.get(n), ours.get(o)) {
+    let (mut n, mut o, mut lone) = (0, 0, Vec::new());
+    while let (Some(left), Some(right)) = (native.stops.get(n), ours.stops.get(o)) {
         if left.place == right.place {
             score.stop(n, left, right, &history);
             (n, o) = (n + 1, o + 1);
@@ -148,17 +102,19 @@ pub(crate) fn compare(native: &str, ours: &str) -> Score {
         // The next place at which both go on together.
         let together = |skip_native: usize, skip_ours: usize| {
             let next = |stops: &[Stop<'_>], at: usize| stops.get(at).map(|stop| stop.place.to_owned());
-            (0..3).all(|k| next(&native, n + skip_native + k) == next(&ours, o + skip_ours + k))
+            (0..3).all(|k| next(&native.stops, n + skip_native + k) == next(&ours.stops, o + skip_ours + k))
         };
         let skip = (1..AHEAD).flat_map(|sum| (0..=sum).map(move |native| (native, sum - native)));
         let (skip_native, skip_ours) = skip.into_iter().find(|(a, b)| together(*a, *b)).unwrap_or((1, 1));
-        score.tell(format!("{} natively, {} here", left.place, right.place));
-        score.only_native += skip_native;
-        score.only_ours += skip_ours;
+        let theirs = Run { program: native, at: n, count: skip_native };
+        lone.push((theirs, Run { program: ours, at: o, count: skip_ours }));
         (n, o) = (n + skip_native, o + skip_ours);
     }
-    score.only_native += native.len().saturating_sub(n);
-    score.only_ours += ours.len().saturating_sub(o);
+    let rest = |program, at| Run { program, at, count: usize::MAX - at };
+    lone.push((rest(native, n), rest(ours, o)));
+    let (theirs, here): (Vec<_>, Vec<_>) = lone.into_iter().unzip();
+    score.only_native = score.lone(&theirs, &here, "natively");
+    score.only_ours = score.lone(&here, &theirs, "here");
     score
 }
 
@@ -174,6 +130,8 @@ impl Score {
         for ((frame, name), Shown { value, own }) in &stop.values {
             if own.starts_with("= ") {
                 self.own += 1;
+            } else if own.starts_with("~ ") {
+                self.long += 1;
             } else {
                 let place = stop.place;
                 self.wrong.push(format!("at {place}: {name} in frame {frame}: {value} here, own {own}"));
@@ -181,10 +139,25 @@ impl Score {
         }
     }
 
+    /// Counts stops that only one of both programs makes, by reason.
+    fn lone(&mut self, runs: &[Run<'_, '_>], others: &[Run<'_, '_>], whose: &str) -> BTreeMap<Lone, usize> {
+        let mut only = BTreeMap::new();
+        for (stop, reason) in reasons(runs, others) {
+            *only.entry(reason).or_default() += 1;
+            let Stop { place, functions, .. } = stop;
+            self.tell(format!("{place} in {functions} only {whose} ({reason:?})"));
+        }
+        only
+    }
+
     fn stop(&mut self, number: usize, native: &Stop<'_>, ours: &Stop<'_>, history: &History<'_>) {
         self.stops += 1;
         let place = native.place;
         if native.frames != ours.frames {
+            let names =
+                |stop: &Stop<'_>| stop.frames.iter().map(|frame| name(frame).to_owned()).collect::<Vec<_>>();
+            let are_same = names(native) == names(ours);
+            *(if are_same { &mut self.other_calls } else { &mut self.other_frames }) += 1;
             self.tell(format!("at {place}: frames {:?} natively, {:?} here", native.frames, ours.frames));
             return;
         }

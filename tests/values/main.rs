@@ -12,9 +12,12 @@
 //!
 //! What the Wasm side shows is also held against the module's own debug info, by the reader in `own.py`: every value that is
 //! shown, every one that is not, and every frame has to be what that says. So a value that differs from the native one
-//! differs because the compiler says so, and [`compare::Reason`] says how.
+//! differs because the compiler says so, and [`compare::Reason`] says how. The places at which it stops are held against the
+//! module's line table by `lines.py`, and [`lone::Lone`] says why only one program stops somewhere.
 
 mod compare;
+mod lone;
+mod transcript;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -58,7 +61,7 @@ fn main() -> std::process::ExitCode {
     let seed = number("VALUES_SEED", 2);
     let mut trials = Vec::new();
     for seed in seed..seed + count {
-        for level in ["-O0", "-O1"] {
+        for level in ["-O0", "-O1", "-O2", "-Os"] {
             trials.push(Trial::test(format!("values::csmith_{seed}::{}", &level[1..]), move || {
                 let dwarf = if seed % 2 == 0 { "-gdwarf-4" } else { "-gdwarf-5" };
                 let source = chance(seed).map_err(|error| format!("{error:#}"))?;
@@ -147,20 +150,32 @@ fn play(program: &Program, stops: u64) -> Result<Score> {
     let both = &there & &lines(serve()?, &wasm)?;
     let both: Vec<String> = both.iter().map(u32::to_string).collect();
     let standard = watch(program, &Server::native(&native, &[])?, &native, stops, &both.join(" "), None)?;
-    let dump = dump(&wasm)?;
+    let dump = Dump::of(&wasm)?;
     let ours = watch(program, &serve()?, &wasm, stops, &both.join(" "), Some(&dump))?;
-    for file in [native, wasm, dump] {
+    for file in [native, wasm, dump.info, dump.code] {
         std::fs::remove_file(file)?;
     }
     Ok(compare(&standard, &ours))
 }
 
-/// A file with what the module's own debug info is, in words.
-fn dump(wasm: &Path) -> Result<PathBuf> {
-    let out = wasm.with_extension("dump");
-    let mut dumper = Command::new(toolchain::find("llvm-dwarfdump-19")?);
-    run(dumper.args(["--debug-info", "--debug-addr", "-o"]).arg(&out).arg(wasm))?;
-    Ok(out)
+/// Files with what a module is, in words.
+struct Dump {
+    /// Its debug info and line table.
+    info: PathBuf,
+    /// Its code.
+    code: PathBuf,
+}
+
+impl Dump {
+    fn of(wasm: &Path) -> Result<Self> {
+        let (info, code) = (wasm.with_extension("dump"), wasm.with_extension("code"));
+        let mut dumper = Command::new(toolchain::find("llvm-dwarfdump-19")?);
+        run(dumper.args(["--debug-info", "--debug-addr", "--debug-line", "-o"]).arg(&info).arg(wasm))?;
+        let mut dumper = Command::new(toolchain::find("llvm-objdump-19")?);
+        dumper.args(["-d", "--no-show-raw-insn"]).arg(wasm).stdout(std::fs::File::create(&code)?);
+        ensure!(dumper.status()?.success(), "{dumper:?} failed");
+        Ok(Self { info, code })
+    }
 }
 
 /// What gdb writes down of a program that is served, and of one of ours also whether the module's own debug info says so.
@@ -170,7 +185,7 @@ fn watch(
     built: &Path,
     stops: u64,
     lines: &str,
-    dump: Option<&Path>,
+    dump: Option<&Dump>,
 ) -> Result<String> {
     let out =
         built.with_file_name(format!("{}.txt", built.file_name().unwrap_or_default().to_string_lossy()));
@@ -180,7 +195,10 @@ fn watch(
     gdb.env("VALUES_PORT", server.port.to_string());
     gdb.env("VALUES_SOURCE", program.source.file_name().unwrap_or_default());
     gdb.env("VALUES_OUT", &out).env("VALUES_STOPS", stops.to_string()).env("VALUES_HITS", HITS);
-    gdb.env("VALUES_LINES", lines).env("VALUES_DUMP", dump.unwrap_or(Path::new("")));
+    gdb.env("VALUES_LINES", lines);
+    if let Some(Dump { info, code }) = dump {
+        gdb.env("VALUES_DUMP", info).env("VALUES_CODE", code);
+    }
     let output = gdb.output().context("cannot run gdb")?;
     let text = std::fs::read_to_string(&out).unwrap_or_default();
     let error = text.lines().find(|line| line.starts_with("error "));

@@ -14,6 +14,8 @@ ATTRIBUTE = re.compile(r"^ +DW_AT_(\w+)\t\((.*)$")
 RANGE = re.compile(r"^ +(?:\[0x([0-9a-f]+), 0x([0-9a-f]+)\)|<default>)(?:: (.*))?$")
 SCOPES = ("DW_TAG_subprogram", "DW_TAG_inlined_subroutine", "DW_TAG_lexical_block")
 VARIABLES = ("DW_TAG_variable", "DW_TAG_formal_parameter")
+# Operators that read something of the program.
+READING = ("WASM_location", "deref", "deref_size", "fbreg")
 KINDS = ("local", "global", "operand", "global")
 
 
@@ -31,6 +33,7 @@ class Entry:
     def __init__(self, offset, tag, parent):
         self.offset, self.tag, self.parent = offset, tag, parent
         self.children, self.attributes, self.lists = [], {}, {}
+        self.extent = None
 
     def number(self, name):
         """An attribute that is a number."""
@@ -38,11 +41,12 @@ class Entry:
         return None if text is None else int(text.split(" ")[0], 0)
 
     def ranges(self):
-        """Where the entry's code is."""
-        if "ranges" in self.lists:
-            return [(begin, end) for begin, end, _ in self.lists["ranges"]]
-        low, high = self.number("low_pc"), self.number("high_pc")
-        return [] if low is None or high is None else [(low, high)]
+        """Where the entry's code is. Only asked when all attributes have been read."""
+        if self.extent is None:
+            low, high = self.number("low_pc"), self.number("high_pc")
+            found = [(begin, end) for begin, end, _ in self.lists.get("ranges", ())]
+            self.extent = found or ([] if low is None or high is None else [(low, high)])
+        return self.extent
 
     def contains(self, address):
         return any(begin <= address < end for begin, end in self.ranges())
@@ -52,7 +56,7 @@ class Module:
     """The unit of one source file in the debug info of a module."""
 
     def __init__(self, dump, source):
-        self.entries, self.root, self.addresses = {}, None, []
+        self.entries, self.root, self.addresses, self.found = {}, None, [], {}
         with open(dump, encoding="utf-8") as file:
             unit = self.read(file, source)
             file.seek(0)
@@ -114,6 +118,11 @@ class Module:
 
     def scopes(self, address):
         """The entries around an address, the outermost first."""
+        if address not in self.found:
+            self.found[address] = self.find_scopes(address)
+        return self.found[address]
+
+    def find_scopes(self, address):
         found, here = [], self.root
         while True:
             inner = [entry for entry in here.children if entry.tag in SCOPES and entry.contains(address)]
@@ -158,6 +167,12 @@ class Module:
             and self.origin(entry, "name") == '"%s"' % name
         ]
         return found[0] if len(found) == 1 else None
+
+    def is_long(self, entry, size, address):
+        """Whether a variable is longer than an address, and computed from what the program has."""
+        text = self.expression(entry, "location", address) if entry is not None and size > 4 else None
+        names = [part.split(" ")[0].removeprefix("DW_OP_") for part in (text or "").split(", ")]
+        return names[-1] == "stack_value" and len(names) > 2 and any(name in READING for name in names)
 
     def expression(self, entry, name, address):
         """The expression of an attribute at an address."""

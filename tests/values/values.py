@@ -4,11 +4,14 @@ The same for a native program and for one on our server, so it says nothing that
 what it points to. A variable that is not initialized yet at the line is left out.
 
 Of a program on our server it also says whether each value is what the module's own debug info says, by the reader in `own.py`:
-`own = KIND` if so, where KIND is where the value is, and else `own ! KIND VALUE`.
+`own = KIND` if so, where KIND is where the value is, `own ~ KIND VALUE` if it is left out
+because gdb does not compute with so many bits, and else `own ! KIND VALUE`. Where it stops and where it does not is held
+against the module's line table and its code, by those in `lines.py`.
 
 Settings come from the environment: VALUES_PORT, VALUES_SOURCE (a file name), VALUES_OUT, VALUES_STOPS (at most so many
 stops; with 0 only the lines that have code are written down), VALUES_HITS (at most so many at one line), VALUES_LINES (the
-lines to stop at; all if it is empty), VALUES_DUMP (what llvm-dwarfdump says of the module; of native programs there is none).
+lines to stop at; all if it is empty), VALUES_DUMP (what llvm-dwarfdump says of the module; of native programs there is
+none), VALUES_CODE (what llvm-objdump says of it).
 """
 
 import os
@@ -20,6 +23,7 @@ import gdb
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
+import lines
 import own
 
 SOURCE = os.environ["VALUES_SOURCE"]
@@ -158,17 +162,38 @@ class Own:
         self.module = own.Module(os.environ["VALUES_DUMP"], SOURCE)
         said = gdb.execute("monitor modules", to_string=True)
         self.code = int(re.search(r"^ +(\w+) code,", said, re.MULTILINE)[1], 16)
+        self.lines = lines.Lines(self.module, os.environ["VALUES_DUMP"], os.environ["VALUES_CODE"], SOURCE)
+        self.runs, self.states = None, {}
+
+    def places(self, out, found, wanted):
+        """Writes down whether breakpoints are where the module says."""
+        found = [(line, address - self.code, names) for line, address, names in found]
+        for wrong in self.lines.wrong(found, wanted):
+            out.write("own ! place %s\n" % wrong)
+        self.runs = lines.Runs(self.lines, found)
+
+    def stop(self, out, address, depth, enabled):
+        """Writes down whether the program had to stop here, and not before."""
+        self.states = {}
+        wrong = self.runs.stop(address - self.code, depth, enabled)
+        if wrong:
+            out.write("own ! frames %s\n" % wrong)
 
     def write(self, out, said, entry, kind, address, state, known):
         """Writes down whether a value is what the module says."""
         try:
-            there, place = self.module.value(entry(), kind.sizeof, address, state)
+            variable = entry()
+            there, place = self.module.value(variable, kind.sizeof, address, state)
             value = gdb.Value(bytes(byte or 0 for byte in there), kind)
             # Nothing more can be said of a type without a size.
             text = attempt(lambda: show(value, known, [byte is not None for byte in there]))
+            is_left_out = said == "<optimized out>" and self.module.is_long(variable, kind.sizeof, address)
         except own.Unknown as error:
-            place, text = "unknown", str(error)
-        out.write("own = %s\n" % place if text == said else "own ! %s %s\n" % (place, text))
+            place, text, is_left_out = "unknown", str(error), False
+        if text == said:
+            out.write("own = %s\n" % place)
+        else:
+            out.write("own %s %s %s\n" % ("~" if is_left_out else "!", place, text))
 
     def frames(self, out, here, number):
         """Writes down whether the frames that share one of the program are what the module says."""
@@ -178,29 +203,36 @@ class Own:
             calls = self.module.calls(address)
         except own.Unknown as error:
             calls = [("unknown: %s" % error, None, None)]
+        hidden = number == 0 and len(calls) > len(names)
         # gdb does not show a call that begins where a breakpoint is.
         while number == 0 and len(calls) > len(names) and calls[0][2]:
             del calls[0]
-        lines = [frame.find_sal().line for frame in here[1:]]
-        if [name for name, *_ in calls] != names or [line for _, line, _ in calls[:-1]] != lines:
+        innermost, *around = [frame.find_sal().line for frame in here]
+        line = self.lines.line(address)
+        if [name for name, *_ in calls] != names or [line for _, line, _ in calls[:-1]] != around:
             out.write("own ! frames %s at %#x\n" % (calls, address))
+        elif line and not hidden and line != innermost:
+            out.write("own ! frames line %d and not %d at %#x\n" % (line, innermost, address))
 
     def local(self, out, said, symbol, block, frame, number, known):
         # The call is behind the place where a caller goes on.
         address = frame.pc() - (number > 0) - self.code
         extent = (block.start - self.code, block.end - self.code)
         entry = lambda: self.module.variable(symbol.name, symbol.line, address, extent)
-        self.write(out, said, entry, symbol.type, address, State(number), known)
+        state = self.states.setdefault(number, State(number))
+        self.write(out, said, entry, symbol.type, address, state, known)
 
 
 OWN = None
 
 
-def record(out):
-    """Writes down one stop."""
+def record(out, at):
+    """Writes down one stop; `at` has the lines of breakpoints by their addresses. Returns how many frames there are."""
     frame = gdb.newest_frame()
     known = places(frame)
     out.write("stop %s %d\n" % (frame.name(), frame.find_sal().line))
+    asked = ",".join(str(line) for line in sorted(at.get(frame.pc(), ())))
+    out.write("at %s %s\n" % (asked or "-", "<".join(functions(frame.pc()))))
     number, here = 0, []
     while frame is not None:
         here.append(frame)
@@ -218,6 +250,33 @@ def record(out):
                 OWN.frames(out, here, number)
             number, here = number + 1, []
         frame = frame.older()
+    return number
+
+
+def functions(address):
+    """Names of the functions that share an address, the innermost first."""
+    block, names = gdb.block_for_pc(address), []
+    while block is not None and not block.is_static:
+        if block.function is not None:
+            names.append(block.function.name)
+        block = block.superblock
+    return names
+
+
+# `-12.1    y   0x0804977a in func_1 at x.c:190 inf 1`
+PLACE = re.compile(r"^(-\d+)\.\d+ +y\S* +0x([0-9a-f]+) ")
+
+
+def breakpoints(wanted):
+    """Breakpoints at lines, and the places that gdb has found for them: line, address, functions."""
+    made = {line: gdb.Breakpoint("%s:%d" % (SOURCE, line), internal=True) for line in wanted}
+    numbers = {made[line].number: line for line in made}
+    found = []
+    for match in map(PLACE.match, gdb.execute("maint info breakpoints", to_string=True).splitlines()):
+        if match and int(match[1]) in numbers:
+            address = int(match[2], 16)
+            found.append((numbers[int(match[1])], address, functions(address)))
+    return made, found
 
 
 def globals_of(block, out):
@@ -238,26 +297,34 @@ def run(out):
     if not table.filename.endswith(SOURCE):
         raise gdb.GdbError("main is not in %s but in %s" % (SOURCE, table.filename))
     gdb.execute("delete", to_string=True)
-    lines = {}
     wanted = {int(line) for line in os.environ["VALUES_LINES"].split()}
-    for line in sorted(set(entry.line for entry in table.linetable() if entry.line)):
-        if wanted and line not in wanted:
-            continue
-        lines[line] = None if not STOPS else gdb.Breakpoint("%s:%d" % (SOURCE, line), internal=True)
-    out.write("lines %s\n" % " ".join(str(line) for line in lines))
-    if STOPS and os.environ.get("VALUES_DUMP"):
+    here = sorted({entry.line for entry in table.linetable() if entry.line and (not wanted or entry.line in wanted)})
+    out.write("lines %s\n" % " ".join(str(line) for line in here))
+    if not STOPS:
+        gdb.execute("kill", to_string=True)
+        return
+    made, found = breakpoints(here)
+    at, hits = {}, {}
+    for line, address, names in found:
+        at.setdefault(address, set()).add(line)
+        out.write("place %d %s\n" % (line, "<".join(names)))
+    if os.environ.get("VALUES_DUMP"):
         global OWN
         OWN = Own()
-    hits = {}
+        OWN.places(out, found, set(here))
     for count in range(STOPS):
-        record(out)
+        depth = record(out, at)
+        if OWN:
+            enabled = {line for line in made if made[line].enabled}
+            OWN.stop(out, gdb.newest_frame().pc(), depth, enabled)
         if count % 20 == 0:
             globals_of(table.static_block(), out)
             globals_of(table.global_block(), out)
         line = gdb.newest_frame().find_sal().line
         hits[line] = hits.get(line, 0) + 1
-        if hits[line] >= HITS and line in lines:
-            lines[line].enabled = False
+        if hits[line] == HITS and line in made:
+            made[line].enabled = False
+            out.write("off %d\n" % line)
         try:
             gdb.execute("continue", to_string=True)
         except gdb.error as error:
