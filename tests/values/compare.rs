@@ -181,7 +181,7 @@ impl Score {
                 (true, false) => {
                     self.missing += 1;
                     self.missing_locals += usize::from(!name.starts_with("global "));
-                    if found.value != "<optimized out>" {
+                    if found.value != "<optimized out>" && found.own != "= nowhere" {
                         self.tell(words(""));
                     }
                 }

@@ -13,9 +13,13 @@ ENTRY = re.compile(r"^0x([0-9a-f]+):( +)(DW_TAG_\w*|NULL)")
 ATTRIBUTE = re.compile(r"^ +DW_AT_(\w+)\t\((.*)$")
 RANGE = re.compile(r"^ +(?:\[0x([0-9a-f]+), 0x([0-9a-f]+)\)|<default>)(?:: (.*))?$")
 SCOPES = ("DW_TAG_subprogram", "DW_TAG_inlined_subroutine", "DW_TAG_lexical_block")
+NAMES = ("DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type")
+AGGREGATES = ("DW_TAG_structure_type", "DW_TAG_union_type", "DW_TAG_array_type")
 VARIABLES = ("DW_TAG_variable", "DW_TAG_formal_parameter")
 # Operators that read something of the program.
 READING = ("WASM_location", "deref", "deref_size", "fbreg")
+# Operators whose result depends on how long their operands are.
+SIZED = ("shra", "abs", "div", "mod", "eq", "ne", "lt", "le", "gt", "ge", "bra")
 KINDS = ("local", "global", "operand", "global")
 
 
@@ -38,7 +42,7 @@ class Entry:
     def number(self, name):
         """An attribute that is a number."""
         text = self.attributes.get(name)
-        return None if text is None else int(text.split(" ")[0], 0)
+        return None if text is None or text.startswith("dead code") else int(text.split(" ")[0], 0)
 
     def ranges(self):
         """Where the entry's code is. Only asked when all attributes have been read."""
@@ -168,10 +172,23 @@ class Module:
         ]
         return found[0] if len(found) == 1 else None
 
-    def is_long(self, entry, size, address):
-        """Whether a variable is longer than an address, and computed from what the program has."""
-        text = self.expression(entry, "location", address) if entry is not None and size > 4 else None
+    def is_aggregate(self, entry):
+        """Whether a variable has parts: then a local alone is its address."""
+        while True:
+            text = self.origin(entry, "type")
+            entry = self.entries.get(int(text.split(" ")[0], 16)) if text else None
+            if entry is None or entry.tag not in NAMES:
+                return entry is not None and entry.tag in AGGREGATES
+
+    def is_left_out(self, entry, size, address):
+        """Whether a variable is longer than an address, and computed from what the program has; or computed from an operand
+        in a way that depends on how long that is."""
+        text = self.expression(entry, "location", address) if entry is not None else None
         names = [part.split(" ")[0].removeprefix("DW_OP_") for part in (text or "").split(", ")]
+        if "DW_OP_WASM_location 0x2 " in (text or "") and any(name in SIZED for name in names):
+            return True
+        if size <= 4:
+            return False
         return names[-1] == "stack_value" and len(names) > 2 and any(name in READING for name in names)
 
     def expression(self, entry, name, address):
@@ -258,8 +275,9 @@ class Evaluation:
             else:
                 self.operator(name.removeprefix("DW_OP_"), rest)
         if data is None:
-            # The location of a value in a local may be just that.
-            if len(operators) == 1 and operators[0][0] == "DW_OP_WASM_location":
+            # The location of a number in a local may be just that.
+            is_alone = len(operators) == 1 and operators[0][0] == "DW_OP_WASM_location"
+            if is_alone and not self.module.is_aggregate(self.entry):
                 data = Module.number(self.stack[-1][0], length)
             else:
                 data = list(self.state.memory(self.stack[-1][0] % (1 << 32), length))

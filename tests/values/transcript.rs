@@ -37,7 +37,7 @@ pub(crate) struct Stop<'t> {
 pub(crate) struct Shown<'t> {
     pub(crate) value: &'t str,
     /// `= PLACE` if it is what the module's own debug info says, `~ PLACE VALUE` if it is left out because gdb does not compute
-    /// with so many bits, `! PLACE VALUE` if it should be another one.
+    /// with so many bits or nothing says with how many, `! PLACE VALUE` if it should be another one.
     pub(crate) own: &'t str,
 }
 

@@ -5,7 +5,7 @@ what it points to. A variable that is not initialized yet at the line is left ou
 
 Of a program on our server it also says whether each value is what the module's own debug info says, by the reader in `own.py`:
 `own = KIND` if so, where KIND is where the value is, `own ~ KIND VALUE` if it is left out
-because gdb does not compute with so many bits, and else `own ! KIND VALUE`. Where it stops and where it does not is held
+because gdb does not compute with so many bits, or nothing says with how many, and else `own ! KIND VALUE`. Where it stops and where it does not is held
 against the module's line table and its code, by those in `lines.py`.
 
 Settings come from the environment: VALUES_PORT, VALUES_SOURCE (a file name), VALUES_OUT, VALUES_STOPS (at most so many
@@ -187,7 +187,7 @@ class Own:
             value = gdb.Value(bytes(byte or 0 for byte in there), kind)
             # Nothing more can be said of a type without a size.
             text = attempt(lambda: show(value, known, [byte is not None for byte in there]))
-            is_left_out = said == "<optimized out>" and self.module.is_long(variable, kind.sizeof, address)
+            is_left_out = said == "<optimized out>" and self.module.is_left_out(variable, kind.sizeof, address)
         except own.Unknown as error:
             place, text, is_left_out = "unknown", str(error), False
         if text == said:
