@@ -10,6 +10,8 @@ use debugger::{Frame, InstanceId, Value, WatchAccess, WatchTarget, WatchpointId}
 use dwarf::FunctionReturn;
 use frame_table::ModulePc;
 
+use crate::persona::wasm;
+
 /// Why something at an address or in a register could not be read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -101,7 +103,7 @@ pub(crate) trait Machine {
     fn bytecode(&self, module: u32) -> Option<&[u8]>;
 
     /// A module's file as lldb's Wasm plugin reads it (`persona::wasm::image`).
-    fn plugin_image(&self, module: u32) -> Option<Arc<[u8]>>;
+    fn plugin_image(&self, module: u32) -> Option<Arc<wasm::image::Image>>;
 
     /// How many functions a module imports.
     fn imported_functions(&self, module: u32) -> u32;

@@ -78,13 +78,20 @@ pub(crate) fn read_whole(
         return read_pages(machine, space, address, into);
     };
     let image = if for_plugin { machine.plugin_image(module) } else { None };
-    let file = image.as_deref().or_else(|| machine.bytecode(module)).ok_or(Fault::Unmapped)?;
-    if u64::from(offset).saturating_add(wide(into.len())) > shown_file_length(file.len()) {
+    let file = machine.bytecode(module).ok_or(Fault::Unmapped)?;
+    let length = image.as_ref().map_or(file.len(), |image| image.len());
+    if u64::from(offset).saturating_add(wide(into.len())) > shown_file_length(length) {
         return Err(Fault::Unmapped);
     }
-    let rest = file.get(index(u64::from(offset))..).unwrap_or_default();
+    let offset = index(u64::from(offset));
     into.fill(0);
-    into.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    match image {
+        Some(image) => image.read(offset, into),
+        None => {
+            let rest = file.get(offset..).unwrap_or_default();
+            into.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        }
+    }
     Ok(())
 }
 

@@ -159,7 +159,7 @@ impl Machine for View<'_, '_> {
         Some(self.module(module)?.module.bytes())
     }
 
-    fn plugin_image(&self, module: u32) -> Option<Arc<[u8]>> {
+    fn plugin_image(&self, module: u32) -> Option<Arc<wasm::image::Image>> {
         let loaded = &self.module(module)?.module;
         let functions = loaded.num_functions();
         let image = self.symbols.plugin_image(module, loaded.bytes(), || {
@@ -167,8 +167,8 @@ impl Machine for View<'_, '_> {
             let name =
                 |function| loaded.function_name(function).unwrap_or_else(|| format!("func[{function}]"));
             let declarations = entries.map(|(start, operator)| start..operator);
-            let mut image = wasm::image::image(loaded.bytes(), declarations, (0..functions).map(name));
-            wasm::image::push_sections(&mut image, &self.symbols.made_up_sections(module, loaded.bytes()));
+            let mut image = wasm::image::Image::new(loaded.bytes(), declarations, (0..functions).map(name));
+            image.push_sections(&self.symbols.made_up_sections(module, loaded.bytes()));
             image
         });
         Some(image)

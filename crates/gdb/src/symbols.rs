@@ -159,7 +159,7 @@ pub(crate) struct Symbols {
 struct PluginImage {
     /// The module's file, from which it was made.
     file: Arc<[u8]>,
-    image: Arc<[u8]>,
+    image: Arc<wasm::image::Image>,
 }
 
 /// The place of one persona's image of a module. None inside when it could not be made.
@@ -266,7 +266,7 @@ impl Symbols {
             if is_other && std::fs::read(path).is_ok_and(|file| file.starts_with(b"\0asm")) {
                 tracing::warn!("{} has changed since the program was loaded", path.display());
             }
-            is_other || wasm::image::is_misread(module) || program.lacks_debug_info()
+            is_other || wasm::survey::is_misread(module) || program.lacks_debug_info()
         };
         // All of them are looked at.
         let misleading = self.modules().map(is_misleading).filter(|is_misleading| *is_misleading).count();
@@ -307,13 +307,13 @@ impl Symbols {
         &self,
         module: u32,
         file: &Arc<[u8]>,
-        make: impl FnOnce() -> Vec<u8>,
-    ) -> Arc<[u8]> {
+        make: impl FnOnce() -> wasm::image::Image,
+    ) -> Arc<wasm::image::Image> {
         let mut images = self.read_by_plugin.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = images.get(&module).filter(|known| Arc::ptr_eq(&known.file, file)) {
             return Arc::clone(&known.image);
         }
-        let image: Arc<[u8]> = Arc::from(make());
+        let image = Arc::new(make());
         images.insert(module, PluginImage { file: Arc::clone(file), image: Arc::clone(&image) });
         image
     }

@@ -11,6 +11,7 @@ use runtime::{Engine, EngineConfig, Linker, Module, Store};
 use super::{
     Contents, Fault, InstanceContents, Machine, Referenced, ReturnedCall, ValuePlace, Watchable, Watching,
 };
+use crate::persona::wasm::image::Image;
 
 /// The machine. Fields may be set at will.
 #[derive(Clone, Debug)]
@@ -177,8 +178,11 @@ impl Machine for Fake {
         (module == 0).then_some(b"\0asm\x01\0\0\0")
     }
 
-    fn plugin_image(&self, module: u32) -> Option<Arc<[u8]>> {
-        (module == 0).then(|| Arc::from(&b"\0asm\x01\0\0\0doctored"[..]))
+    fn plugin_image(&self, module: u32) -> Option<Arc<Image>> {
+        (module == 0).then(|| {
+            let file = Arc::from(&b"\0asm\x01\0\0\0doctored"[..]);
+            Arc::new(Image::new(&file, std::iter::empty(), std::iter::empty()))
+        })
     }
 
     fn imported_functions(&self, module: u32) -> u32 {

@@ -11,203 +11,97 @@
 //! module, misses this.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use frame_table::ModulePc;
 
+use super::survey::{CUSTOM, FUNCTION_NAMES, Survey, push_name, push_number};
 use crate::int::{index, wide};
-
-/// Bytes before the first section.
-const HEADER: usize = 8;
-
-const CUSTOM: u8 = 0;
-const IMPORT: u8 = 2;
-const FUNCTIONS: u8 = 3;
-
-/// The title of the section of names.
-const NAMES: &[u8] = b"name";
-
-/// The kind of an imported function.
-const FUNCTION: u8 = 0;
-
-/// The subsection of functions' names.
-const FUNCTION_NAMES: u8 = 1;
 
 const NOP: u8 = 1;
 
-/// What is in a file that lldb would misunderstand.
-struct Survey {
-    /// Where the imports are, and what they become.
-    imports: Option<(Range<usize>, Vec<u8>)>,
-    /// How many functions there are.
-    functions: u64,
-    /// The section of names.
-    names: Option<Names>,
+/// A file with changes: it may have many megabytes, and little of it is read.
+#[derive(Debug)]
+pub(crate) struct Image {
+    file: Arc<[u8]>,
+    /// Where there are `nop`s, in ascending order.
+    nops: Vec<Range<usize>>,
+    /// What is written over the file, and where.
+    changes: Vec<(usize, Vec<u8>)>,
+    /// What is behind the file.
+    added: Vec<u8>,
 }
 
-/// A section of names.
-struct Names {
-    /// Where the section's own name is.
-    title: usize,
-    /// How many functions have a name.
-    functions: u64,
-    /// Its other subsections, as they are.
-    others: Vec<u8>,
-}
-
-impl Survey {
-    fn of(file: &[u8]) -> Self {
-        let mut survey = Self { imports: None, functions: 0, names: None };
-        let mut reader = Reader { bytes: file, at: HEADER };
-        while let Some((id, contents)) = reader.section() {
-            let Some(section) = file.get(contents.clone()) else { break };
-            match id {
-                IMPORT => {
-                    let Some((functions, sorted)) = functions_first(section) else { continue };
-                    survey.functions += functions;
-                    survey.imports = sorted.map(|sorted| (contents, sorted));
-                }
-                FUNCTIONS => {
-                    let count = Reader { bytes: section, at: 0 }.number();
-                    survey.functions += count.unwrap_or_default();
-                }
-                CUSTOM if survey.names.is_none() => survey.names = Names::of(section, contents.start),
-                _ => {}
-            }
+impl Image {
+    /// The image of a file that is a valid module. `declarations` are the ranges of locals' declarations in it in ascending order,
+    /// `names` all functions' names by index.
+    pub(crate) fn new(
+        file: &Arc<[u8]>,
+        declarations: impl Iterator<Item = Range<ModulePc>>,
+        names: impl Iterator<Item = String>,
+    ) -> Self {
+        let survey = Survey::of(file);
+        let lacks_names = survey.lacks_names();
+        let mut changes = Vec::new();
+        if let Some((contents, sorted)) = survey.imports {
+            changes.push((contents.start, sorted));
         }
-        survey
+        let mut added = Vec::new();
+        if lacks_names {
+            // The first section of that title counts.
+            changes.extend(survey.names.as_ref().map(|names| (names.title, b"-".to_vec())));
+            push_names(&mut added, names, &survey.names.map(|names| names.others).unwrap_or_default());
+        }
+        let nops = declarations.map(|range| position(range.start)..position(range.end)).collect();
+        Self { file: Arc::clone(file), nops, changes, added }
     }
 
-    fn lacks_names(&self) -> bool {
-        self.names.as_ref().is_none_or(|names| names.functions < self.functions)
+    /// Appends custom sections.
+    pub(crate) fn push_sections(&mut self, sections: &[(&str, Vec<u8>)]) {
+        for (name, contents) in sections {
+            let mut title = Vec::new();
+            push_name(&mut title, name);
+            self.added.push(CUSTOM);
+            push_number(&mut self.added, wide(title.len() + contents.len()));
+            self.added.extend(title);
+            self.added.extend_from_slice(contents);
+        }
     }
-}
 
-impl Names {
-    /// None if the custom section is another one.
-    fn of(section: &[u8], start: usize) -> Option<Self> {
-        let mut reader = Reader { bytes: section, at: 0 };
-        if reader.name()? != NAMES {
-            return None;
+    /// In bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.file.len().saturating_add(self.added.len())
+    }
+
+    /// Reads from an offset on. Behind the end there is nothing: what of `into` would be there stays as it is.
+    pub(crate) fn read(&self, offset: usize, into: &mut [u8]) {
+        put(into, offset, 0, &self.file);
+        put(into, offset, self.file.len(), &self.added);
+        let end = offset.saturating_add(into.len());
+        let first = self.nops.partition_point(|range| range.end <= offset);
+        for range in self.nops.iter().skip(first).take_while(|range| range.start < end) {
+            let inside = range.start.saturating_sub(offset)..(range.end - offset).min(into.len());
+            into.get_mut(inside).unwrap_or_default().fill(NOP);
         }
-        let mut names = Self { title: start + reader.at - NAMES.len(), functions: 0, others: Vec::new() };
-        loop {
-            let subsection = reader.at;
-            let Some((id, contents)) = reader.section() else { break };
-            if id == FUNCTION_NAMES {
-                let count = Reader { bytes: section, at: contents.start }.number();
-                names.functions = count.unwrap_or_default();
-            } else {
-                names.others.extend_from_slice(section.get(subsection..contents.end).unwrap_or_default());
-            }
+        for (start, bytes) in &self.changes {
+            put(into, offset, *start, bytes);
         }
-        Some(names)
     }
 }
 
-/// Whether lldb finds functions by wrong names, or none, if it reads the file itself.
-pub(crate) fn is_misread(file: &[u8]) -> bool {
-    let survey = Survey::of(file);
-    survey.imports.is_some() || survey.lacks_names()
-}
-
-/// The image of a file that is a valid module. `declarations` are the ranges of locals' declarations in it, `names` all
-/// functions' names by index.
-pub(crate) fn image(
-    file: &[u8],
-    declarations: impl Iterator<Item = Range<ModulePc>>,
-    names: impl Iterator<Item = String>,
-) -> Vec<u8> {
-    let mut image = file.to_vec();
-    for range in declarations {
-        if let Some(bytes) = image.get_mut(position(range.start)..position(range.end)) {
-            bytes.fill(NOP);
-        }
-    }
-    let survey = Survey::of(file);
-    let lacks_names = survey.lacks_names();
-    if let Some((contents, sorted)) = survey.imports
-        && let Some(imports) = image.get_mut(contents)
-    {
-        imports.copy_from_slice(&sorted);
-    }
-    if lacks_names {
-        // The first section of that title counts.
-        let title = survey.names.as_ref().and_then(|names| image.get_mut(names.title));
-        if let Some(title) = title {
-            *title = b'-';
-        }
-        push_names(&mut image, names, &survey.names.map(|names| names.others).unwrap_or_default());
-    }
-    image
+/// Copies what of `bytes`, which are at `start`, is in `into`, which is at `offset`.
+fn put(into: &mut [u8], offset: usize, start: usize, bytes: &[u8]) {
+    let to = into.get_mut(start.saturating_sub(offset)..).unwrap_or_default();
+    let from = bytes.get(offset.saturating_sub(start)..).unwrap_or_default();
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
 fn position(pc: ModulePc) -> usize {
     index(u64::from(pc.0))
 }
 
-/// How many functions an import section has, and contents of the same length with the functions first and counting only
-/// those; none inside if there is nothing else. None if there is an import of a kind that is not known.
-fn functions_first(section: &[u8]) -> Option<(u64, Option<Vec<u8>>)> {
-    let mut reader = Reader { bytes: section, at: 0 };
-    let count = reader.number()?;
-    let width = reader.at;
-    let (mut functions, mut others) = (Vec::new(), Vec::new());
-    let mut number = 0_u64;
-    for _ in 0..count {
-        let start = reader.at;
-        reader.name()?;
-        reader.name()?;
-        let kind = reader.byte()?;
-        reader.import(kind)?;
-        let import = section.get(start..reader.at)?;
-        if kind == FUNCTION {
-            number += 1;
-            functions.extend_from_slice(import);
-        } else {
-            others.extend_from_slice(import);
-        }
-    }
-    if others.is_empty() {
-        return Some((number, None));
-    }
-    let mut sorted = padded(number, width);
-    sorted.extend(functions);
-    sorted.extend(others);
-    sorted.extend_from_slice(section.get(reader.at..)?);
-    (sorted.len() == section.len()).then_some((number, Some(sorted)))
-}
-
-/// A number in LEB128 of so many bytes, which are enough.
-fn padded(mut number: u64, width: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for place in 1..=width {
-        let more = if place < width { 0x80 } else { 0 };
-        bytes.push(low(number) | more);
-        number >>= 7;
-    }
-    bytes
-}
-
-/// The low seven bits.
-fn low(number: u64) -> u8 {
-    number.to_le_bytes()[0] & 0x7f
-}
-
-fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    while number > 0x7f {
-        out.push(low(number) | 0x80);
-        number >>= 7;
-    }
-    out.push(low(number));
-}
-
-fn push_name(out: &mut Vec<u8>, name: &str) {
-    push_number(out, wide(name.len()));
-    out.extend_from_slice(name.as_bytes());
-}
-
 /// Appends a section with the names of all functions, and other names.
-fn push_names(image: &mut Vec<u8>, names: impl Iterator<Item = String>, others: &[u8]) {
+fn push_names(added: &mut Vec<u8>, names: impl Iterator<Item = String>, others: &[u8]) {
     let mut map = Vec::new();
     let mut count = 0;
     for name in names {
@@ -224,117 +118,14 @@ fn push_names(image: &mut Vec<u8>, names: impl Iterator<Item = String>, others: 
     push_number(&mut section, wide(functions.len()));
     section.extend(functions);
     section.extend_from_slice(others);
-    image.push(CUSTOM);
-    push_number(image, wide(section.len()));
-    image.extend(section);
-}
-
-/// Appends custom sections to an image.
-pub(crate) fn push_sections(image: &mut Vec<u8>, sections: &[(&str, Vec<u8>)]) {
-    for (name, contents) in sections {
-        let mut title = Vec::new();
-        push_name(&mut title, name);
-        image.push(CUSTOM);
-        push_number(image, wide(title.len() + contents.len()));
-        image.extend(title);
-        image.extend_from_slice(contents);
-    }
-}
-
-/// Reads from left to right. What is not there is none, and so is everything after it.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn byte(&mut self) -> Option<u8> {
-        let byte = *self.bytes.get(self.at)?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    /// A LEB128 number. A signed one is read over like an unsigned one.
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn name(&mut self) -> Option<&'a [u8]> {
-        let length = index(self.number()?);
-        let name = self.bytes.get(self.at..self.at.checked_add(length)?)?;
-        self.at += length;
-        Some(name)
-    }
-
-    /// The id of a section, and where its contents are.
-    fn section(&mut self) -> Option<(u8, Range<usize>)> {
-        let id = self.byte()?;
-        let length = index(self.number()?);
-        let start = self.at;
-        self.at = start.checked_add(length)?;
-        Some((id, start..self.at))
-    }
-
-    /// What an import of this kind says about itself.
-    fn import(&mut self, kind: u8) -> Option<()> {
-        const TABLE: u8 = 1;
-        const MEMORY: u8 = 2;
-        const GLOBAL: u8 = 3;
-        const TAG: u8 = 4;
-        match kind {
-            FUNCTION => drop(self.number()?),
-            TABLE => {
-                self.value_type()?;
-                self.limits()?;
-            }
-            MEMORY => self.limits()?,
-            GLOBAL => {
-                self.value_type()?;
-                self.byte()?;
-            }
-            TAG => {
-                self.byte()?;
-                self.number()?;
-            }
-            _ => return None,
-        }
-        Some(())
-    }
-
-    fn value_type(&mut self) -> Option<()> {
-        /// A reference that is written out: to a heap type, which is a number.
-        const REFERENCES: [u8; 2] = [0x63, 0x64];
-        if REFERENCES.contains(&self.byte()?) {
-            self.number()?;
-        }
-        Some(())
-    }
-
-    fn limits(&mut self) -> Option<()> {
-        const HAS_MAXIMUM: u8 = 1;
-        const HAS_PAGE_SIZE: u8 = 8;
-        let flags = self.byte()?;
-        self.number()?;
-        if flags & HAS_MAXIMUM != 0 {
-            self.number()?;
-        }
-        if flags & HAS_PAGE_SIZE != 0 {
-            self.number()?;
-        }
-        Some(())
-    }
+    added.push(CUSTOM);
+    push_number(added, wide(section.len()));
+    added.extend(section);
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::survey::{FUNCTION, HEADER, IMPORT, Reader, is_misread};
     use super::*;
     use runtime::{Engine, EngineConfig, Module};
 
@@ -346,7 +137,16 @@ mod tests {
         let functions = module.num_imported_functions()..module.num_functions();
         let declarations = functions.filter_map(|function| module.entry(function));
         let names = (0..module.num_functions()).map(|function| format!("name{function}"));
-        image(module.bytes(), declarations.map(|(start, operator)| start..operator), names)
+        let image = Image::new(module.bytes(), declarations.map(|(start, operator)| start..operator), names);
+        let mut bytes = vec![0; image.len()];
+        image.read(0, &mut bytes);
+        // In parts it is the same.
+        for length in [1, 3, 7] {
+            let mut parts = vec![0; image.len()];
+            parts.chunks_mut(length).enumerate().for_each(|(part, bytes)| image.read(part * length, bytes));
+            assert_eq!(parts, bytes);
+        }
+        bytes
     }
 
     #[test]
@@ -411,12 +211,5 @@ mod tests {
         assert!(is_misread(r#"(module (import "a" "b" (memory 1)) (func $g))"#));
         assert!(is_misread("(module (func $g) (func))"));
         assert!(is_misread("(module (func))"));
-    }
-
-    #[test]
-    fn a_count_keeps_its_length() {
-        assert_eq!(padded(3, 5), [0x83, 0x80, 0x80, 0x80, 0]);
-        assert_eq!(padded(300, 2), [0xac, 2]);
-        assert_eq!(functions_first(&[0x82, 0, 1]), None, "cut off");
     }
 }

@@ -15,6 +15,7 @@
 
 pub(crate) mod frames;
 pub(crate) mod image;
+pub(crate) mod survey;
 
 use debugger::Frame;
 
