@@ -206,10 +206,11 @@ pub fn made_up_sections(
     folder: &TextFolder,
     sources: Sources<'_>,
 ) -> Result<Option<MadeUpSections>, Error> {
-    let module = Module::parse(bytes)?;
-    if module.has_debug_info() {
+    // To know that is quick, to read all of a large module is not.
+    if Module::parse_custom_sections(bytes)?.has_debug_info() {
         return Ok(None);
     }
+    let module = Module::parse(bytes)?;
     let made =
         make(bytes, &module, Dialect::Wasm(module.code.start), folder, &HashSet::new(), false, sources);
     let sections = piece::join(made.written, Vec::new()).map_err(|_| Error::TooLarge(bytes.len()))?;
