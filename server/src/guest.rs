@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
 use dwarf::{LocalNames, NamedLocals, OwnText, PathMap, TextFolder, WatLines};
 use frame_table::ModulePc;
-use gdb::Cache;
+use gdb::{Cache, FileState};
 use runtime::{Engine, EngineConfig, ExternType, FuncType, Import, Linker, Module, ObservableLocals, Tiers};
 
 use crate::args::GuestOptions;
@@ -32,6 +32,8 @@ pub(crate) struct ModuleFile {
     path: PathBuf,
     engine: Engine,
     module: Module,
+    /// What the system said of the file before it was read.
+    state: Option<FileState>,
     /// A file with debug info that the user named.
     debug_file: Option<(PathBuf, Arc<[u8]>)>,
     /// All files with its debug info, once somebody asked.
@@ -102,10 +104,11 @@ impl ModuleFile {
     /// # Errors
     /// When the file cannot be read or the module is not valid.
     pub(crate) fn load_in(engine: &Engine, path: &Path) -> Result<Self> {
-        let module = load_module(engine, path)?;
+        let (module, state) = load_module(engine, path)?;
         let (path, engine) = (path.to_owned(), engine.clone());
         let paths = PathMap::default();
-        Ok(Self { path, engine, module, debug_file: None, debug_files: Arc::default(), paths, code: None })
+        let debug_files = Arc::default();
+        Ok(Self { path, engine, module, state, debug_file: None, debug_files, paths, code: None })
     }
 
     /// Waits until it is known that the functions are valid.
@@ -238,6 +241,7 @@ impl ModuleFile {
         Ok(gdb::Program {
             path: std::path::absolute(&self.path).context("no current directory")?,
             module: Arc::clone(self.module.bytes()),
+            file: self.state,
             debug_files: self.debug_files(),
             texts: Some(self.texts_in(Files::folder())?),
             paths: self.paths.clone(),
@@ -451,9 +455,12 @@ fn starts_threads(module: &Module) -> bool {
         .any(|import| (import.module.as_str(), import.name.as_str()) == ("wasi", "thread-spawn"))
 }
 
-fn load_module(engine: &Engine, path: &Path) -> Result<Module> {
+/// Loads a module, with what the system says of the file if that is the module byte for byte.
+fn load_module(engine: &Engine, path: &Path) -> Result<(Module, Option<FileState>)> {
     let shown = path.display();
+    let state = FileState::of(path);
     let bytes = read(path)?;
+    let state = state.filter(|_| path.is_file() && bytes.starts_with(MAGIC));
     let is_text = path.extension().is_some_and(|extension| extension == "wat");
     if !is_text && !bytes.starts_with(MAGIC) && !looks_like_text(&bytes) {
         bail!("{shown} is not a Wasm module: it does not start with `\\0asm`");
@@ -467,7 +474,7 @@ fn load_module(engine: &Engine, path: &Path) -> Result<Module> {
     } else {
         Module::new(engine, &bytes, &name)
     };
-    module.map_err(|error| invalid(path, error))
+    Ok((module.map_err(|error| invalid(path, error))?, state))
 }
 
 /// Why a program could not begin, with what may help.

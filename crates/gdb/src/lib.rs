@@ -63,4 +63,4 @@ pub use packet::{PACKET_SIZE, PACKET_SLACK};
 pub use persona::PersonaChoice;
 pub use serve::serve;
 pub use sources::{SourcePlace, Sources, Values};
-pub use symbols::{Preloaded, Program, Reader};
+pub use symbols::{FileState, Preloaded, Program, Reader};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::SystemTime;
 
 use dwarf::{
     CodeBytes, FunctionReturn, ImageOptions, PathMap, Signature, Signatures, Sources, SymbolImage, TextFolder,
@@ -26,6 +27,9 @@ pub struct Program {
     pub path: PathBuf,
     /// The module's file in the binary format.
     pub module: Arc<[u8]>,
+    /// What the system said of the file before it was read: as long as it says the same, nobody reads it again to know whether it
+    /// has changed.
+    pub file: Option<FileState>,
     /// Files that have the debug info, or parts of it, if the module has it not itself.
     pub debug_files: Vec<Arc<[u8]>>,
     /// Where texts that stand for sources are put for clients on this machine, if the module has no lines of its own. The
@@ -35,6 +39,22 @@ pub struct Program {
     pub paths: PathMap,
     /// `module.name` of every function that it imports from the host, by function index; empty for other functions.
     pub imported_functions: Vec<String>,
+}
+
+/// What the system says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    modified: SystemTime,
+    length: u64,
+}
+
+impl FileState {
+    /// None if there is no such file, or the system does not know when it was changed.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self { modified: metadata.modified().ok()?, length: metadata.len() })
+    }
 }
 
 /// A module that is instantiated before the program.
@@ -261,8 +281,10 @@ impl Symbols {
     /// the client may be on a machine that has it.
     pub(crate) fn look_at_files(&self) {
         let is_misleading = |(program, _): (&Program, _)| {
-            let Program { path, module, .. } = program;
-            let is_other = File::open(path).and_then(|file| is_other(file, module)).unwrap_or(false);
+            let Program { path, module, file, .. } = program;
+            let is_as_it_was = file.is_some() && FileState::of(path) == *file;
+            let is_other =
+                !is_as_it_was && File::open(path).and_then(|file| is_other(file, module)).unwrap_or(false);
             if is_other && std::fs::read(path).is_ok_and(|file| file.starts_with(b"\0asm")) {
                 tracing::warn!("{} has changed since the program was loaded", path.display());
             }

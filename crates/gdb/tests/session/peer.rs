@@ -66,6 +66,7 @@ impl Recorded {
         Program {
             path: "/guests/guest.wasm".into(),
             module: Arc::clone(self.module.bytes()),
+            file: None,
             debug_files: Vec::new(),
             texts: None,
             paths: dwarf::PathMap::default(),
