@@ -55,7 +55,7 @@ bench-protocol *args:
 # Programs whose functions change their tier by chance, so many seeds of each: the fixtures, and the programs of `just bench` that
 # are there. Without `just`, the tests run the first seeds of the fixtures.
 stress seeds="10" from="100":
-    STRESS_SEEDS={{seeds}} STRESS_FROM={{from}} STRESS_MODULES="$(ls tests/bench/target/programs/*.O?.wasm 2>/dev/null)" SKIP_LINT=1 sh scripts/test.sh -p tests --test stress
+    STRESS_SEEDS={{seeds}} STRESS_FROM={{from}} STRESS_MODULES="$(ls "$PWD"/tests/bench/target/programs/*.O?.wasm 2>/dev/null)" SKIP_LINT=1 sh scripts/test.sh -p tests --test stress
 
 # Time from start to the first stop of modules of 1, 10 and 50 MB, with gdb and lldb-22, compared with native gdb. `just bench-startup 1 10` takes those.
 bench-startup *args:
