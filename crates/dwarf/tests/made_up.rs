@@ -152,8 +152,10 @@ fn a_few_bytes_do_not_make_much() {
 fn long_programs_have_no_text_unless_it_is_wanted() {
     let body = "i32.const 1000000 drop ".repeat(1 << 20);
     let module = wat::parse_str(format!("(module (func $f {body}))")).unwrap();
-    let made_up = image(&module, &folder()).report.made_up;
+    let long = image(&module, &folder());
+    let made_up = long.report.made_up;
     assert!(made_up.is_long && made_up.lines == 0 && made_up.functions == 1, "{made_up:?}");
+    assert!(String::from_utf8_lossy(&long.elf).contains("without `--wat always`"), "debuggers say so");
     let made_up = image(&module, &TextFolder { wat: WatLines::Always, ..folder() }).report.made_up;
     assert!(!made_up.is_long && made_up.lines > 1 << 20, "{made_up:?}");
     let small = wat::parse_str("(module (func $f))").unwrap();

@@ -75,6 +75,9 @@ pub enum WatLines {
 /// More code has no lines in the module's text unless somebody wants them: text is ten times as long as code.
 const MAX_CODE: u32 = 4 << 20;
 
+/// What units are called instead: gdb says at `list` that there is no such file.
+const WITHOUT_TEXT: &str = "no text of so much code without `--wat always`";
+
 /// A text that stands for a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
@@ -272,6 +275,7 @@ pub(crate) fn make(
         outline: &outline,
         dialect,
         directory: &directory,
+        without_file: if made.counts.is_long { WITHOUT_TEXT } else { "made up" },
         lines: lines.as_ref(),
         with_data: !is_program_described,
     };

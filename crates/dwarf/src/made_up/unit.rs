@@ -46,6 +46,8 @@ pub(super) struct Making<'m, 'a> {
     pub(super) dialect: Dialect<'m>,
     /// The directory of files with relative paths.
     pub(super) directory: &'m str,
+    /// The name of a unit that has no file.
+    pub(super) without_file: &'m str,
     pub(super) lines: Option<&'m Lines>,
     /// Whether named data segments are variables.
     pub(super) with_data: bool,
@@ -99,7 +101,7 @@ impl Making<'_, '_> {
         let file = self.primary(functions);
         root.set(dw::DW_AT_producer, text(PRODUCER));
         root.set(dw::DW_AT_language, Value::Language(dw::DW_LANG_C99));
-        root.set(dw::DW_AT_name, text(file.unwrap_or("made up")));
+        root.set(dw::DW_AT_name, text(file.unwrap_or(self.without_file)));
         root.set(dw::DW_AT_comp_dir, text(self.directory));
         let ends = functions
             .first()
