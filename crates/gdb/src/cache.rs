@@ -16,7 +16,6 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::image_file::ImageFile;
 use crate::int::wide;
@@ -70,12 +69,13 @@ impl Cache {
     /// The place of what is made from some bytes.
     #[must_use]
     pub fn entry(&self, name: &str, made_from: &[&[u8]]) -> Entry {
-        let mut hash = Sha256::new();
+        let mut hash = blake3::Hasher::new();
         for part in std::iter::once(self.version.as_bytes()).chain(made_from.iter().copied()) {
-            hash.update(wide(part.len()).to_le_bytes());
+            hash.update(&wide(part.len()).to_le_bytes());
             hash.update(part);
         }
-        let key: String = hash.finalize().iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        let key: String =
+            hash.finalize().as_bytes().iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect();
         Entry(self.folder.join(format!("{name}-{key}")))
     }
 }
