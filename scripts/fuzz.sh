@@ -21,7 +21,7 @@ seed_dwarf() {
                 "crates/dwarf/tests/programs/$source" -o "$corpus/seed-$source$(echo "$options" | tr -d ' ')"
         done
     done
-    for module in parts.zig shapes.rs shapes.rs.current; do cp "tests/fixtures/$module.wasm" "$corpus/seed-$module"; done
+    for module in parts.zig shapes.rs shapes.rs.current; do cp "tests/fixtures/$module.wasm" "$corpus/seed-$module.wasm"; done
 }
 # The targets that have first inputs of their own put them there, and remove nothing.
 case $target in
