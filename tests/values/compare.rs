@@ -27,7 +27,7 @@ pub(crate) struct Score {
     pub(crate) values: usize,
     /// Values that only the native program has.
     pub(crate) missing: usize,
-    /// Of them, those of arguments and locals. The others are of variables that the linker removed.
+    /// Of them, those of arguments and locals of which the module does not say that they are nowhere.
     pub(crate) missing_locals: usize,
     /// Values that only ours has.
     pub(crate) more: usize,
@@ -162,7 +162,8 @@ impl Score {
             return;
         }
         for ((frame, name), Shown { value, .. }) in &native.values {
-            let nothing = Shown { value: "<optimized out>", own: "" };
+            // What the module has is in all of our frames, as was found out: it has no such variable.
+            let nothing = Shown { value: "<optimized out>", own: "= nowhere" };
             let found = ours.values.get(&(*frame, *name)).copied().unwrap_or(nothing);
             let words = |why: &str| {
                 let found = found.value;
@@ -180,7 +181,8 @@ impl Score {
                 }
                 (true, false) => {
                     self.missing += 1;
-                    self.missing_locals += usize::from(!name.starts_with("global "));
+                    let is_known = found.own.starts_with("= ");
+                    self.missing_locals += usize::from(!name.starts_with("global ") && !is_known);
                     if found.value != "<optimized out>" && found.own != "= nowhere" {
                         self.tell(words(""));
                     }

@@ -146,6 +146,13 @@ class Module:
                 found.append((self.origin(scope, "name").strip('"'), scope.number("call_line"), begins))
         return found
 
+    def variables(self, address):
+        """All variables around an address that are somewhere or constant, by name and line; static ones excepted."""
+        entries = [entry for scope in self.scopes(address) for entry in scope.children if entry.tag in VARIABLES]
+        is_static = lambda entry: entry.attributes.get("location", "").startswith("DW_OP_addr")
+        there = [entry for entry in entries if entry.attributes.keys() & {"location", "const_value"} and not is_static(entry)]
+        return {((self.origin(entry, "name") or "").strip('"'), int(self.origin(entry, "decl_line") or "0")) for entry in there}
+
     def variable(self, name, line, address, extent):
         """A variable of the scope with this extent that is around an address, or None if there is none."""
         found = []

@@ -195,8 +195,8 @@ class Own:
         else:
             out.write("own %s %s %s\n" % ("~" if is_left_out else "!", place, text))
 
-    def frames(self, out, here, number):
-        """Writes down whether the frames that share one of the program are what the module says."""
+    def frames(self, out, here, number, listed):
+        """Writes down whether the frames that share one of the program are what the module says, and have its variables."""
         address = here[0].pc() - (number > 0) - self.code
         names = [frame.name() for frame in here]
         try:
@@ -213,6 +213,8 @@ class Own:
             out.write("own ! frames %s at %#x\n" % (calls, address))
         elif line and not hidden and line != innermost:
             out.write("own ! frames line %d and not %d at %#x\n" % (line, innermost, address))
+        elif not hidden and (missing := self.module.variables(address) - listed):
+            out.write("own ! frames without %s at %#x\n" % (sorted(missing), address))
 
     def local(self, out, said, symbol, block, frame, number, known):
         # The call is behind the place where a caller goes on.
@@ -233,13 +235,14 @@ def record(out, at):
     out.write("stop %s %d\n" % (frame.name(), frame.find_sal().line))
     asked = ",".join(str(line) for line in sorted(at.get(frame.pc(), ())))
     out.write("at %s %s\n" % (asked or "-", "<".join(functions(frame.pc()))))
-    number, here = 0, []
+    number, here, listed = 0, [], set()
     while frame is not None:
         here.append(frame)
         sal = frame.find_sal()
         if sal.symtab is not None and sal.symtab.filename.endswith(SOURCE):
             out.write("frame %s %d\n" % (frame.name(), sal.line))
             for symbol, block in variables(frame):
+                listed.add((symbol.name, symbol.line))
                 if symbol.is_argument or symbol.line < sal.line:
                     said = attempt(lambda: show(symbol.value(frame), known))
                     out.write("%s@%d = %s\n" % (symbol.name, symbol.line, said))
@@ -247,8 +250,8 @@ def record(out, at):
                         OWN.local(out, said, symbol, block, frame, number, known)
         if frame.type() != gdb.INLINE_FRAME:
             if OWN and sal.symtab is not None and sal.symtab.filename.endswith(SOURCE):
-                OWN.frames(out, here, number)
-            number, here = number + 1, []
+                OWN.frames(out, here, number, listed)
+            number, here, listed = number + 1, [], set()
         frame = frame.older()
     return number
 

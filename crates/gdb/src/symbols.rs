@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::SystemTime;
 
 use dwarf::{
     CodeBytes, FunctionReturn, ImageOptions, PathMap, Signature, Signatures, Sources, SymbolImage, TextFolder,
@@ -44,16 +44,21 @@ pub struct Program {
 /// What the system says of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileState {
-    modified: SystemTime,
+    device: u64,
+    inode: u64,
     length: u64,
+    /// When the file was changed last, in seconds and nanoseconds: what it contains or who may read it. The other times can be
+    /// set to what they were.
+    changed: (i64, i64),
 }
 
 impl FileState {
-    /// None if there is no such file, or the system does not know when it was changed.
+    /// None if there is no such file.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok()?;
-        Some(Self { modified: metadata.modified().ok()?, length: metadata.len() })
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Some(Self { device: metadata.dev(), inode: metadata.ino(), length: metadata.len(), changed })
     }
 }
 

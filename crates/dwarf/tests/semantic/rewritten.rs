@@ -39,6 +39,7 @@ pub(crate) fn with_types(
     })
 }
 
+/// This says once more what the converter says, so that a mistake there is seen.
 fn takes_two(operation: Option<&Operation<Reader<'_>>>) -> bool {
     matches!(
         operation,
