@@ -2,9 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,6 +13,7 @@ use dwarf::{
 };
 
 use crate::cache::{Cache, Entry, Known};
+use crate::file_state::{self, FileState};
 use crate::image_file::{self, ImageFile, Unfinished, WORTH_A_FILE};
 use crate::int::{index, wide};
 use crate::monitor::debug_info::describe;
@@ -39,27 +38,6 @@ pub struct Program {
     pub paths: PathMap,
     /// `module.name` of every function that it imports from the host, by function index; empty for other functions.
     pub imported_functions: Vec<String>,
-}
-
-/// What the system says of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileState {
-    device: u64,
-    inode: u64,
-    length: u64,
-    /// When the file was changed last, in seconds and nanoseconds: what it contains or who may read it. The other times can be
-    /// set to what they were.
-    changed: (i64, i64),
-}
-
-impl FileState {
-    /// None if there is no such file.
-    #[must_use]
-    pub fn of(path: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(path).ok()?;
-        let changed = (metadata.ctime(), metadata.ctime_nsec());
-        Some(Self { device: metadata.dev(), inode: metadata.ino(), length: metadata.len(), changed })
-    }
 }
 
 /// A module that is instantiated before the program.
@@ -287,9 +265,7 @@ impl Symbols {
     pub(crate) fn look_at_files(&self) {
         let is_misleading = |(program, _): (&Program, _)| {
             let Program { path, module, file, .. } = program;
-            let is_as_it_was = file.is_some() && FileState::of(path) == *file;
-            let is_other =
-                !is_as_it_was && File::open(path).and_then(|file| is_other(file, module)).unwrap_or(false);
+            let is_other = file_state::is_other(path, *file, module);
             if is_other && std::fs::read(path).is_ok_and(|file| file.starts_with(b"\0asm")) {
                 tracing::warn!("{} has changed since the program was loaded", path.display());
             }
@@ -553,23 +529,4 @@ impl Drop for Symbols {
 /// The path under which clients open a module's image.
 fn image_path(program: &Program) -> String {
     format!("{}.elf", program.path.display())
-}
-
-/// Whether a file has other contents.
-fn is_other(mut file: File, contents: &[u8]) -> io::Result<bool> {
-    // Not the file as a whole: memory for a large one costs more than reading it.
-    let mut piece = vec![0; 64 << 10];
-    let mut rest = contents;
-    loop {
-        let length = file.read(&mut piece)?;
-        let (Some(read), Some(expected)) = (piece.get(..length), rest.split_off(..length)) else {
-            return Ok(true);
-        };
-        if read != expected {
-            return Ok(true);
-        }
-        if length == 0 {
-            return Ok(!rest.is_empty());
-        }
-    }
 }
