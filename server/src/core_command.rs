@@ -14,12 +14,12 @@ use gdb::Debuggee;
 use runtime::Engine;
 
 use crate::args::{CoreOptions, ListenAddress, LogOptions, OnTrap, ServeOptions};
+use crate::door::Door;
 use crate::exit::KILLED;
 use crate::guest::ModuleFile;
 use crate::limits::LimitOptions;
-use crate::log::{self, say};
 use crate::relay::Relay;
-use crate::serve::{Host, Interrupts, bind, runtime, warn_if_reachable};
+use crate::serve::{Host, Interrupts, runtime};
 
 /// Serves a core dump until it is over; returns the exit status.
 ///
@@ -49,11 +49,7 @@ pub(crate) fn serve(
                 _ => bail!("{}: the core dump cannot be opened", file.display()),
             }
         };
-        let listener = bind(address).await?;
-        let local = listener.local_addr()?;
-        say(&format!("Listening on {local}"));
-        log::start(logs)?;
-        warn_if_reachable(local);
+        let door = Door::open(address, logs).await?;
         let mut debuggee = Debuggee::new(session, events, symbols, None).with_preloaded(libraries);
         debuggee.show(options.persona);
         debuggee.note(first);
@@ -65,7 +61,7 @@ pub(crate) fn serve(
             on_trap: OnTrap::Stop,
             ..ServeOptions::default()
         };
-        let host = Host::new(listener, serve, Interrupts::AreForUs, watcher, main)?;
+        let host = Host::new(door, serve, Interrupts::AreForUs, watcher, main)?;
         let status = host.run(debuggee).await;
         drop(relay);
         status

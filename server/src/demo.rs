@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 
 use crate::args::{GuestOptions, ListenAddress, ServeOptions};
+use crate::door::Door;
 use crate::guest::Program;
 use crate::log::say;
 use crate::relay::Relay;
@@ -90,16 +91,15 @@ async fn serve_gdb(program: Program, folder: &Path) -> Result<u8> {
         Started::Stopped(session, first, events) => (session, first, events),
         Started::Ended(status) => return Ok(status),
     };
-    let listener = serve::bind(&ListenAddress { host: String::new(), port: 0 }).await?;
-    let port = listener.local_addr()?.port();
+    let (door, local) = Door::at(&ListenAddress { host: String::new(), port: 0 }).await?;
     relay.launched(&session);
     let mut debuggee = gdb::Debuggee::new(session, events, program.for_symbols()?, None);
     debuggee.observe(move |session, event| relay.note(session, event));
     debuggee.note(first);
     let options = ServeOptions { once: true, ..ServeOptions::default() };
-    let host = Host::new(listener, options, Interrupts::AreForTheDebugger, watcher, program.file().clone())?;
+    let host = Host::new(door, options, Interrupts::AreForTheDebugger, watcher, program.file().clone())?;
     let server = tokio::spawn(host.run(debuggee));
-    let mut gdb = gdb_command(folder, port);
+    let mut gdb = gdb_command(folder, local.port());
     let ended = tokio::task::spawn_blocking(move || gdb.status()).await?;
     server.abort();
     let status = ended.context("cannot run gdb (on Debian: apt-get install gdb)")?;

@@ -26,6 +26,20 @@ const MAGIC: &[u8] = b"\0asm";
 /// Validating the functions of a smaller module takes a few hundredths of a second at most, and is done before anything else. Bytes.
 const WORTH_TIME: usize = 1 << 20;
 
+/// Loading a smaller module takes a few milliseconds at most. Bytes.
+const WORTH_HASTE: u64 = 512 << 10;
+
+/// Whether it is worth it to listen before the program is loaded, as far as its file says. Until all of a module is compiled, no
+/// client should wait.
+pub(crate) fn takes_long(options: &GuestOptions) -> bool {
+    let is_large = |file: &File| file.metadata().is_ok_and(|file| file.is_file() && file.len() >= WORTH_HASTE);
+    let is_module = |mut file: File| {
+        let mut first = [0; MAGIC.len()];
+        file.read_exact(&mut first).is_ok() && first == MAGIC
+    };
+    !options.compile_all && File::open(&options.module).ok().filter(is_large).is_some_and(is_module)
+}
+
 /// A module from a file.
 #[derive(Clone)]
 pub(crate) struct ModuleFile {

@@ -11,6 +11,7 @@ mod core_command;
 mod debug_files;
 mod debug_info;
 mod demo;
+mod door;
 mod exit;
 mod files;
 mod guest;
@@ -51,9 +52,7 @@ fn act(action: Action, logs: &LogOptions) -> anyhow::Result<u8> {
         log::start(logs)?;
     }
     match action {
-        Action::Serve { address, options, guest } => {
-            serve::serve(&address, options, Program::load(guest)?, logs)
-        }
+        Action::Serve { address, options, guest } => serve::serve(&address, options, guest, logs),
         Action::Run { options, guest } => run_command::run(&Program::load(guest)?, &options),
         Action::Core { file, module, address, options } => {
             core_command::serve(&file, module.as_deref(), &address, &options, logs)

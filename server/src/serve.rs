@@ -10,8 +10,6 @@
 //! | the guest traps and nobody is expected (`--no-wait`, or detached) | prints a backtrace, ends with 134; `--on-trap stop`: waits for a client |
 //! | Ctrl-C at the server's terminal | stops a running guest for its client; else, or the second time, ends |
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,19 +21,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::args::{ListenAddress, LogOptions, OnTrap, ServeOptions};
+use crate::args::{GuestOptions, ListenAddress, LogOptions, OnTrap, ServeOptions};
 use crate::conditions::SourcesOf;
+use crate::door::{Door, accept};
 use crate::exit::{INTERRUPTED, KILLED, status};
 use crate::files::Files;
-use crate::guest::{ModuleFile, Program, with_advice};
-use crate::log::{self, say};
+use crate::guest::{ModuleFile, Program, takes_long, with_advice};
+use crate::log::say;
 use crate::peer;
 use crate::refusal::refuse;
 use crate::relay::{Relay, Watcher, announce};
 use crate::run_command;
-
-/// How long to wait before accepting again when the system has refused to.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a second client waits for the first one to be gone. A debugger that disconnects and connects again is
 /// often faster than the end of its first connection.
@@ -64,54 +60,75 @@ pub(crate) enum Interrupts {
 pub(crate) fn serve(
     address: &ListenAddress,
     options: ServeOptions,
-    program: Program,
+    guest: GuestOptions,
     logs: &LogOptions,
 ) -> Result<u8> {
     let runtime = runtime()?;
-    let own = program.clone();
     let served = runtime.block_on(async {
-        let (relay, watcher) = Relay::new();
-        let (session, first, events) = match start(&program).await? {
+        let mut early = if takes_long(&guest) { Some(Door::open(address, logs).await?) } else { None };
+        let begun = begin(guest);
+        let (program, started) = match &mut early {
+            Some(door) => door.wait_for(begun).await?,
+            None => begun.await?,
+        };
+        let (session, first, events) = match started {
             Started::Stopped(session, first, events) => (session, first, events),
             Started::Ended(status) => return Ok(status),
         };
-        let listener = bind(address).await?;
-        let local = listener.local_addr()?;
-        say(&format!("Listening on {local}"));
-        // Not before: the line above is promised to be the first.
-        log::start(logs)?;
-        warn_if_reachable(local);
+        let door = match early {
+            Some(door) => door,
+            None => Door::open(address, logs).await?,
+        };
+        let (relay, watcher) = Relay::new();
         relay.launched(&session);
-        let file = program.file().clone();
-        let (symbols, preloaded) = (program.for_symbols()?, program.preloaded()?);
-        let cache = program.cache().cloned();
-        let again = Again { program, relay: relay.clone() };
-        let launcher = options.multi.then(|| Box::new(again) as Box<dyn Launcher>);
-        let mut debuggee = Debuggee::new(session.clone(), events, symbols.clone(), launcher)
-            .with_preloaded(preloaded.clone());
-        let others = preloaded.into_iter().map(|preloaded| preloaded.program);
-        debuggee.find_sources(Arc::new(SourcesOf::new(std::iter::once(symbols).chain(others))));
-        debuggee.show(options.persona);
-        if let Some(cache) = cache {
-            debuggee.keep_images_in(cache);
-        }
-        debuggee.write_core_dumps_to(std::env::current_dir().unwrap_or_default());
+        let mut debuggee = debuggee(&program, session.clone(), events, &options, &relay)?;
         debuggee.observe(move |session, event| relay.note(session, event));
         if options.no_wait {
             session.resume(Resume::Continue)?;
         } else {
             debuggee.note(first);
         }
-        let host = Host::new(listener, options, Interrupts::AreForUs, watcher, file)?;
-        tokio::select! {
+        let host = Host::new(door, options, Interrupts::AreForUs, watcher, program.file().clone())?;
+        let served = tokio::select! {
             served = host.run(debuggee) => served,
-            error = invalid(own.clone()) => Err(error),
-        }
+            error = invalid(program.clone()) => Err(error),
+        };
+        program.keep_code();
+        served
     });
-    own.keep_code();
     // A thread may still wait for the guest, which may wait for its input.
     runtime.shutdown_background();
     served
+}
+
+/// Loads a program and launches it.
+async fn begin(guest: GuestOptions) -> Result<(Program, Started)> {
+    let program = tokio::task::spawn_blocking(|| Program::load(guest)).await??;
+    let started = start(&program).await?;
+    Ok((program, started))
+}
+
+/// The guest as clients are to see it.
+fn debuggee(
+    program: &Program,
+    session: Session,
+    events: debugger::Events,
+    options: &ServeOptions,
+    relay: &Relay,
+) -> Result<Debuggee> {
+    let (symbols, preloaded) = (program.for_symbols()?, program.preloaded()?);
+    let again = || Box::new(Again { program: program.clone(), relay: relay.clone() }) as Box<dyn Launcher>;
+    let launcher = options.multi.then(again);
+    let mut debuggee =
+        Debuggee::new(session, events, symbols.clone(), launcher).with_preloaded(preloaded.clone());
+    let others = preloaded.into_iter().map(|preloaded| preloaded.program);
+    debuggee.find_sources(Arc::new(SourcesOf::new(std::iter::once(symbols).chain(others))));
+    debuggee.show(options.persona);
+    if let Some(cache) = program.cache() {
+        debuggee.keep_images_in(cache.clone());
+    }
+    debuggee.write_core_dumps_to(std::env::current_dir().unwrap_or_default());
+    Ok(debuggee)
 }
 
 /// Validates a program when others have done what a client waits for. Nothing runs that was not validated: what is compiled
@@ -174,29 +191,6 @@ pub(crate) async fn start(program: &Program) -> Result<Started> {
     }
 }
 
-/// Opens the listener. No host means loopback only.
-///
-/// # Errors
-/// When the address is unknown or in use.
-pub(crate) async fn bind(address: &ListenAddress) -> Result<TcpListener> {
-    let port = address.port;
-    let bound = match address.host.as_str() {
-        // `localhost` may mean ::1 as well; what is printed should work everywhere.
-        "" | "localhost" => TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), port)).await,
-        host => TcpListener::bind((host, port)).await,
-    };
-    let shown = if address.host.is_empty() { "127.0.0.1" } else { &address.host };
-    bound.with_context(|| format!("cannot listen on {shown}:{port}"))
-}
-
-pub(crate) fn warn_if_reachable(local: SocketAddr) {
-    if !local.ip().is_loopback() {
-        say(
-            "wasm-gdbserver: warning: the protocol has no authentication: whoever can reach this address controls the program",
-        );
-    }
-}
-
 /// Starts the program again for a client.
 struct Again {
     program: Program,
@@ -220,7 +214,7 @@ pub(crate) struct Host {
     watcher: Watcher,
     interrupts: Interrupts,
     interrupted: Signal,
-    /// A client who came while another one was attached, until it is refused.
+    /// A client who came before there was a guest, or while another one was attached, until it is refused.
     successor: Option<TcpStream>,
     /// For a backtrace.
     file: ModuleFile,
@@ -233,12 +227,12 @@ enum Next {
 }
 
 impl Host {
-    /// What serves clients who come to `listener`. Must be called on a tokio runtime.
+    /// What serves clients who come to a door. Must be called on a tokio runtime.
     ///
     /// # Errors
     /// When the system does not tell of Ctrl-C.
     pub(crate) fn new(
-        listener: TcpListener,
+        door: Door,
         options: ServeOptions,
         interrupts: Interrupts,
         watcher: Watcher,
@@ -246,12 +240,12 @@ impl Host {
     ) -> Result<Self> {
         let interrupted = signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;
         Ok(Self {
-            listener: Some(listener),
+            listener: Some(door.listener),
             options,
             watcher,
             interrupts,
             interrupted,
-            successor: None,
+            successor: door.first,
             file,
             files: Files::new(),
         })
@@ -302,7 +296,7 @@ impl Host {
         loop {
             let stays = self.options.multi;
             tokio::select! {
-                stream = accept(self.listener.as_ref()) => return Next::Client(stream),
+                stream = next(self.listener.as_ref()) => return Next::Client(stream),
                 exit = debuggee.ended(), if !stays || debuggee.exit().is_none() => {
                     if !stays {
                         return Next::Ended(status(&exit));
@@ -353,7 +347,7 @@ impl Host {
         loop {
             tokio::select! {
                 done = &mut session => return Ok(Some(done?)),
-                other = accept(self.listener.as_ref()), if self.successor.is_none() => {
+                other = next(self.listener.as_ref()), if self.successor.is_none() => {
                     self.successor = Some(other);
                     refusal.as_mut().reset(Instant::now() + SUCCESSION);
                 }
@@ -376,17 +370,10 @@ impl Host {
 }
 
 /// The next client. Waits for ever without a listener.
-async fn accept(listener: Option<&TcpListener>) -> TcpStream {
-    let Some(listener) = listener else { return std::future::pending().await };
-    loop {
-        let accepted: io::Result<_> = listener.accept().await;
-        match accepted {
-            Ok((stream, _)) => return stream,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a client");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+async fn next(listener: Option<&TcpListener>) -> TcpStream {
+    match listener {
+        Some(listener) => accept(listener).await,
+        None => std::future::pending().await,
     }
 }
 
