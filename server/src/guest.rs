@@ -32,7 +32,8 @@ const WORTH_HASTE: u64 = 512 << 10;
 /// Whether it is worth it to listen before the program is loaded, as far as its file says. Until all of a module is compiled, no
 /// client should wait.
 pub(crate) fn takes_long(options: &GuestOptions) -> bool {
-    let is_large = |file: &File| file.metadata().is_ok_and(|file| file.is_file() && file.len() >= WORTH_HASTE);
+    let is_large =
+        |file: &File| file.metadata().is_ok_and(|file| file.is_file() && file.len() >= WORTH_HASTE);
     let is_module = |mut file: File| {
         let mut first = [0; MAGIC.len()];
         file.read_exact(&mut first).is_ok() && first == MAGIC
@@ -193,6 +194,11 @@ impl ModuleFile {
             }
         };
         self.module = self.module.clone().with_observable_from(get_ready);
+    }
+
+    /// Reads what it takes to compile its functions for the run tier, if nobody did.
+    pub(crate) fn get_ready(&self) {
+        self.module.get_ready();
     }
 
     /// Has its code taken from a cache, as far as it is there. `complete` is whether all locals are kept.

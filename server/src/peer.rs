@@ -1,12 +1,14 @@
 //! Who is at the other end of a connection: whether it is a gdb that sees the files of this machine as we do.
 //!
-//! The kernel lists the sockets of this machine with their ends and numbers (`/proc/net/tcp`, see proc(5)), and the
-//! descriptors of this user's processes. A forwarded connection (`ssh`, a container's port) ends in a forwarder, which is no
+//! The kernel knows the numbers of this machine's sockets (`inode.rs`), and lists the descriptors of this user's processes
+//! (`/proc`, see proc(5)). A forwarded connection (`ssh`, a container's port) ends in a forwarder, which is no
 //! gdb, and a gdb in a container has other mounts than we.
+
+mod inode;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +23,7 @@ pub(crate) fn is_gdb_with_our_files(stream: &TcpStream) -> bool {
 
 /// The folder in `/proc` of the gdb whose socket has these ends.
 fn gdb_at(local: SocketAddr, remote: SocketAddr) -> Option<PathBuf> {
-    let socket = format!("socket:[{}]", inode(local, remote)?);
+    let socket = format!("socket:[{}]", inode::inode(local, remote)?);
     let processes = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
     let mut gdbs = processes
         .filter(|process| fs::read_to_string(process.join("comm")).is_ok_and(|name| name.contains("gdb")));
@@ -31,29 +33,6 @@ fn gdb_at(local: SocketAddr, remote: SocketAddr) -> Option<PathBuf> {
             fs::read_link(descriptor.path()).is_ok_and(|link| link.as_os_str() == OsStr::new(&socket))
         })
     })
-}
-
-/// The number of the socket on this machine with these ends.
-fn inode(local: SocketAddr, remote: SocketAddr) -> Option<u64> {
-    let ends = [address(local), address(remote)];
-    let list = if local.ip().to_canonical().is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
-    let list = fs::read_to_string(list).ok()?;
-    list.lines().skip(1).find_map(|line| {
-        let mut fields = line.split_whitespace().skip(1);
-        let is_it = ends.iter().all(|end| fields.next() == Some(end));
-        // Behind them: state, queues, timer, retransmissions, user, timeout.
-        fields.nth(6).filter(|_| is_it)?.parse().ok()
-    })
-}
-
-/// An address as the kernel writes it: each 32 bits as a number of this machine, and the port.
-fn address(address: SocketAddr) -> String {
-    let words = match address.ip().to_canonical() {
-        IpAddr::V4(ip) => vec![u32::from_ne_bytes(ip.octets())],
-        IpAddr::V6(ip) => ip.octets().as_chunks().0.iter().map(|&word| u32::from_ne_bytes(word)).collect(),
-    };
-    let words: String = words.iter().map(|word| format!("{word:08X}")).collect();
-    format!("{words}:{:04X}", address.port())
 }
 
 /// Whether a process is this user's, and has our mounts and our root.
@@ -73,21 +52,13 @@ fn has_our_files(process: &Path) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn addresses_are_written_as_the_kernel_writes_them() {
-        let shown = |text: &str| address(text.parse().expect("an address"));
-        assert_eq!(shown("127.0.0.1:4660"), "0100007F:1234");
-        assert_eq!(shown("[::ffff:127.0.0.1]:80"), "0100007F:0050");
-        assert_eq!(shown("[::1]:65535"), "00000000000000000000000001000000:FFFF");
-    }
-
     #[tokio::test]
     async fn our_own_socket_is_found_and_is_not_gdbs() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let to = listener.local_addr().expect("it is bound");
         let client = TcpStream::connect(to).await.expect("it listens");
         let (accepted, from) = listener.accept().await.expect("somebody came");
-        assert!(inode(from, to).is_some_and(|number| number > 0));
+        assert!(inode::inode(from, to).is_some_and(|number| number > 0));
         assert!(has_our_files(Path::new("/proc/self")));
         assert!(!is_gdb_with_our_files(&accepted));
         drop(client);

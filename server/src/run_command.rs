@@ -2,6 +2,7 @@
 //! files the user wants of it.
 
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -49,6 +50,10 @@ fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<()> {
 
 /// Runs the program; says why it could not go on, if it could not.
 fn run_to_end(program: &Program, options: &RunOptions, found: &mut Option<Report>) -> Result<Exit> {
+    let file = program.file().clone();
+    if let Err(error) = thread::Builder::new().name("observable".to_owned()).spawn(move || file.get_ready()) {
+        tracing::debug!(%error, "the first function to be compiled waits for the debug info");
+    }
     program.wait_until_valid()?;
     let (session, mut events) = program.launch(true)?;
     while let Some(event) = events.blocking_recv() {

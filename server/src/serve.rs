@@ -257,7 +257,8 @@ impl Host {
     /// When a client's session cost us the guest.
     pub(crate) async fn run(mut self, mut debuggee: Debuggee) -> Result<u8> {
         debuggee.keep_files_in(self.files.path().to_owned());
-        debuggee.expect_gdb();
+        let file = self.file.clone();
+        debuggee.expect_gdb(move || file.get_ready());
         // Whether a client is expected to come for a guest that stops.
         let mut is_expected = !self.options.no_wait;
         loop {

@@ -397,7 +397,7 @@ impl<'l> Conversation<'l> {
         // what functions return.
         target.debuggee.symbols.give_up_others(target.persona);
         if !self.dialect.has_wasm_frames {
-            target.debuggee.symbols.prepare(target.persona);
+            target.debuggee.symbols.prepare(Some(target.persona), || ());
         }
         if self.dialect.has_wasm_frames {
             target.debuggee.symbols.look_at_files();

@@ -16,7 +16,7 @@ use crate::cache::Cache;
 use crate::interposer::Watch;
 use crate::machine::Watching;
 use crate::output::Output;
-use crate::persona::{self, PersonaChoice};
+use crate::persona::{self, Persona, PersonaChoice};
 use crate::sources::Sources;
 use crate::symbols::{Preloaded, Program, Symbols};
 use crate::trace::Tracing;
@@ -180,11 +180,12 @@ impl Debuggee {
         self.choice = choice;
     }
 
-    /// Starts making what gdb will read, on threads of its own, in case that a gdb comes.
-    pub fn expect_gdb(&self) {
-        if matches!(self.choice, PersonaChoice::Auto | PersonaChoice::Gdb) {
-            self.symbols.prepare(persona::for_modules(self.symbols.files()));
-        }
+    /// Starts making what gdb will read, on threads of its own, in case that a gdb comes, and then does what nobody waits for so
+    /// soon.
+    pub fn expect_gdb(&self, then: impl FnOnce() + Send + 'static) {
+        let is_expected = matches!(self.choice, PersonaChoice::Auto | PersonaChoice::Gdb);
+        let persona = is_expected.then(|| persona::for_modules(self.symbols.files()) as &dyn Persona);
+        self.symbols.prepare(persona, then);
     }
 
     /// Has large symbol images written into a folder, which is made if it is missing, and is the caller's to remove. To be said

@@ -400,14 +400,21 @@ impl Symbols {
         slot
     }
 
-    /// Starts making the program's image on a thread of its own, so that it is there when the client asks.
-    pub(crate) fn prepare(self: &Arc<Self>, persona: &'static dyn Persona) {
-        if self.slot(persona, 0).image.get().is_some() {
-            return;
-        }
+    /// Starts making the program's image on a thread of its own, so that it is there when the client asks, and does something else
+    /// there when it is made or given up.
+    pub(crate) fn prepare(
+        self: &Arc<Self>,
+        persona: Option<&'static dyn Persona>,
+        then: impl FnOnce() + Send + 'static,
+    ) {
         let symbols = Arc::clone(self);
-        let spawned =
-            thread::Builder::new().name("symbols".to_owned()).spawn(move || symbols.image(persona, 0));
+        let work = move || {
+            persona.map(|persona| symbols.image(persona, 0));
+            // The last to let go of them waits for images that are being kept.
+            drop(symbols);
+            then();
+        };
+        let spawned = thread::Builder::new().name("symbols".to_owned()).spawn(work);
         if let Err(error) = spawned {
             tracing::debug!(%error, "the symbol image will be made when it is asked for");
         }

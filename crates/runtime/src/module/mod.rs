@@ -290,14 +290,22 @@ impl Module {
 
     /// As [`Module::with_observable`], but `find` is asked for each function that is compiled for the run tier, on the thread
     /// that compiles: it says what is observable at least in the function with that body, and none means all of it. It is
-    /// made by `get_ready` on a thread of its own, for which only such a compilation waits; none there means all locals.
+    /// made by `get_ready` for the first of these functions, or for whoever calls [`Module::get_ready`]; none there means all locals.
     #[must_use]
     pub fn with_observable_from<F>(self, get_ready: impl FnOnce() -> Option<F> + Send + 'static) -> Self
     where
         F: Fn(&Range<ModulePc>) -> Option<ObservableLocals> + Send + Sync + 'static,
     {
-        self.info.observable.get_or_init(|| Awaited::start(get_ready));
+        self.info.observable.get_or_init(|| Awaited::later(get_ready));
         self
+    }
+
+    /// Waits until [`Module::with_observable_from`] has what it takes to compile for the run tier. Without this, the first function
+    /// that is compiled waits for it.
+    pub fn get_ready(&self) {
+        if let Some(observable) = self.info.observable.get() {
+            observable.get_ready();
+        }
     }
 
     /// Has code of its functions looked for in a cache, and added to it when it is compiled. Said twice, the first time counts.

@@ -5,8 +5,8 @@
 
 use frame_table::{LocalSet, ModulePc};
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock};
 
 /// The locals that the debug info of a module names, and where.
 #[derive(Clone, Debug, Default)]
@@ -22,49 +22,41 @@ pub struct ObservableLocals {
 /// What of the function with a body is observable; none if all of its locals are.
 type Find = Box<dyn Fn(&Range<ModulePc>) -> Option<Observable> + Send + Sync>;
 
-/// What a thread is getting ready to find, or can find. None inside if everything is observable.
-#[derive(Clone, Default)]
-pub(super) struct Awaited(Arc<OnceLock<Option<Find>>>);
+/// What can be found when somebody has got it ready. None inside if everything is observable.
+type Ready = LazyLock<Option<Find>, Box<dyn FnOnce() -> Option<Find> + Send>>;
+
+/// What is got ready when somebody needs it.
+#[derive(Clone)]
+pub(super) struct Awaited(Arc<Ready>);
 
 impl Awaited {
     pub(super) fn known(locals: ObservableLocals) -> Self {
-        Self(Arc::new(OnceLock::from(Some(
-            Box::new(move |body: &Range<ModulePc>| locals.of_function(body)) as Find
-        ))))
+        Self::new(|| Some(Box::new(move |body: &Range<ModulePc>| locals.of_function(body)) as Find))
     }
 
-    pub(super) fn start<F>(get_ready: impl FnOnce() -> Option<F> + Send + 'static) -> Self
+    pub(super) fn later<F>(get_ready: impl FnOnce() -> Option<F> + Send + 'static) -> Self
     where
         F: Fn(&Range<ModulePc>) -> Option<ObservableLocals> + Send + Sync + 'static,
     {
-        let awaited = Self::default();
-        let found = Found(awaited.clone());
-        let work = move || {
-            // If this panics, what drops `found` says that all locals are observable.
-            let find = get_ready();
-            let find = find
-                .map(|find| Box::new(move |body: &Range<ModulePc>| find(body)?.of_function(body)) as Find);
-            let _first = found.0.0.set(find);
-        };
-        if let Err(error) = thread::Builder::new().name("observable".to_owned()).spawn(work) {
-            // The closure is gone, and with it what it would have found.
-            tracing::debug!(%error, "all locals are kept");
-        }
-        awaited
+        Self::new(move || {
+            // If this panics, all locals are observable.
+            let find = catch_unwind(AssertUnwindSafe(get_ready)).ok().flatten()?;
+            Some(Box::new(move |body: &Range<ModulePc>| find(body)?.of_function(body)) as Find)
+        })
     }
 
-    /// What of the function with a body is observable, as soon as that can be found; none if all of its locals are.
+    fn new(get_ready: impl FnOnce() -> Option<Find> + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(get_ready))))
+    }
+
+    /// Waits until what it takes to find something is there; sees to that if nobody did.
+    pub(super) fn get_ready(&self) {
+        LazyLock::force(&self.0);
+    }
+
+    /// What of the function with a body is observable; none if all of its locals are.
     pub(super) fn of_function(&self, body: &Range<ModulePc>) -> Option<Observable> {
-        (self.0.wait().as_ref()?)(body)
-    }
-}
-
-/// Says "all" if nobody has said anything when it goes.
-struct Found(Awaited);
-
-impl Drop for Found {
-    fn drop(&mut self) {
-        let _first = self.0.0.set(None);
+        (self.0.as_ref().as_ref()?)(body)
     }
 }
 
