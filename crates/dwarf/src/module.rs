@@ -14,6 +14,7 @@ use wasmparser::{
 };
 
 use crate::Error;
+use crate::function::{Declarations, Function, FunctionType, Plan};
 use crate::memory::Memory;
 use crate::name::FunctionName;
 use crate::naming::Naming;
@@ -33,30 +34,6 @@ pub enum ValueType {
     V128,
     /// A reference of any kind.
     Ref,
-}
-
-/// One function of the module, imported or defined.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Function {
-    /// Its index, imports first.
-    pub index: u32,
-    /// Its name. Imports are `MODULE.NAME`; others are called by the name section, else by the first export, else
-    /// `func[INDEX]`.
-    pub name: FunctionName,
-    /// Where the body is in the file: from the local declarations to the byte after the last operator.
-    /// Empty at 0 for imports.
-    pub body: Range<u32>,
-    /// Module PC of the first operator, behind the local declarations.
-    pub first_operator: ModulePc,
-    /// Number of parameters.
-    pub params: u32,
-    /// Types of the results.
-    pub results: Arc<[ValueType]>,
-    parameters: Arc<[ValueType]>,
-    /// The declared locals of all functions: runs of equal types, each with the index after its last local.
-    declared: Arc<[(u64, ValueType)]>,
-    /// Which of them are its own.
-    own: Range<usize>,
 }
 
 /// What [`Module::parse`] finds.
@@ -99,35 +76,6 @@ impl From<ValType> for ValueType {
             ValType::V128 => Self::V128,
             ValType::Ref(_) => Self::Ref,
         }
-    }
-}
-
-impl Function {
-    /// Whether the host provides it.
-    #[must_use]
-    pub fn is_import(&self) -> bool {
-        self.body.is_empty()
-    }
-
-    /// Number of parameters and declared locals.
-    #[must_use]
-    pub fn num_locals(&self) -> u64 {
-        self.runs().last().map_or(self.params.into(), |run| run.0)
-    }
-
-    /// The type of a local (parameters first).
-    #[must_use]
-    pub fn local(&self, index: u32) -> Option<ValueType> {
-        if let Some(ty) = usize::try_from(index).ok().and_then(|index| self.parameters.get(index)) {
-            return Some(*ty);
-        }
-        let runs = self.runs();
-        let run = runs.partition_point(|run| run.0 <= u64::from(index));
-        runs.get(run).map(|run| run.1)
-    }
-
-    fn runs(&self) -> &[(u64, ValueType)] {
-        self.declared.get(self.own.clone()).unwrap_or_default()
     }
 }
 
@@ -213,21 +161,6 @@ impl<'a> Module<'a> {
         self.functions.get(imports..).unwrap_or_default()
     }
 
-    /// Index of the function that is the program's `main`, if none has that very name.
-    fn find_renamed_main(&self) -> Option<u32> {
-        let find = |name: &str| self.defined_functions().iter().find(|function| function.name == name);
-        if find("main").is_some() {
-            return None;
-        }
-        // Link-time optimisation leaves several, of which the short ones call the program's own.
-        let longest = |names: &[&str]| {
-            let named =
-                self.defined_functions().iter().filter(|function| names.contains(&function.name.as_str()));
-            named.max_by_key(|function| function.body.len()).map(|main| main.index)
-        };
-        longest(&MAIN[..1]).or_else(|| longest(&MAIN[1..]))
-    }
-
     /// The program's `main`.
     pub(crate) fn main(&self) -> Option<&Function> {
         let defined = self.defined_functions();
@@ -251,22 +184,27 @@ impl<'a> Module<'a> {
     }
 }
 
-/// Parameters and results.
-type FunctionType = (Arc<[ValueType]>, Arc<[ValueType]>);
-
 /// The state of reading a module: what later sections refer back to.
 #[derive(Default)]
 struct Reading<'a> {
     module: Module<'a>,
-    /// Parameters and results by type index; `None` for types that are not functions.
-    types: Vec<Option<FunctionType>>,
+    /// Types and locals.
+    declarations: Declarations,
+    /// By index.
+    functions: Vec<Bare>,
     /// How many bodies were read.
     bodies: usize,
-    /// See [`Function`].
-    declared: Vec<(u64, ValueType)>,
     import_names: Vec<String>,
     export_names: HashMap<u32, &'a str>,
     function_names: Naming<'a>,
+}
+
+/// A function without what it has in common with others.
+struct Bare {
+    body: Range<u32>,
+    first_operator: ModulePc,
+    params: u32,
+    plan: Plan,
 }
 
 impl<'a> Reading<'a> {
@@ -278,8 +216,11 @@ impl<'a> Reading<'a> {
             }
             Payload::TypeSection(section) => {
                 for group in section {
-                    self.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
-                        CompositeInnerType::Func(ty) => Some((values(ty.params()), values(ty.results()))),
+                    self.declarations.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
+                        CompositeInnerType::Func(ty) => Some(FunctionType {
+                            parameters: values(ty.params()),
+                            results: values(ty.results()),
+                        }),
                         _ => None,
                     }));
                 }
@@ -293,7 +234,7 @@ impl<'a> Reading<'a> {
                 // Each takes a byte at least.
                 let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
                 let most = usize::try_from(section.range().end.saturating_sub(section.range().start));
-                self.module.functions.reserve(count.min(most.unwrap_or(usize::MAX)));
+                self.functions.reserve(count.min(most.unwrap_or(usize::MAX)));
                 for type_index in section {
                     self.function(type_index?);
                 }
@@ -348,19 +289,13 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn function(&mut self, type_index: u32) {
-        let ty = usize::try_from(type_index).ok().and_then(|index| self.types.get(index)?.as_ref());
-        let (parameters, results) = ty.cloned().unwrap_or_default();
-        self.module.functions.push(Function {
-            index: u32::try_from(self.module.functions.len()).unwrap_or(u32::MAX),
-            name: FunctionName::default(),
+    fn function(&mut self, ty: u32) {
+        let params = self.declarations.ty(ty).map_or(0, |ty| ty.parameters.len());
+        self.functions.push(Bare {
             body: 0..0,
             first_operator: ModulePc(0),
-            params: u32::try_from(parameters.len()).unwrap_or(u32::MAX),
-            results,
-            parameters,
-            declared: Arc::default(),
-            own: 0..0,
+            params: u32::try_from(params).unwrap_or(u32::MAX),
+            plan: Plan { ty, locals: 0..0 },
         });
     }
 
@@ -369,22 +304,25 @@ impl<'a> Reading<'a> {
         let index = imports.saturating_add(self.bodies);
         self.bodies += 1;
         let range = body.range();
-        let Some(function) = self.module.functions.get_mut(index) else {
+        let Some(function) = self.functions.get_mut(index) else {
             let reason = "more function bodies than functions".to_owned();
             return Err(Error::Malformed { offset: range.start, reason });
         };
         function.body = small(range.start)..small(range.end);
         let mut locals = body.get_locals_reader()?;
-        let first = self.declared.len();
-        let mut end = u64::from(function.params);
+        let declared = &mut self.declarations.locals;
+        // Each takes two bytes at least, of fewer than there are numbers.
+        let number = |declared: &Vec<_>| u32::try_from(declared.len()).unwrap_or(u32::MAX);
+        let first = number(declared);
+        let mut end = function.params;
         for _ in 0..locals.get_count() {
             let (count, ty) = locals.read()?;
             if count > 0 {
-                end += u64::from(count);
-                self.declared.push((end, ty.into()));
+                end = end.saturating_add(count);
+                declared.push((end, ty.into()));
             }
         }
-        function.own = first..self.declared.len();
+        function.plan.locals = first..number(declared);
         function.first_operator = ModulePc(small(locals.original_position()));
         Ok(())
     }
@@ -409,32 +347,77 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn finish(mut self) -> Module<'a> {
+    fn finish(self) -> Module<'a> {
+        let Self {
+            mut module,
+            declarations,
+            mut functions,
+            bodies,
+            import_names,
+            export_names,
+            function_names,
+        } = self;
         // A function without a body (a file of debug info only) has no code to point at, so it is no function here.
-        let imports = usize::try_from(self.module.imported_functions).unwrap_or(usize::MAX);
-        self.module.functions.truncate(imports.saturating_add(self.bodies));
-        let declared: Arc<[_]> = Arc::from(self.declared);
-        let mut text = String::new();
-        let mut named = Vec::with_capacity(self.module.functions.len());
-        for (position, function) in self.module.functions.iter().enumerate() {
-            let index = function.index;
-            let start = text.len();
-            let name = self.function_names.get(index).or_else(|| self.export_names.get(&index).copied());
-            match (name, self.import_names.get(position)) {
+        let imports = usize::try_from(module.imported_functions).unwrap_or(usize::MAX);
+        functions.truncate(imports.saturating_add(bodies));
+        let mut text = String::with_capacity(function_names.bytes());
+        let mut ends = Vec::with_capacity(functions.len());
+        let mut mains = Mains::default();
+        let mut named = function_names.iter().peekable();
+        for (index, function) in (0..).zip(&functions) {
+            let mut name = None;
+            while let Some((_, found)) = named.next_if(|(named, _)| *named == index) {
+                name = Some(found);
+            }
+            let name = name.or_else(|| export_names.get(&index).copied());
+            match (name, import_names.get(ends.len())) {
                 // An import's name says whose it is; the name section has only the program's word for it.
                 (_, Some(import)) => push_name(&mut text, import),
-                (Some(name), None) => push_name(&mut text, name),
+                (Some(name), None) => {
+                    mains.note(name, index, function.body.len());
+                    push_name(&mut text, name);
+                }
                 (None, None) => text.push_str(&format!("func[{index}]")),
             }
-            named.push(start..text.len());
+            ends.push(text.len());
         }
-        let text = Arc::from(text);
-        for (function, name) in self.module.functions.iter_mut().zip(named) {
-            function.name = FunctionName::new(&text, &name);
-            function.declared = Arc::clone(&declared);
-        }
-        self.module.renamed_main = self.module.find_renamed_main();
-        self.module
+        let (text, all) = (Arc::from(text), Arc::new(declarations));
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let named = (0..).zip(functions).zip(starts.zip(&ends));
+        module.functions = named
+            .map(|((index, bare), (start, end))| {
+                let Bare { body, first_operator, params, plan } = bare;
+                let name = FunctionName::new(&text, &(start..*end));
+                Function { index, name, body, first_operator, params, plan, all: Arc::clone(&all) }
+            })
+            .collect();
+        module.renamed_main = mains.renamed();
+        module
+    }
+}
+
+/// The functions that may be a program's `main`, with how long they are.
+#[derive(Default)]
+struct Mains {
+    has_main: bool,
+    /// By what they are called.
+    longest: [Option<(usize, u32)>; MAIN.len()],
+}
+
+impl Mains {
+    fn note(&mut self, name: &str, index: u32, length: usize) {
+        self.has_main |= name == "main";
+        let called = MAIN.iter().position(|main| *main == name);
+        let Some(longest) = called.and_then(|called| self.longest.get_mut(called)) else { return };
+        *longest = (*longest).max(Some((length, index)));
+    }
+
+    /// Index of the function that is the program's `main`, if none has that very name. Link-time optimisation leaves several, of
+    /// which the short ones call the program's own.
+    fn renamed(&self) -> Option<u32> {
+        let [first, others @ ..] = self.longest;
+        let longest = first.or_else(|| others.into_iter().flatten().max());
+        longest.map(|(_, index)| index).filter(|_| !self.has_main)
     }
 }
 
@@ -461,7 +444,7 @@ fn string<'a>(section: &CustomSectionReader<'a>) -> Option<&'a str> {
     wasmparser::BinaryReader::new(section.data(), section.data_offset()).read_unlimited_string().ok()
 }
 
-fn values(types: &[ValType]) -> Arc<[ValueType]> {
+fn values(types: &[ValType]) -> Vec<ValueType> {
     types.iter().map(|&ty| ty.into()).collect()
 }
 

@@ -33,6 +33,11 @@ impl<'a> Naming<'a> {
         (*named == index).then_some(*name)
     }
 
+    /// How many bytes they have together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.names.iter().map(|(_, name)| name.len()).sum()
+    }
+
     /// All of them in the order of the indices, some of which may have several.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &'a str)> {
         self.names.iter().copied()

@@ -11,7 +11,7 @@ use wasmparser::Operator;
 use crate::Error;
 use crate::convert::UnitsByFunction;
 use crate::made_up::wat;
-use crate::module::Function;
+use crate::Function;
 use crate::returns::{
     Entry, FunctionReturn, ReturnPlace, function_return, only_scalar, place_of, return_type, size, strip,
     type_of,
@@ -134,8 +134,8 @@ fn find_in(unit: UnitRef<'_, Reader<'_>>, address: u64, function: &Function) -> 
 }
 
 fn read(unit: UnitRef<'_, Reader<'_>>, subprogram: &Entry<'_>, function: &Function) -> Signature {
-    let returns =
-        return_type(unit, subprogram).and_then(|ty| function_return(unit, ty, !function.results.is_empty()));
+    let returns = return_type(unit, subprogram)
+        .and_then(|ty| function_return(unit, ty, !function.results().is_empty()));
     let mut signature = Signature { returns, ..Signature::default() };
     let Ok(mut children) = unit.entries_at_offset(subprogram.offset()) else { return signature };
     let mut parameters = Vec::new();

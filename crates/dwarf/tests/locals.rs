@@ -131,7 +131,8 @@ fn is_pointer_to_result(module: &Module<'_>, (begin, end, local): Named) -> bool
     let is_it = |function: &&Function| u64::from(function.body.start) == start + begin;
     let function = module.functions.iter().find(is_it);
     local == 0
-        && function.is_some_and(|found| found.results.is_empty() && u64::from(found.body.end) == start + end)
+        && function
+            .is_some_and(|found| found.results().is_empty() && u64::from(found.body.end) == start + end)
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn names_come_from_names_then_exports_then_imports_then_the_index() {
     assert!(module.functions[0].is_import());
     let named = &module.functions[1];
     assert_eq!((named.params, named.num_locals()), (1, 4));
-    assert_eq!(*named.results, [ValueType::I64]);
+    assert_eq!(named.results(), [ValueType::I64]);
     let locals = [ValueType::I32, ValueType::F32, ValueType::F32, ValueType::V128].map(Some);
     assert_eq!([0, 1, 2, 3].map(|index| named.local(index)), locals);
     assert_eq!(named.local(4), None);

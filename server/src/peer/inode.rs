@@ -125,8 +125,7 @@ mod tests {
 
     #[test]
     fn a_socket_has_the_same_number_however_the_kernel_is_asked() {
-        for (listen, connect) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]"), ("[::]:0", "127.0.0.1")]
-        {
+        for (listen, connect) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]")] {
             let Ok(listener) = TcpListener::bind(listen) else {
                 assert_ne!(listen, "127.0.0.1:0", "there is always a port");
                 continue;

@@ -250,7 +250,7 @@ impl<'a> Walk<'_, 'a, '_> {
                 // A function with a result that is none in Wasm has been given a pointer to where it goes.
                 let is_pointer = |function: &usize| {
                     let function = reading.module.defined_functions().get(*function);
-                    function.is_some_and(|function| function.results.is_empty())
+                    function.is_some_and(|function| function.results().is_empty())
                 };
                 if met.iter().all(is_pointer) {
                     pcs.iter().for_each(|range| reading.name(range, 0, false));
