@@ -19,7 +19,7 @@ use bodies::Validity;
 pub(crate) use const_expr::{ConstExpr, ConstOp};
 use frame_table::{HeapType, ModulePc, RefType};
 use hints::BranchHints;
-use names::Names;
+use names::{NameSections, Names};
 use observable::Awaited;
 pub use observable::ObservableLocals;
 pub(crate) use observable::{NamedLocals, Observable};
@@ -74,7 +74,7 @@ pub(crate) struct ModuleInfo {
     pub(crate) bodies: Vec<Range<usize>>,
     /// Byte range of the code section's contents.
     pub(crate) code_section: Range<usize>,
-    pub(crate) names: Names,
+    pub(crate) name_sections: NameSections,
     pub(crate) branch_hints: BranchHints,
     /// Byte range in the module of the contents of the section with hints, until they are read.
     hint_section: Option<Range<usize>>,
@@ -414,7 +414,7 @@ impl Module {
     #[must_use]
     pub fn function_name(&self, function: u32) -> Option<String> {
         let info = &self.info;
-        if let Some(name) = info.names.functions.get(&function) {
+        if let Some(name) = info.names().functions.get(&function) {
             return Some(name.clone());
         }
         if let Some(export) =
@@ -433,7 +433,7 @@ impl Module {
     /// The name that the name section gives a local.
     #[must_use]
     pub fn local_name(&self, function: u32, local: u32) -> Option<&str> {
-        self.info.names.locals.get(&(function, local)).map(String::as_str)
+        self.info.names().locals.get(&(function, local)).map(String::as_str)
     }
 
     /// The name that the name section gives a global, or that it is exported under.
@@ -441,7 +441,7 @@ impl Module {
     pub fn global_name(&self, global: u32) -> Option<&str> {
         let is_it = |export: &&Export| matches!(export.index, ExternIndex::Global(index) if index == global);
         let exported = || self.info.exports.iter().find(is_it).map(|export| export.name.as_str());
-        self.info.names.globals.get(&global).map(String::as_str).or_else(exported)
+        self.info.names().globals.get(&global).map(String::as_str).or_else(exported)
     }
 
     /// Where a defined function's body is, local declarations included; none for an import.
@@ -547,6 +547,10 @@ impl ModuleInfo {
         self.code_cache.get()
     }
 
+    pub(crate) fn names(&self) -> &Names {
+        self.name_sections.of(&self.bytes)
+    }
+
     /// What of the locals of a defined function, counted without imports, a debugger can ask for; none means all.
     pub(crate) fn observable_in(&self, defined: usize) -> Option<Observable> {
         let body = self.bodies.get(defined)?;
@@ -575,7 +579,7 @@ impl ModuleInfo {
     /// The name of a tag: from the name section, else an export's, else its number.
     pub(crate) fn tag_name(&self, tag: u32) -> String {
         let exported = || self.exports.iter().find(|export| export.index == ExternIndex::Tag(tag));
-        let name = self.names.tags.get(&tag).or_else(|| exported().map(|export| &export.name));
+        let name = self.names().tags.get(&tag).or_else(|| exported().map(|export| &export.name));
         name.cloned().unwrap_or_else(|| format!("tag {tag}"))
     }
 

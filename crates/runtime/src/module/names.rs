@@ -1,7 +1,10 @@
-//! The `name` section. It is not validated with the module: what cannot be read of it is left out.
+//! The `name` section. It is not validated with the module: what cannot be read of it is left out. It is read when somebody asks for
+//! a name: a large module has tens of thousands.
 
 use std::collections::HashMap;
-use wasmparser::{Name, NameSectionReader};
+use std::ops::Range;
+use std::sync::OnceLock;
+use wasmparser::{BinaryReader, Name, NameSectionReader};
 
 /// Names of functions, locals, globals and tags.
 #[derive(Default)]
@@ -13,8 +16,30 @@ pub(crate) struct Names {
     pub(crate) tags: HashMap<u32, String>,
 }
 
+/// The names in some sections of a module.
+#[derive(Default)]
+pub(crate) struct NameSections {
+    /// Where the contents of each are.
+    pub(super) sections: Vec<Range<usize>>,
+    names: OnceLock<Names>,
+}
+
+impl NameSections {
+    /// The names in a module's file.
+    pub(crate) fn of(&self, bytes: &[u8]) -> &Names {
+        self.names.get_or_init(|| {
+            let mut names = Names::default();
+            for section in &self.sections {
+                let contents = bytes.get(section.clone()).unwrap_or_default();
+                names.read(NameSectionReader::new(BinaryReader::new(contents, section.start as u64)));
+            }
+            names
+        })
+    }
+}
+
 impl Names {
-    pub(crate) fn read(&mut self, section: NameSectionReader<'_>) {
+    fn read(&mut self, section: NameSectionReader<'_>) {
         for subsection in section {
             match subsection {
                 Ok(Name::Function(names)) => {

@@ -157,8 +157,8 @@ fn read_payload(engine: &Engine, info: &mut ModuleInfo, payload: Payload<'_>) ->
         Payload::CodeSectionStart { unchecked_range, .. } => info.code_section = range(unchecked_range),
         Payload::CodeSectionEntry(body) => info.bodies.push(range(body.range())),
         Payload::CustomSection(section) => {
-            if let KnownCustom::Name(names) = section.as_known() {
-                info.names.read(names);
+            if let KnownCustom::Name(_) = section.as_known() {
+                info.name_sections.sections.push(range(section.data_range()));
             } else if section.name() == hints::SECTION {
                 info.hint_section = Some(range(section.data_range()));
             }
