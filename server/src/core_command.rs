@@ -84,7 +84,7 @@ fn load(file: &Path, module: Option<&Path>, options: &CoreOptions) -> Result<(Co
             Some(path) => path.to_owned(),
             None => find(&wanted.name, &folders).with_context(shown)?,
         };
-        let found = ModuleFile::load_in(&engine, &path)?.with_paths(&paths);
+        let found = ModuleFile::load_in(&engine, &path, false)?.with_paths(&paths);
         found.wait_until_valid()?;
         check(&path, found.module().bytes(), wanted.content).with_context(shown)?;
         files.push(match (number, &options.debug_file) {

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
 use dwarf::{LocalNames, NamedLocals, OwnText, PathMap, TextFolder, WatLines};
 use frame_table::ModulePc;
-use gdb::{Cache, FileState};
+use gdb::{Cache, ContentHash, FileState};
 use runtime::{Engine, EngineConfig, ExternType, FuncType, Import, Linker, Module, ObservableLocals, Tiers};
 
 use crate::args::GuestOptions;
@@ -47,6 +47,7 @@ pub(crate) struct ModuleFile {
     path: PathBuf,
     engine: Engine,
     module: Module,
+    hash: ContentHash,
     /// What the system said of the file before it was read.
     state: Option<FileState>,
     /// A file with debug info that the user named.
@@ -82,13 +83,19 @@ pub(crate) struct Program {
 }
 
 impl ModuleFile {
-    /// Loads a module, and the file with its debug info if one is named.
+    /// Loads a module, and the file with its debug info if one is named. `is_kept` is whether what is made from the module will be kept
+    /// for the next time.
     ///
     /// # Errors
     /// When a file cannot be read or the module is not valid.
-    pub(crate) fn load(path: &Path, debug_file: Option<&Path>, config: EngineConfig) -> Result<Self> {
+    pub(crate) fn load(
+        path: &Path,
+        debug_file: Option<&Path>,
+        config: EngineConfig,
+        is_kept: bool,
+    ) -> Result<Self> {
         let engine = Engine::new(config)?;
-        let file = Self::load_in(&engine, path)?;
+        let file = Self::load_in(&engine, path, is_kept)?;
         debug_file.map_or_else(|| Ok(file.clone()), |debug_file| file.clone().with_debug_file(debug_file))
     }
 
@@ -118,12 +125,17 @@ impl ModuleFile {
     ///
     /// # Errors
     /// When the file cannot be read or the module is not valid.
-    pub(crate) fn load_in(engine: &Engine, path: &Path) -> Result<Self> {
-        let (module, state) = load_module(engine, path)?;
+    pub(crate) fn load_in(engine: &Engine, path: &Path, is_kept: bool) -> Result<Self> {
+        let hash = ContentHash::default();
+        let (module, state) = load_module(engine, path, |bytes| {
+            if is_kept {
+                hash.start(bytes)
+            }
+        })?;
         let (path, engine) = (path.to_owned(), engine.clone());
         let paths = PathMap::default();
         let debug_files = Arc::default();
-        Ok(Self { path, engine, module, state, debug_file: None, debug_files, paths, code: None })
+        Ok(Self { path, engine, module, hash, state, debug_file: None, debug_files, paths, code: None })
     }
 
     /// Waits until it is known that the functions are valid.
@@ -208,7 +220,7 @@ impl ModuleFile {
             cache,
             &self.path,
             &self.module.code_depends_on(&self.engine),
-            self.module.bytes(),
+            &self.hash.of(self.module.bytes()),
             observable,
         );
         self.module = self.module.clone().with_code_cache(Arc::clone(code.cache()));
@@ -261,6 +273,7 @@ impl ModuleFile {
         Ok(gdb::Program {
             path: std::path::absolute(&self.path).context("no current directory")?,
             module: Arc::clone(self.module.bytes()),
+            hash: self.hash.clone(),
             file: self.state,
             debug_files: self.debug_files(),
             texts: Some(self.texts_in(Files::folder())?),
@@ -278,7 +291,12 @@ impl Program {
     pub(crate) fn load(options: GuestOptions) -> Result<Self> {
         let tiers = if options.precise_traps { Tiers::Debug } else { Tiers::Automatic };
         let config = EngineConfig { tiers, compile_ahead: options.compile_all, ..options.limits.config() };
-        let file = ModuleFile::load(&options.module, options.debug_file.as_deref(), config)?;
+        let file = ModuleFile::load(
+            &options.module,
+            options.debug_file.as_deref(),
+            config,
+            options.cache.is_some(),
+        )?;
         if is_object(&file.module) {
             bail!(
                 "{}: an object file, which is no program yet: link it first, as `clang` does without `-c`",
@@ -475,11 +493,16 @@ fn starts_threads(module: &Module) -> bool {
         .any(|import| (import.module.as_str(), import.name.as_str()) == ("wasi", "thread-spawn"))
 }
 
-/// Loads a module, with what the system says of the file if that is the module byte for byte.
-fn load_module(engine: &Engine, path: &Path) -> Result<(Module, Option<FileState>)> {
+/// Loads a module, with what the system says of the file if that is the module byte for byte. Its bytes are shown to `read_it` first.
+fn load_module(
+    engine: &Engine,
+    path: &Path,
+    read_it: impl FnOnce(&Arc<[u8]>),
+) -> Result<(Module, Option<FileState>)> {
     let shown = path.display();
     let state = FileState::of(path);
     let bytes = read(path)?;
+    read_it(&bytes);
     let state = state.filter(|_| path.is_file() && bytes.starts_with(MAGIC));
     let is_text = path.extension().is_some_and(|extension| extension == "wat");
     if !is_text && !bytes.starts_with(MAGIC) && !looks_like_text(&bytes) {

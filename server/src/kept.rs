@@ -46,17 +46,17 @@ pub(crate) struct KeptCode {
 }
 
 impl KeptCode {
-    /// What there is of a module's code. It is made from the module, from what else the runtime says that it depends on, and
+    /// What there is of a module's code. It is made from the module with this `hash`, from what else the runtime says that it depends on, and
     /// from the debug info that names the `observable` locals, if they are not all kept.
     pub(crate) fn new(
         folder: &Cache,
         path: &Path,
         depends_on: &str,
-        module: &[u8],
+        hash: &[u8],
         observable: Option<Vec<Arc<[u8]>>>,
     ) -> Self {
         let name = path.file_name().unwrap_or_default().display().to_string();
-        let mut made_from = vec![depends_on.as_bytes(), module];
+        let mut made_from = vec![depends_on.as_bytes(), hash];
         let debug_files = observable.as_ref().map(|files| files.iter().map(|file| &**file));
         made_from.push(if observable.is_some() { b"observable" } else { b"complete" });
         made_from.extend(debug_files.into_iter().flatten());

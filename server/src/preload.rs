@@ -42,7 +42,7 @@ impl Preloads {
             let file = match known {
                 Some(file) => file,
                 None => {
-                    preloads.files.push(ModuleFile::load_in(engine, path)?);
+                    preloads.files.push(ModuleFile::load_in(engine, path, false)?);
                     paths.push(real);
                     preloads.files.len() - 1
                 }

@@ -25,7 +25,8 @@ pub(crate) fn write(
     wat: WatLines,
     paths: &PathMap,
 ) -> Result<u8> {
-    let file = ModuleFile::load(module, debug_file, LimitOptions::default().config())?.with_paths(paths);
+    let file =
+        ModuleFile::load(module, debug_file, LimitOptions::default().config(), false)?.with_paths(paths);
     let mut program = file.for_symbols(&[])?;
     let folder = std::path::absolute(output).context("no current directory")?.with_added_extension("texts");
     program.texts = Some(TextFolder { wat, ..file.texts_in(folder)? });

@@ -9,9 +9,9 @@ use gimli::{AttributeValue, UnitRef, constants as dw};
 use wasmparser::Operator;
 
 use crate::Error;
+use crate::Function;
 use crate::convert::UnitsByFunction;
 use crate::made_up::wat;
-use crate::Function;
 use crate::returns::{
     Entry, FunctionReturn, ReturnPlace, function_return, only_scalar, place_of, return_type, size, strip,
     type_of,

@@ -14,6 +14,8 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,27 @@ const NAME_BYTES: usize = 16;
 
 /// Bytes that are read at a time.
 const BLOCK: usize = 64 << 10;
+
+/// The hash of a file's contents. It is found once, by whoever needs it first.
+#[derive(Clone, Debug, Default)]
+pub struct ContentHash(Arc<OnceLock<[u8; blake3::OUT_LEN]>>);
+
+impl ContentHash {
+    /// Starts finding it on a thread of its own.
+    pub fn start(&self, contents: &Arc<[u8]>) {
+        let (hash, contents) = (self.clone(), Arc::clone(contents));
+        let spawned = thread::Builder::new().name("hash".to_owned()).spawn(move || hash.of(&contents));
+        if let Err(error) = spawned {
+            tracing::debug!(%error, "a hash will be found when it is needed");
+        }
+    }
+
+    /// The hash of these contents, which are always the same.
+    #[must_use]
+    pub fn of(&self, contents: &[u8]) -> [u8; blake3::OUT_LEN] {
+        *self.0.get_or_init(|| blake3::hash(contents).into())
+    }
+}
 
 /// Where things are kept for the next time.
 #[derive(Clone, Debug)]

@@ -56,7 +56,7 @@ mod trace;
 mod value_bytes;
 mod xfer;
 
-pub use cache::{Cache, Entry};
+pub use cache::{Cache, ContentHash, Entry};
 pub use conversation::Outcome;
 pub use debuggee::{Debuggee, Launcher};
 pub use error::Error;

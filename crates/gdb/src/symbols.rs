@@ -12,7 +12,7 @@ use dwarf::{
     CodeBytes, FunctionReturn, ImageOptions, PathMap, Signature, Signatures, Sources, SymbolImage, TextFolder,
 };
 
-use crate::cache::{Cache, Entry, Known};
+use crate::cache::{Cache, ContentHash, Entry, Known};
 use crate::file_state::{self, FileState};
 use crate::image_file::{self, ImageFile, Unfinished, WORTH_A_FILE};
 use crate::int::{index, wide};
@@ -26,6 +26,8 @@ pub struct Program {
     pub path: PathBuf,
     /// The module's file in the binary format.
     pub module: Arc<[u8]>,
+    /// The hash of the module's file.
+    pub hash: ContentHash,
     /// What the system said of the file before it was read: as long as it says the same, nobody reads it again to know whether it
     /// has changed.
     pub file: Option<FileState>,
@@ -93,7 +95,8 @@ impl Program {
             None => None,
         };
         let options = format!("{layout:?} {:?} {:?} {wat:?}", self.path, self.paths);
-        let mut parts = vec![options.as_bytes(), &self.module];
+        let hash = self.hash.of(&self.module);
+        let mut parts = vec![options.as_bytes(), &hash];
         parts.extend(self.debug_files.iter().map(|file| &**file));
         Some(cache.entry(&self.image_name(), &parts))
     }

@@ -63,6 +63,7 @@ impl Talk {
         let program = Program {
             path: PathBuf::from("/guest.wasm"),
             module: Arc::clone(module.bytes()),
+            hash: Default::default(),
             file: None,
             debug_files: Vec::new(),
             texts: None,

@@ -86,6 +86,7 @@ fn program() -> Program {
     Program {
         path: PathBuf::from("/guests/program.wasm"),
         module: Arc::clone(module(&engine).bytes()),
+        hash: Default::default(),
         file: None,
         debug_files: Vec::new(),
         texts: None,

@@ -66,6 +66,7 @@ impl Recorded {
         Program {
             path: "/guests/guest.wasm".into(),
             module: Arc::clone(self.module.bytes()),
+            hash: Default::default(),
             file: None,
             debug_files: Vec::new(),
             texts: None,

@@ -53,6 +53,7 @@ async fn guest() -> (Debuggee, u64) {
     let program = Program {
         path: PathBuf::from("/guests/threads.wasm"),
         module: Arc::clone(module.bytes()),
+        hash: Default::default(),
         file: None,
         debug_files: Vec::new(),
         texts: None,
