@@ -1,7 +1,6 @@
 //! From a module to its symbol image: the driver.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -116,7 +115,7 @@ pub fn write_symbol_image<F: io::Write>(
     let mut debug = vec![(".debug_frame", vec![frame])];
     let sections = DebugSections::find(&module, &parsed, &mut report);
     let made = RefCell::new(Made::default());
-    let make_up = |described: &HashSet<u32>, is_program_described: bool| {
+    let make_up = |described: &[u32], is_program_described: bool| {
         let Some(folder) = folder else { return Vec::new() };
         let made_now = made_up::make(
             bytes,

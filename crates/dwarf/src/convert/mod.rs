@@ -42,8 +42,6 @@ mod taken;
 mod unit;
 mod variable;
 
-use std::collections::HashSet;
-
 use frame_table::ModulePc;
 
 pub(crate) use self::by_function::UnitsByFunction;
@@ -73,15 +71,15 @@ pub(crate) struct Converted {
 ///
 /// What is not wanted any more comes to an end soon, with a part of it or nothing.
 ///
-/// `make_up` adds units of functions that have none: it is told which have, by index, and whether the program has lines of
-/// its own.
+/// `make_up` adds units of functions that have none: it is told which have, in the order of their indices, and whether the program
+/// has lines of its own.
 pub(crate) fn convert<'a>(
     debug: &DebugSections<'a>,
     module: &Module<'_>,
     layout: &Layout,
     sources: Sources<'_>,
     is_wanted: IsWanted<'_>,
-    make_up: &dyn Fn(&HashSet<u32>, bool) -> Vec<Written>,
+    make_up: &dyn Fn(&[u32], bool) -> Vec<Written>,
     report: &mut Report,
 ) -> Converted {
     let text = layout.code_address(ModulePc(module.code.start));
@@ -93,7 +91,7 @@ pub(crate) fn convert<'a>(
     let mut converted = Converted::default();
     let mut written = Vec::new();
     let mut counts = Report::default();
-    let mut described = HashSet::new();
+    let mut described = Vec::new();
     let mut symbols = Some(Vec::new());
     for Output { sections, variables, described: in_part, symbols: in_index, report, .. } in parts {
         written.push(Written { sections });
@@ -102,6 +100,7 @@ pub(crate) fn convert<'a>(
         described.extend(in_part);
         counts.add(report);
     }
+    described.sort_unstable();
     for made in make_up(&described, plan.is_program_described) {
         symbols = symbols.zip(plan.symbols(&made.sections)).map(with);
         written.push(made);

@@ -4,12 +4,16 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::scan::PartSymbols;
+use crate::parallel;
 
 /// Names and the units that have them.
 pub(super) struct Table<'p> {
-    /// In the order in which they were found.
-    names: Vec<(Name<'p>, Units)>,
+    /// Names in the order in which they were found, by share.
+    shares: Vec<Vec<(Name<'p>, Units)>>,
 }
+
+/// Names are divided by their hashes, so that several processors can look which are the same.
+const SHARES: usize = 4;
 
 /// Units with their kinds: one, for most names, and more.
 struct Units {
@@ -60,33 +64,15 @@ pub(super) fn hash(text: &[u8]) -> u32 {
 
 impl<'p> Table<'p> {
     pub(super) fn new(parts: &'p [PartSymbols]) -> Self {
-        let mut names: Vec<(Name<'p>, Units)> = Vec::new();
-        let mut known: HashMap<Name<'p>, usize, BuildHasherDefault<Known>> = HashMap::default();
-        let mut first = 0_u32;
-        for part in parts {
-            let mut text = part.text.as_slice();
-            for name in &part.names {
-                let (own, rest) = text.split_at_checked(name.length).unwrap_or_default();
-                text = rest;
-                let unit = first.saturating_add(name.unit) | name.flags;
-                let name = Name { hash: name.hash, text: own };
-                let index = *known.entry(name).or_insert(names.len());
-                match names.get_mut(index) {
-                    Some((_, units)) => units.more.push(unit),
-                    None => names.push((name, Units { first: unit, more: Vec::new() })),
-                }
-            }
-            first = first.saturating_add(u32::try_from(part.units.len()).unwrap_or(u32::MAX));
-        }
-        Self { names }
+        Self { shares: parallel::map(SHARES, |number| share(parts, number)) }
     }
 
     /// The table and the constants. None if they are too long.
     pub(super) fn write(self) -> Option<(Vec<u8>, Vec<u8>)> {
         let mut constants = Vec::new();
         let mut lists = Lists::default();
-        let mut placed = Vec::with_capacity(self.names.len());
-        for (name, units) in self.names {
+        let mut placed = Vec::with_capacity(self.shares.iter().map(Vec::len).sum());
+        for (name, units) in self.shares.into_iter().flatten() {
             placed.push((name, lists.place(units, &mut constants)?));
         }
         // At most three quarters are taken.
@@ -111,6 +97,34 @@ impl<'p> Table<'p> {
         }
         Some((slots.into_flattened(), constants))
     }
+}
+
+/// The names of one share.
+fn share(parts: &[PartSymbols], number: usize) -> Vec<(Name<'_>, Units)> {
+    let mut names: Vec<(Name<'_>, Units)> = Vec::new();
+    let mut known: HashMap<Name<'_>, usize, BuildHasherDefault<Known>> = HashMap::default();
+    let mut first = 0_u32;
+    for part in parts {
+        let mut text = part.text.as_slice();
+        for name in &part.names {
+            let (own, rest) = text.split_at_checked(name.length).unwrap_or_default();
+            text = rest;
+            // The lowest bits are the last letter's.
+            let is_own = usize::try_from(name.hash >> 8).is_ok_and(|hash| hash % SHARES == number);
+            if !is_own {
+                continue;
+            }
+            let unit = first.saturating_add(name.unit) | name.flags;
+            let name = Name { hash: name.hash, text: own };
+            let index = *known.entry(name).or_insert(names.len());
+            match names.get_mut(index) {
+                Some((_, units)) => units.more.push(unit),
+                None => names.push((name, Units { first: unit, more: Vec::new() })),
+            }
+        }
+        first = first.saturating_add(u32::try_from(part.units.len()).unwrap_or(u32::MAX));
+    }
+    names
 }
 
 /// The lists of units that are written, each once, with their places.

@@ -23,7 +23,6 @@ mod types;
 mod unit;
 pub(crate) mod wat;
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -214,28 +213,30 @@ pub fn made_up_sections(
         return Ok(None);
     }
     let module = Module::parse(bytes)?;
-    let made =
-        make(bytes, &module, Dialect::Wasm(module.code.start), folder, &HashSet::new(), false, sources);
+    let made = make(bytes, &module, Dialect::Wasm(module.code.start), folder, &[], false, sources);
     let sections = piece::join(made.written, Vec::new()).map_err(|_| Error::TooLarge(bytes.len()))?;
     let sections = sections.into_iter().map(|(name, pieces)| (name, pieces.concat()));
     Ok(Some(MadeUpSections { sections: sections.collect(), texts: made.texts }))
 }
 
-/// Makes up debug info for the functions of a module that are not `described`. `is_program_described` says whether the program
+/// Makes up debug info for the functions of a module that are not `described`, which are in the order of their indices. `is_program_described` says whether the program
 /// has lines of its own.
 pub(crate) fn make(
     bytes: &[u8],
     module: &Module<'_>,
     dialect: Dialect<'_>,
     folder: &TextFolder,
-    described: &HashSet<u32>,
+    described: &[u32],
     is_program_described: bool,
     sources: Sources<'_>,
 ) -> Made {
     let outline = Outline::read(bytes);
     let mut made = Made::default();
-    let functions: Vec<&Function> =
-        module.defined_functions().iter().filter(|function| !described.contains(&function.index)).collect();
+    let functions: Vec<&Function> = module
+        .defined_functions()
+        .iter()
+        .filter(|function| described.binary_search(&function.index).is_err())
+        .collect();
     let mut lines = None;
     if !is_program_described {
         let variable = |(name, address, size): (&str, u64, u64)| {
