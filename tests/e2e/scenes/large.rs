@@ -1,19 +1,26 @@
 //! A program with so many symbols that reading them byte by byte would take long: a gdb on this machine opens them itself.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Result;
 use tests::fixture::{Build, Fixture};
 use tests::gdb::Gdb;
+use tests::lldb::{Lldb, Way};
 use tests::server::Server;
 
-use super::{Scene, stage};
+use super::{Scene, own_folder, stage};
 
 pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "large_symbols_here", native: false, play: here },
     Scene { name: "large_symbols_elsewhere", native: false, play: elsewhere },
     Scene { name: "large_symbols_kept", native: false, play: kept },
+    Scene { name: "large_is_loading", native: false, play: loading },
 ];
 
 fn here(build: Build) -> Result<()> {
@@ -57,7 +64,7 @@ fn kept(build: Build) -> Result<()> {
     let said = start()?;
     assert!(said.contains(&from_it) && said.contains("functions from the cache, 0 compiled"), "{said}");
     // Two at once.
-    let (here, there) = std::thread::scope(|scope| {
+    let (here, there) = thread::scope(|scope| {
         let there = scope.spawn(start);
         (start(), there.join().expect("the other session does not panic"))
     });
@@ -77,6 +84,55 @@ fn kept(build: Build) -> Result<()> {
     Ok(())
 }
 
+/// A module with nothing in it.
+const EMPTY: &[u8] = b"\0asm\x01\0\0\0";
+
+/// How long the program is loaded.
+const LOADING: Duration = Duration::from_secs(4);
+
+/// Debuggers who come before the program is loaded: it waits for a module in a pipe. gdb takes a server for gone that says nothing
+/// for `remotetimeout` seconds, which is two by itself, and lldb for six.
+fn loading(build: Build) -> Result<()> {
+    let fixture = Fixture::build("large", build)?;
+    let folder = own_folder("loading")?;
+    std::fs::create_dir_all(&folder)?;
+    let pipe = folder.join("pipe.wasm");
+    let start = || -> Result<(Server, JoinHandle<std::io::Result<()>>)> {
+        // What is left of a run before this one.
+        let _gone = std::fs::remove_file(&pipe);
+        assert!(Command::new("mkfifo").arg(&pipe).status()?.success());
+        let path = pipe.clone();
+        let writer = thread::spawn(move || {
+            let mut pipe = File::options().write(true).open(&path)?;
+            thread::park_timeout(LOADING);
+            // lldb opens the file as well.
+            std::fs::remove_file(&path)?;
+            std::fs::write(path, EMPTY)?;
+            pipe.write_all(EMPTY)
+        });
+        let preload = format!("late={}", pipe.display());
+        Ok((Server::start(&fixture, build, &["--once", "--preload", &preload], &[])?, writer))
+    };
+    let (server, writer) = start()?;
+    let mut gdb = Gdb::start(&fixture, build, server.port)?;
+    gdb.go("set remotetimeout 1");
+    gdb.connect().lacks("Ignoring packet error").lacks("Timed out");
+    walk(&mut gdb);
+    gdb.quit();
+    server.finish()?;
+    writer.join().expect("the writer does not panic")?;
+
+    let (server, writer) = start()?;
+    let mut lldb = Lldb::start(&fixture, build, Way::Plugin, Some(server.port), &[], &folder)?;
+    lldb.connect();
+    lldb.go("breakpoint set --name function_a00001").has("Breakpoint 1");
+    lldb.go("continue").has("function_a00001");
+    lldb.quit();
+    server.finish()?;
+    writer.join().expect("the writer does not panic")?;
+    Ok(())
+}
+
 /// A gdb that seems to be on this machine, and is not: something in between forwards what both say.
 fn elsewhere(build: Build) -> Result<()> {
     let fixture = Fixture::build("large", build)?;
@@ -84,11 +140,11 @@ fn elsewhere(build: Build) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut gdb = Gdb::start(&fixture, build, listener.local_addr()?.port())?;
     let port = server.port;
-    let forwarder = std::thread::spawn(move || -> std::io::Result<()> {
+    let forwarder = thread::spawn(move || -> std::io::Result<()> {
         let (client, _) = listener.accept()?;
         let server = TcpStream::connect(("127.0.0.1", port))?;
         let (from, to) = (client.try_clone()?, server.try_clone()?);
-        let there = std::thread::spawn(move || forward(&from, &to));
+        let there = thread::spawn(move || forward(&from, &to));
         forward(&server, &client);
         // Either has ended, and with it the other.
         let _ended = there.join();
