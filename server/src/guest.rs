@@ -19,6 +19,7 @@ use crate::files::Files;
 use crate::invoke;
 use crate::kept::{self, KeptCode};
 use crate::preload::Preloads;
+use crate::reading::read;
 
 /// The first bytes of a module in the binary format.
 const MAGIC: &[u8] = b"\0asm";
@@ -65,7 +66,7 @@ pub(crate) struct ModuleFile {
 /// # Errors
 /// When it cannot be read or is none.
 fn load_debug_file(path: &Path) -> Result<Arc<[u8]>> {
-    let bytes = read(path)?;
+    let (bytes, _) = read(path, false)?;
     if !bytes.starts_with(MAGIC) {
         bail!("{} has no debug info: it is not a WebAssembly module", path.display());
     }
@@ -126,12 +127,7 @@ impl ModuleFile {
     /// # Errors
     /// When the file cannot be read or the module is not valid.
     pub(crate) fn load_in(engine: &Engine, path: &Path, is_kept: bool) -> Result<Self> {
-        let hash = ContentHash::default();
-        let (module, state) = load_module(engine, path, |bytes| {
-            if is_kept {
-                hash.start(bytes)
-            }
-        })?;
+        let (module, hash, state) = load_module(engine, path, is_kept)?;
         let (path, engine) = (path.to_owned(), engine.clone());
         let paths = PathMap::default();
         let debug_files = Arc::default();
@@ -493,23 +489,23 @@ fn starts_threads(module: &Module) -> bool {
         .any(|import| (import.module.as_str(), import.name.as_str()) == ("wasi", "thread-spawn"))
 }
 
-/// Loads a module, with what the system says of the file if that is the module byte for byte. Its bytes are shown to `read_it` first.
+/// Loads a module, with its hash, and with what the system says of the file if that is the module byte for byte.
 fn load_module(
     engine: &Engine,
     path: &Path,
-    read_it: impl FnOnce(&Arc<[u8]>),
-) -> Result<(Module, Option<FileState>)> {
+    is_hashed: bool,
+) -> Result<(Module, ContentHash, Option<FileState>)> {
     let shown = path.display();
     let state = FileState::of(path);
-    let bytes = read(path)?;
-    read_it(&bytes);
+    let (bytes, hash) = read(path, is_hashed)?;
     let state = state.filter(|_| path.is_file() && bytes.starts_with(MAGIC));
     let is_text = path.extension().is_some_and(|extension| extension == "wat");
     if !is_text && !bytes.starts_with(MAGIC) && !looks_like_text(&bytes) {
         bail!("{shown} is not a Wasm module: it does not start with `\\0asm`");
     }
     let name = shown.to_string();
-    let module = if bytes.starts_with(MAGIC) {
+    let is_binary = bytes.starts_with(MAGIC);
+    let module = if is_binary {
         let is_small = bytes.len() < WORTH_TIME;
         let module = Module::from_binary_early(engine, bytes, &name);
         module
@@ -517,7 +513,9 @@ fn load_module(
     } else {
         Module::new(engine, &bytes, &name)
     };
-    Ok((module.map_err(|error| invalid(path, error))?, state))
+    // A module in the text format is another file.
+    let hash = if is_binary { hash } else { ContentHash::default() };
+    Ok((module.map_err(|error| invalid(path, error))?, hash, state))
 }
 
 /// Why a program could not begin, with what may help.
@@ -565,22 +563,4 @@ fn on_one_line(text: &str) -> String {
     let place = lines.find_map(|line| line.trim().strip_prefix("-->"));
     let place = place.and_then(|place| place.trim().strip_prefix("<anon>:"));
     place.map_or_else(|| format!(": {message}"), |place| format!(":{place}: {message}"))
-}
-
-fn read(path: &Path) -> Result<Arc<[u8]>> {
-    read_shared(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Reads a file to where it stays: a large one is not copied.
-fn read_shared(path: &Path) -> io::Result<Arc<[u8]>> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, usize::try_from(length).unwrap_or(0)).collect();
-    if let Some(whole) = Arc::get_mut(&mut bytes) {
-        file.read_exact(whole)?;
-    }
-    let mut rest = Vec::new();
-    file.read_to_end(&mut rest)?;
-    // Pipes do not say how long they are.
-    Ok(if rest.is_empty() { bytes } else { Arc::from([&bytes, rest.as_slice()].concat()) })
 }

@@ -21,6 +21,7 @@ mod limits;
 mod log;
 mod peer;
 mod preload;
+mod reading;
 mod refusal;
 mod relay;
 mod report;

@@ -15,7 +15,6 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::thread;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,13 +35,13 @@ const BLOCK: usize = 64 << 10;
 pub struct ContentHash(Arc<OnceLock<[u8; blake3::OUT_LEN]>>);
 
 impl ContentHash {
-    /// Starts finding it on a thread of its own.
-    pub fn start(&self, contents: &Arc<[u8]>) {
-        let (hash, contents) = (self.clone(), Arc::clone(contents));
-        let spawned = thread::Builder::new().name("hash".to_owned()).spawn(move || hash.of(&contents));
-        if let Err(error) = spawned {
-            tracing::debug!(%error, "a hash will be found when it is needed");
+    /// That of contents in blocks.
+    pub fn of_blocks<'b>(blocks: impl IntoIterator<Item = &'b [u8]>) -> Self {
+        let mut hash = blake3::Hasher::new();
+        for block in blocks {
+            hash.update(block);
         }
+        Self(Arc::new(OnceLock::from(<[u8; blake3::OUT_LEN]>::from(hash.finalize()))))
     }
 
     /// The hash of these contents, which are always the same.
