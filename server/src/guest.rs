@@ -66,7 +66,7 @@ pub(crate) struct ModuleFile {
 /// # Errors
 /// When it cannot be read or is none.
 fn load_debug_file(path: &Path) -> Result<Arc<[u8]>> {
-    let (bytes, _) = read(path, false)?;
+    let bytes = read(path)?;
     if !bytes.starts_with(MAGIC) {
         bail!("{} has no debug info: it is not a WebAssembly module", path.display());
     }
@@ -489,7 +489,7 @@ fn starts_threads(module: &Module) -> bool {
         .any(|import| (import.module.as_str(), import.name.as_str()) == ("wasi", "thread-spawn"))
 }
 
-/// Loads a module, with its hash, and with what the system says of the file if that is the module byte for byte.
+/// Loads a module, with its hash, which is found meanwhile if `is_hashed`, and with what the system says of the file if that is the module byte for byte.
 fn load_module(
     engine: &Engine,
     path: &Path,
@@ -497,15 +497,18 @@ fn load_module(
 ) -> Result<(Module, ContentHash, Option<FileState>)> {
     let shown = path.display();
     let state = FileState::of(path);
-    let (bytes, hash) = read(path, is_hashed)?;
+    let bytes = read(path)?;
     let state = state.filter(|_| path.is_file() && bytes.starts_with(MAGIC));
     let is_text = path.extension().is_some_and(|extension| extension == "wat");
     if !is_text && !bytes.starts_with(MAGIC) && !looks_like_text(&bytes) {
         bail!("{shown} is not a Wasm module: it does not start with `\\0asm`");
     }
     let name = shown.to_string();
-    let is_binary = bytes.starts_with(MAGIC);
-    let module = if is_binary {
+    let hash = ContentHash::default();
+    let module = if bytes.starts_with(MAGIC) {
+        if is_hashed {
+            hash.start(&bytes);
+        }
         let is_small = bytes.len() < WORTH_TIME;
         let module = Module::from_binary_early(engine, bytes, &name);
         module
@@ -513,8 +516,6 @@ fn load_module(
     } else {
         Module::new(engine, &bytes, &name)
     };
-    // A module in the text format is another file.
-    let hash = if is_binary { hash } else { ContentHash::default() };
     Ok((module.map_err(|error| invalid(path, error))?, hash, state))
 }
 

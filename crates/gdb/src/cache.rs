@@ -15,6 +15,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,9 @@ const NUMBER: u64 = 4;
 /// Bytes of a hash that are in a name: enough for all modules that there will ever be.
 const NAME_BYTES: usize = 16;
 
+/// Bytes that are hashed by one processor.
+const HASHED: usize = 4 << 20;
+
 /// Bytes that are read at a time.
 const BLOCK: usize = 64 << 10;
 
@@ -35,20 +39,41 @@ const BLOCK: usize = 64 << 10;
 pub struct ContentHash(Arc<OnceLock<[u8; blake3::OUT_LEN]>>);
 
 impl ContentHash {
-    /// That of contents in blocks.
-    pub fn of_blocks<'b>(blocks: impl IntoIterator<Item = &'b [u8]>) -> Self {
-        let mut hash = blake3::Hasher::new();
-        for block in blocks {
-            hash.update(block);
+    /// Starts finding it on a thread of its own.
+    pub fn start(&self, contents: &Arc<[u8]>) {
+        let (hash, contents) = (self.clone(), Arc::clone(contents));
+        let spawned = thread::Builder::new().name("hash".to_owned()).spawn(move || hash.of(&contents));
+        if let Err(error) = spawned {
+            tracing::debug!(%error, "a hash will be found when it is needed");
         }
-        Self(Arc::new(OnceLock::from(<[u8; blake3::OUT_LEN]>::from(hash.finalize()))))
     }
 
     /// The hash of these contents, which are always the same.
     #[must_use]
     pub fn of(&self, contents: &[u8]) -> [u8; blake3::OUT_LEN] {
-        *self.0.get_or_init(|| blake3::hash(contents).into())
+        *self.0.get_or_init(|| {
+            let mut all = blake3::Hasher::new();
+            for hash in hashes(contents) {
+                all.update(hash.as_bytes());
+            }
+            all.finalize().into()
+        })
     }
+}
+
+/// The hashes of contents in blocks, two of which are found at a time.
+fn hashes(contents: &[u8]) -> Vec<blake3::Hash> {
+    let blocks: Vec<&[u8]> = contents.chunks(HASHED).collect();
+    let (first, second) = blocks.split_at(blocks.len() / 2);
+    let hash = |blocks: &[&[u8]]| blocks.iter().map(|block| blake3::hash(block)).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| hash(first));
+        let second = hash(second);
+        match first.join() {
+            Ok(first) => [first, second].concat(),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// Where things are kept for the next time.
