@@ -10,6 +10,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The number of the next link that is made.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// What clang looks for on the path.
 const LINKERS: [&str; 2] = ["wasm-ld-19", "wasm-ld"];
@@ -34,8 +38,9 @@ pub fn clang(folder: &Path) -> io::Result<Command> {
         if fs::read_link(&link).is_ok_and(|known| known == linker) {
             continue;
         }
-        // Another test may be at it.
-        let unfinished = linkers.join(format!("{name}.{}", std::process::id()));
+        // Other tests may be at it, some of them in this process.
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let unfinished = linkers.join(format!("{name}.{}.{number}", std::process::id()));
         std::os::unix::fs::symlink(&linker, &unfinished)?;
         fs::rename(&unfinished, &link)?;
     }

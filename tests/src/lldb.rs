@@ -299,14 +299,15 @@ impl Lldb {
         self.hidden("process status");
     }
 
-    /// `kill`: the program has ended by it. lldb says so in between, so what it says is in no answer.
+    /// `kill`: the program has ended by it. lldb says so in between, so what it says is in no answer, and `process status` would say the
+    /// same.
     ///
     /// # Panics
     /// If it has not.
     #[track_caller]
     pub fn kill_process(&mut self) {
         const KILLED: &str = "Process 1 exited with status = 9 (0x00000009) killed";
-        let said = self.until_said("kill", "process status", &[KILLED]);
+        let said = self.until_said("kill", "script pass", &[KILLED]);
         assert!(said.contains(KILLED), "{said}");
     }
 
@@ -317,7 +318,7 @@ impl Lldb {
     #[track_caller]
     pub fn detach_process(&mut self) {
         const DETACHED: &str = "Process 1 detached";
-        let said = self.until_said("detach", "process status", &[DETACHED]);
+        let said = self.until_said("detach", "script pass", &[DETACHED]);
         assert!(said.contains(DETACHED), "{said}");
     }
 

@@ -23,8 +23,8 @@ pub struct Function {
     pub first_operator: ModulePc,
     /// Number of parameters.
     pub params: u32,
-    pub(crate) plan: Plan,
-    pub(crate) all: Arc<Declarations>,
+    pub(crate) own: Own,
+    pub(crate) declarations: Arc<Declarations>,
 }
 
 /// What a module says of its functions before it has their bodies, and at their beginnings.
@@ -46,7 +46,7 @@ pub(crate) struct FunctionType {
 
 /// Which of the declarations are a function's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub(crate) struct Own {
     pub(crate) ty: u32,
     /// Of runs of locals.
     pub(crate) locals: Range<u32>,
@@ -68,7 +68,7 @@ impl Function {
     /// Types of the results.
     #[must_use]
     pub fn results(&self) -> &[ValueType] {
-        self.all.ty(self.plan.ty).map(|ty| ty.results.as_slice()).unwrap_or_default()
+        self.declarations.ty(self.own.ty).map(|ty| ty.results.as_slice()).unwrap_or_default()
     }
 
     /// Number of parameters and declared locals.
@@ -80,7 +80,7 @@ impl Function {
     /// The type of a local (parameters first).
     #[must_use]
     pub fn local(&self, index: u32) -> Option<ValueType> {
-        let ty = self.all.ty(self.plan.ty);
+        let ty = self.declarations.ty(self.own.ty);
         let parameter = usize::try_from(index).ok().and_then(|index| ty?.parameters.get(index));
         if let Some(parameter) = parameter {
             return Some(*parameter);
@@ -92,7 +92,7 @@ impl Function {
 
     fn runs(&self) -> &[(u32, ValueType)] {
         let at = |index| usize::try_from(index).unwrap_or(usize::MAX);
-        let Range { start, end } = self.plan.locals;
-        self.all.locals.get(at(start)..at(end)).unwrap_or_default()
+        let Range { start, end } = self.own.locals;
+        self.declarations.locals.get(at(start)..at(end)).unwrap_or_default()
     }
 }

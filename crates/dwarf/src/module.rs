@@ -14,7 +14,7 @@ use wasmparser::{
 };
 
 use crate::Error;
-use crate::function::{Declarations, Function, FunctionType, Plan};
+use crate::function::{Declarations, Function, FunctionType, Own};
 use crate::memory::Memory;
 use crate::name::FunctionName;
 use crate::naming::Naming;
@@ -204,7 +204,7 @@ struct Bare {
     body: Range<u32>,
     first_operator: ModulePc,
     params: u32,
-    plan: Plan,
+    own: Own,
 }
 
 impl<'a> Reading<'a> {
@@ -295,7 +295,7 @@ impl<'a> Reading<'a> {
             body: 0..0,
             first_operator: ModulePc(0),
             params: u32::try_from(params).unwrap_or(u32::MAX),
-            plan: Plan { ty, locals: 0..0 },
+            own: Own { ty, locals: 0..0 },
         });
     }
 
@@ -322,7 +322,7 @@ impl<'a> Reading<'a> {
                 declared.push((end, ty.into()));
             }
         }
-        function.plan.locals = first..number(declared);
+        function.own.locals = first..number(declared);
         function.first_operator = ModulePc(small(locals.original_position()));
         Ok(())
     }
@@ -381,14 +381,15 @@ impl<'a> Reading<'a> {
             }
             ends.push(text.len());
         }
-        let (text, all) = (Arc::from(text), Arc::new(declarations));
+        let (text, declarations) = (Arc::from(text), Arc::new(declarations));
         let starts = std::iter::once(0).chain(ends.iter().copied());
         let named = (0..).zip(functions).zip(starts.zip(&ends));
         module.functions = named
             .map(|((index, bare), (start, end))| {
-                let Bare { body, first_operator, params, plan } = bare;
+                let Bare { body, first_operator, params, own } = bare;
                 let name = FunctionName::new(&text, &(start..*end));
-                Function { index, name, body, first_operator, params, plan, all: Arc::clone(&all) }
+                let declarations = Arc::clone(&declarations);
+                Function { index, name, body, first_operator, params, own, declarations }
             })
             .collect();
         module.renamed_main = mains.renamed();
