@@ -489,7 +489,8 @@ fn starts_threads(module: &Module) -> bool {
         .any(|import| (import.module.as_str(), import.name.as_str()) == ("wasi", "thread-spawn"))
 }
 
-/// Loads a module, with its hash, which is found meanwhile if `is_hashed`, and with what the system says of the file if that is the module byte for byte.
+/// Loads a module, with its hash, which is found meanwhile if `is_hashed`, and with what the system says of the file if that is the
+/// module byte for byte.
 fn load_module(
     engine: &Engine,
     path: &Path,

@@ -219,8 +219,8 @@ pub fn made_up_sections(
     Ok(Some(MadeUpSections { sections: sections.collect(), texts: made.texts }))
 }
 
-/// Makes up debug info for the functions of a module that are not `described`, which are in the order of their indices. `is_program_described` says whether the program
-/// has lines of its own.
+/// Makes up debug info for the functions of a module that are not `described`, which are in the order of their indices.
+/// `is_program_described` says whether the program has lines of its own.
 pub(crate) fn make(
     bytes: &[u8],
     module: &Module<'_>,
