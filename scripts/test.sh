@@ -30,4 +30,14 @@ have_cargo
 # The end-to-end tests run the server's binary, which cargo only builds when it is asked for by name.
 cargo build --workspace --bins
 [ $# -gt 0 ] || set -- --workspace --no-fail-fast
-exec cargo test "$@"
+# A person at a terminal sees it as it goes. A record may keep only the end, so what failed is said once more there.
+[ ! -t 1 ] || exec cargo test "$@"
+log=target/tmp/test.log
+mkdir -p target/tmp
+rm -f "$log.status"
+{ cargo test "$@" 2>&1 || echo $? >"$log.status"; } | tee "$log"
+[ -e "$log.status" ] || exit 0
+echo
+echo "What failed, once more (all of it: $log):"
+awk '/^failures:$/ { shown = 1 } shown; /^test result: FAILED/ { shown = 0 }' "$log"
+exit "$(cat "$log.status")"

@@ -108,15 +108,12 @@ pub(crate) fn run(
     run.clone().map_err(Failed::from)
 }
 
-/// `expect-test` prints the difference by itself and panics without a word.
-const GOLDEN_DIFFERS: &str = "the golden transcript differs, see above; `just bless` writes it anew";
-
 /// Turns a panic, which is how a check fails, into its message.
 pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
-        text.unwrap_or_else(|| GOLDEN_DIFFERS.to_owned())
+        text.unwrap_or_else(|| "a panic without a message".to_owned())
     })
 }
 
@@ -200,8 +197,24 @@ pub(crate) fn compare_with_golden(session: &Session, way: Option<Way>, build: Bu
     if way == Some(Way::Launch) {
         text = without_output(&text, session)?;
     }
-    expect_file![golden_path(session, way, build)].assert_eq(&text);
-    Ok(())
+    let path = golden_path(session, way, build);
+    let golden = expect_file![path];
+    let before = golden.data();
+    // `expect-test` prints the difference by itself, somewhere above, and panics without a word.
+    caught(|| golden.assert_eq(&text)).map_err(|_| first_difference(&before, &text).into())
+}
+
+/// Where two transcripts differ first, and how they go on there.
+fn first_difference(golden: &str, text: &str) -> String {
+    const SHOWN: usize = 8;
+    let same = golden.lines().zip(text.lines()).take_while(|(golden, text)| golden == text).count();
+    let from = |text: &str| text.lines().skip(same).take(SHOWN).collect::<Vec<_>>().join("\n");
+    let line = same + 1;
+    format!(
+        "the transcript differs from line {line} on; `just bless` writes it anew\n--- golden\n{}\n--- now\n{}\n",
+        from(golden),
+        from(text)
+    )
 }
 
 /// A transcript without what the program and our server printed. If lldb starts our server, that is at lldb's prompt,

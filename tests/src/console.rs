@@ -24,6 +24,8 @@ pub struct Dialect {
     pub mark: fn(u32) -> (String, String),
     /// An answer without what the debugger repeats of its input: of the answer, the command and the mark's command.
     pub answer: for<'a> fn(&'a str, &str, &str) -> &'a str,
+    /// Whether the debugger says a line whenever it comes to it, in an answer or after it. No answer holds such lines.
+    pub is_aside: fn(&str) -> bool,
     /// Texts that no answer may hold: each is a debugger that lost its way.
     pub symptoms: &'static [&'static str],
     /// What may be said though it holds a symptom: no fault of the server.
@@ -66,6 +68,8 @@ pub struct Console {
     lenient: bool,
     /// The command whose answer is due, without marks.
     due: String,
+    /// The lines that were said in between.
+    asides: String,
 }
 
 /// An answer, to check. Every check returns the answer again.
@@ -94,8 +98,19 @@ impl Console {
         let child = process.child();
         let stdin = child.stdin.take().context("stdin is piped")?;
         let output = Output::of(child.stdout.take().context("stdout is piped")?);
-        let (fixture, steps, due) = (fixture.clone(), Vec::new(), String::new());
-        Ok(Self { dialect, process, stdin, output, fixture, build, steps, marks: 0, lenient: false, due })
+        Ok(Self {
+            dialect,
+            process,
+            stdin,
+            output,
+            fixture: fixture.clone(),
+            build,
+            steps: Vec::new(),
+            marks: 0,
+            lenient: false,
+            due: String::new(),
+            asides: String::new(),
+        })
     }
 
     /// Runs a command, waits for the answer, keeps both in the transcript. `{mark}` becomes `FILE:LINE`.
@@ -221,6 +236,12 @@ impl Console {
         self.steps
     }
 
+    /// What the debugger has said in between, so far.
+    #[must_use]
+    pub fn asides(&self) -> &str {
+        &self.asides
+    }
+
     /// The program that is debugged.
     #[must_use]
     pub fn fixture(&self) -> &Fixture {
@@ -252,6 +273,10 @@ impl Console {
     fn receive(&mut self) -> String {
         let (command, mark) = (self.dialect.mark)(self.marks);
         let said = self.until(&mark);
+        let (asides, said): (Vec<_>, Vec<_>) =
+            said.split_inclusive('\n').partition(|line| (self.dialect.is_aside)(line));
+        self.asides += &asides.concat();
+        let said = said.concat();
         let due = std::mem::take(&mut self.due);
         (self.dialect.answer)(&said, &due, &command).to_owned()
     }

@@ -27,6 +27,7 @@ const GDB: Dialect = Dialect {
     prompt: "(gdb) ",
     mark: |number| (format!("echo @@answered {number}@@\\n"), format!("@@answered {number}@@\n")),
     answer: |said, _, _| said,
+    is_aside: |_| false,
     symptoms: &[
         "??",
         " 0x0 in ",

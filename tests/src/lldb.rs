@@ -25,6 +25,7 @@ const LLDB: Dialect = Dialect {
         let said = said.strip_prefix(&first).unwrap_or(said);
         said.strip_suffix(&format!("(lldb) {mark}\n")).unwrap_or(said)
     },
+    is_aside: |line| line.contains(" added to breakpoint "),
     symptoms: &[
         "error:",
         "warning:",
@@ -320,6 +321,22 @@ impl Lldb {
         const DETACHED: &str = "Process 1 detached";
         let said = self.until_said("detach", "script pass", &[DETACHED]);
         assert!(said.contains(DETACHED), "{said}");
+    }
+
+    /// lldb has found places of a breakpoint in a module that came later. It says so in between.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[track_caller]
+    pub fn finds_places(&mut self, count: &str, breakpoint: u32) {
+        let told = format!("{count} added to breakpoint {breakpoint}\n");
+        for _ in 0..1000 {
+            if self.asides().contains(&told) {
+                return;
+            }
+            self.hidden("script pass");
+        }
+        panic!("expected {told:?} among what lldb said in between: {:?}", self.asides());
     }
 
     /// Connects outside of the transcript, and waits until lldb has said at a look at variables what it says once, at some time.

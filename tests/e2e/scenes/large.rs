@@ -115,7 +115,6 @@ fn loading(build: Build) -> Result<()> {
     };
     let (server, writer) = start()?;
     let mut gdb = Gdb::start(&fixture, build, server.port)?;
-    gdb.go("set remotetimeout 1");
     gdb.connect().lacks("Ignoring packet error").lacks("Timed out");
     walk(&mut gdb);
     gdb.quit();
