@@ -2,7 +2,7 @@
 //!
 //! It runs on the guest's thread. What is done with it is `report`'s.
 
-use std::sync::Arc;
+use bytes::Bytes;
 
 use debugger::{Frame, ModuleId, Paused, Stop, ThreadId, Value, WasmFrame};
 use dwarf::PathMap;
@@ -23,7 +23,7 @@ const OUTER: usize = 10;
 pub(crate) fn report(
     paused: &Paused<'_>,
     thread: ThreadId,
-    debug_files: &[Arc<[u8]>],
+    debug_files: &[Bytes],
     paths: &PathMap,
 ) -> Report {
     let modules = paused.modules();

@@ -4,7 +4,6 @@
 //! names. One that is another build than the one that crashed is refused: it would be shown with wrong lines.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use core_dump::{Content, CoreDump};
@@ -16,8 +15,8 @@ use runtime::Engine;
 use crate::args::{CoreOptions, ListenAddress, LogOptions, OnTrap, ServeOptions};
 use crate::door::Door;
 use crate::exit::KILLED;
-use crate::guest::ModuleFile;
 use crate::limits::LimitOptions;
+use crate::module_file::ModuleFile;
 use crate::relay::Relay;
 use crate::serve::{Host, Interrupts, runtime};
 
@@ -74,7 +73,7 @@ pub(crate) fn serve(
 fn load(file: &Path, module: Option<&Path>, options: &CoreOptions) -> Result<(CoreDump, Vec<ModuleFile>)> {
     let shown = || file.display().to_string();
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let dump = core_dump::read(&Arc::from(bytes)).with_context(shown)?;
+    let dump = core_dump::read(&bytes.into()).with_context(shown)?;
     let engine = Engine::new(LimitOptions::default().config())?;
     let paths = PathMap::new(options.map_path.iter().cloned());
     let folders: Vec<&Path> = [module.and_then(Path::parent), file.parent()].into_iter().flatten().collect();

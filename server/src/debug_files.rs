@@ -2,7 +2,8 @@
 //! `-gsplit-dwarf`, object by object (`.dwo`) or packed (`.dwp`).
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+
+use bytes::Bytes;
 
 use dwarf::SplitFile;
 use runtime::Module;
@@ -14,25 +15,25 @@ const MAGIC: &[u8] = b"\0asm";
 #[derive(Debug, Default)]
 pub(crate) struct DebugFiles {
     /// The files.
-    pub(crate) files: Vec<Arc<[u8]>>,
+    pub(crate) files: Vec<Bytes>,
     /// What the user is to be told, once there is a log.
     pub(crate) warnings: Vec<String>,
 }
 
 /// Finds and reads them. `named` is the file that the user named.
-pub(crate) fn find(path: &Path, module: &Module, named: Option<(&Path, &Arc<[u8]>)>) -> DebugFiles {
+pub(crate) fn find(path: &Path, module: &Module, named: Option<(&Path, &Bytes)>) -> DebugFiles {
     let mut warnings = Vec::new();
     let beside = path.parent().unwrap_or(Path::new(""));
     let mut folders = vec![beside];
-    let mut found: Vec<Arc<[u8]>> = Vec::new();
+    let mut found: Vec<Bytes> = Vec::new();
     match named {
         Some((path, bytes)) => {
             folders.extend(path.parent());
-            found.push(Arc::clone(bytes));
+            found.push(bytes.clone());
         }
         None => found.extend(named_by(module, beside, &mut warnings)),
     }
-    let wanted = |found: &[Arc<[u8]>]| dwarf::split_files(module.bytes(), found).unwrap_or_default();
+    let wanted = |found: &[Bytes]| dwarf::split_files(module.bytes(), found).unwrap_or_default();
     let mut missing = wanted(&found);
     if !missing.is_empty()
         && let Some(package) = packages(path).iter().find_map(|path| read(path))
@@ -52,11 +53,11 @@ pub(crate) fn find(path: &Path, module: &Module, named: Option<(&Path, &Arc<[u8]
 }
 
 /// The file that a module names in its section `external_debug_info`.
-fn named_by(module: &Module, beside: &Path, warnings: &mut Vec<String>) -> Option<Arc<[u8]>> {
+fn named_by(module: &Module, beside: &Path, warnings: &mut Vec<String>) -> Option<Bytes> {
     let parsed = dwarf::Module::parse_custom_sections(module.bytes()).ok()?;
     let path = beside.join(parsed.external_debug_info?);
     match std::fs::read(&path) {
-        Ok(bytes) => Some(Arc::from(bytes)),
+        Ok(bytes) => Some(Bytes::from(bytes)),
         Err(error) => {
             warnings.push(format!("cannot read the module's debug info in {}: {error}", path.display()));
             None
@@ -69,9 +70,9 @@ fn packages(path: &Path) -> [PathBuf; 2] {
     [path.with_added_extension("dwp"), path.with_extension("dwp")]
 }
 
-fn read(path: &Path) -> Option<Arc<[u8]>> {
+fn read(path: &Path) -> Option<Bytes> {
     let bytes = std::fs::read(path).ok()?;
-    bytes.starts_with(MAGIC).then(|| Arc::from(bytes))
+    bytes.starts_with(MAGIC).then(|| Bytes::from(bytes))
 }
 
 fn warning(missing: &[SplitFile]) -> Option<String> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use addr2line::gimli::{self, EndianSlice, LittleEndian};
 use addr2line::{Context, LookupResult};
+use bytes::Bytes;
 use dwarf::{ImageOptions, Layout, Machine, PathMap, Symbol};
 use frame_table::ModulePc;
 
@@ -24,7 +25,7 @@ const HOST: u64 = 0x7d00_0000_0000;
 
 /// Makes the symbol image of a module whose sources are at other `paths` now. None if that is impossible.
 #[must_use]
-pub(crate) fn image(module: &[u8], debug_files: &[Arc<[u8]>], paths: &PathMap) -> Option<Vec<u8>> {
+pub(crate) fn image(module: &[u8], debug_files: &[Bytes], paths: &PathMap) -> Option<Vec<u8>> {
     let layout = Layout {
         machine: Machine::X86_64,
         code_base: CODE,

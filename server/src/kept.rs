@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
 use gdb::{Cache, Entry};
 use runtime::CodeCache;
 
@@ -53,7 +54,7 @@ impl KeptCode {
         path: &Path,
         depends_on: &str,
         hash: &[u8],
-        observable: Option<Vec<Arc<[u8]>>>,
+        observable: Option<Vec<Bytes>>,
     ) -> Self {
         let name = path.file_name().unwrap_or_default().display().to_string();
         let mut made_from = vec![depends_on.as_bytes(), hash];

@@ -19,6 +19,7 @@ mod invoke;
 mod kept;
 mod limits;
 mod log;
+mod module_file;
 mod peer;
 mod preload;
 mod reading;

@@ -9,7 +9,7 @@ use debugger::Preload;
 use gdb::Cache;
 use runtime::{Engine, ExternType, Module};
 
-use crate::guest::ModuleFile;
+use crate::module_file::ModuleFile;
 
 /// The modules, in the order of the command line.
 #[derive(Clone)]

@@ -11,9 +11,10 @@ use debugger::{Event, Exit, Resume, Session, ThreadId};
 use crate::args::RunOptions;
 use crate::backtrace;
 use crate::exit::{FAILED, status};
-use crate::guest::{ModuleFile, Program, with_advice};
+use crate::guest::{Program, with_advice};
 use crate::invoke;
 use crate::log::say;
+use crate::module_file::ModuleFile;
 use crate::relay::announce;
 use crate::report::{self, End, Kind, Report, Run};
 

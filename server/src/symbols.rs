@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result};
 use dwarf::{PathMap, TextFolder, WatLines};
 use gdb::Reader;
 
-use crate::guest::ModuleFile;
 use crate::limits::LimitOptions;
+use crate::module_file::ModuleFile;
 
 /// Writes the symbol image of a module for a debugger; returns the exit status.
 ///

@@ -156,6 +156,16 @@ fn symbols_writes_an_elf_that_gdb_reads() -> Result<()> {
     Ok(())
 }
 
+/// A module that is large is not read before it is converted.
+#[test]
+fn symbols_may_replace_the_module_itself() -> Result<()> {
+    let itself = file("large.wasm", &std::fs::read(fixture("large")?.program)?)?;
+    let output = wasm_gdbserver(&["symbols", text(&itself), "-o", text(&itself)])?;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(std::fs::read(&itself)?.starts_with(b"\x7fELF"));
+    Ok(())
+}
+
 /// The linker removed what Zig's own library describes.
 #[test]
 fn what_is_left_out_of_the_debug_info_is_named_with_v() -> Result<()> {

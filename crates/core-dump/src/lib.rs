@@ -33,7 +33,8 @@ pub use read::{Error, read};
 pub use write::{Piece, pieces, write};
 
 use std::ops::Range;
-use std::sync::Arc;
+
+use bytes::Bytes;
 
 /// A program as it was.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,7 +58,7 @@ pub struct CoreDump {
     /// It has what only this program writes.
     pub is_ours: bool,
     /// The file, in which the memories' contents are. Empty for a dump that is to be written.
-    pub file: Arc<[u8]>,
+    pub file: Bytes,
 }
 
 /// Why a core dump was written.

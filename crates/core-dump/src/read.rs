@@ -1,7 +1,6 @@
 //! A core dump from bytes, which may come from anywhere.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use thiserror::Error;
 use wasmparser::{
     BinaryReader, BinaryReaderError, ConstExpr, CoreDumpInstancesSection, CoreDumpModulesSection,
@@ -76,11 +75,11 @@ const MOST_PAGES: u64 = 1 << 48;
 ///
 /// # Errors
 /// When it is none, or damaged.
-pub fn read(file: &Arc<[u8]>) -> Result<CoreDump, Error> {
+pub fn read(file: &Bytes) -> Result<CoreDump, Error> {
     if !file.starts_with(b"\0asm") {
         return Err(Error::NotWasm);
     }
-    let mut dump = CoreDump { file: Arc::clone(file), ..CoreDump::default() };
+    let mut dump = CoreDump { file: file.clone(), ..CoreDump::default() };
     let mut found = Found::default();
     for payload in Parser::new(0).parse_all(file) {
         let payload = payload.map_err(|error| damaged("the file", error.into()))?;

@@ -1,6 +1,6 @@
 //! What is written is read again; what is damaged is refused, and never read beyond its end.
 
-use std::sync::Arc;
+use bytes::Bytes;
 
 use core_dump::{
     Content, CoreDump, Element, Error, Frame, Global, Instance, Memory, Module, Reason, ReasonKind, Thread,
@@ -64,7 +64,7 @@ fn dump() -> CoreDump {
         ],
         crashed: 1,
         is_ours: true,
-        file: Arc::default(),
+        file: Bytes::default(),
     }
 }
 
@@ -85,15 +85,15 @@ fn contents(memory: u32, address: u64, piece: &mut [u8]) {
     }
 }
 
-fn written() -> Arc<[u8]> {
+fn written() -> Bytes {
     bytes_of(&dump())
 }
 
-fn bytes_of(dump: &CoreDump) -> Arc<[u8]> {
+fn bytes_of(dump: &CoreDump) -> Bytes {
     let contents = [(0, 2), (1, 1)].map(|(memory, pages): (u32, u64)| {
         pieces(pages << 16, |address, piece| contents(memory, address, piece))
     });
-    Arc::from(write(dump, &contents))
+    Bytes::from(write(dump, &contents))
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn everything_comes_back() {
     }
     let edge = 3 * SEGMENT as u64 - 2;
     assert_eq!(segments, [(0, 0, vec![0xee]), (0, edge, vec![0xee; 4]), (1, 0xffff, vec![0xee])]);
-    found.file = Arc::default();
+    found.file = Bytes::default();
     assert_eq!(found, dump());
     assert!(file.len() < 1000, "zeros are left out: {}", file.len());
 }
@@ -119,7 +119,7 @@ fn what_others_write_is_read() {
     let ours = written();
     let at = ours.windows(14).position(|bytes| bytes == b"wasm-gdbserver").expect("our section");
     // The section's first byte, its length of two bytes, the length of its name.
-    let found = read(&Arc::from(&ours[..at - 4])).expect("a core dump");
+    let found = read(&Bytes::copy_from_slice(&ours[..at - 4])).expect("a core dump");
     assert!(!found.is_ours);
     assert_eq!((found.reason, found.crashed), (None, 0));
     assert_eq!(found.modules[0], Module { name: "app.wasm".to_owned(), content: None });
@@ -133,14 +133,14 @@ fn what_others_write_is_read() {
 fn a_dump_without_instances_has_one() {
     let mut module = vec![0, b'a', b's', b'm', 1, 0, 0, 0];
     module.extend(b"\0\x0b\x04core\0\x04main");
-    let found = read(&Arc::from(module)).expect("a core dump");
+    let found = read(&Bytes::from(module)).expect("a core dump");
     assert_eq!(found.modules[0].name, "main");
     assert_eq!(found.instances, [Instance { module: 0, ..Instance::default() }]);
 }
 
 #[test]
 fn what_is_no_core_dump_is_said_to_be_none() {
-    let refused = |bytes: &[u8]| read(&Arc::from(bytes)).expect_err("refused").to_string();
+    let refused = |bytes: &[u8]| read(&Bytes::copy_from_slice(bytes)).expect_err("refused").to_string();
     assert!(refused(b"\x7fELF").contains("does not start with"));
     assert!(refused(b"\0asm\x01\0\0\0").contains("no section `core`"));
     assert!(refused(b"\0asm").contains("damaged"));
@@ -150,7 +150,7 @@ fn what_is_no_core_dump_is_said_to_be_none() {
 fn damage_is_refused_or_gives_other_values() {
     let file = written();
     for length in 0..file.len() {
-        if let Ok(found) = read(&Arc::from(&file[..length])) {
+        if let Ok(found) = read(&Bytes::copy_from_slice(&file[..length])) {
             assert!(!found.is_ours, "cut at {length}");
         }
     }
@@ -158,7 +158,7 @@ fn damage_is_refused_or_gives_other_values() {
         for bit in 0..8 {
             let mut damaged = file.to_vec();
             damaged[at] ^= 1 << bit;
-            if let Ok(found) = read(&Arc::from(damaged)) {
+            if let Ok(found) = read(&Bytes::from(damaged)) {
                 let ends = found.memories.iter().flat_map(|memory| &memory.segments);
                 assert!(ends.clone().all(|segment| segment.bytes.end <= file.len()));
             }

@@ -1,7 +1,5 @@
 //! Core dumps of guests, opened again: what is seen of them is what was seen of the guests.
 
-use std::sync::Arc;
-
 use debugger::{
     Entry, Error, Event, Events, Frame, Guest, Paused, Record, Resume, Session, Spawner, Stop, TrapCode,
     Value,
@@ -55,7 +53,7 @@ fn trapped(tiers: Tiers) -> Guests {
 }
 
 fn opened(guests: &Guests, dump: &[u8]) -> (Session, Events, Stop) {
-    let dump = core_dump::read(&Arc::from(dump)).expect("what we write we read");
+    let dump = core_dump::read(&dump.to_vec().into()).expect("what we write we read");
     let record =
         Record::new(dump, vec![guests.module.clone()], &guests.engine).expect("it is of this module");
     let (session, mut events) = Session::open(record, &guests.engine).expect("a thread");
@@ -143,7 +141,7 @@ fn nothing_of_it_runs_or_changes() {
 fn what_others_write_is_shown_as_far_as_it_goes() {
     let guests = trapped(Tiers::Automatic);
     let ours = guests.session.core_dump().expect("it is stopped");
-    let mut dump = core_dump::read(&Arc::from(ours.as_slice())).expect("what we write we read");
+    let mut dump = core_dump::read(&ours.clone().into()).expect("what we write we read");
     for thread in &mut dump.threads {
         for frame in &mut thread.frames {
             let core_dump::Frame::Wasm(frame) = frame else { panic!("no host function") };
@@ -185,7 +183,7 @@ fn a_dump_of_another_module_is_refused() {
         .replace("(local.set $f (f64.const 0.5))", "")
         .replace("(global $function funcref (ref.func $inner))", "");
     let other = Module::new(&guests.engine, other.as_bytes(), "other.wat").expect("valid");
-    let dump = core_dump::read(&Arc::from(dump)).expect("what we write we read");
+    let dump = core_dump::read(&dump.to_vec().into()).expect("what we write we read");
     let refused = Record::new(dump, vec![other], &guests.engine).map(drop).expect_err("it is another one");
     assert_eq!(refused.to_string(), "the core dump is not of other.wat: it had 2 globals, and has 1");
 }

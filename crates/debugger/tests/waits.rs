@@ -68,7 +68,7 @@ impl Waiting {
     fn innermost(&self) -> ([u8; 2], Value, Vec<Value>) {
         let look = |paused: &mut debugger::Paused<'_>| {
             let Some(Frame::Wasm(frame)) = paused.frames().first().cloned() else { panic!("a Wasm frame") };
-            let bytes = std::sync::Arc::clone(paused.modules()[0].module.bytes());
+            let bytes = paused.modules()[0].module.bytes().clone();
             let at = usize::try_from(frame.pc.0).expect("small");
             let count = u32::try_from(frame.operands.len()).expect("few");
             let operands = (0..count).map(|index| paused.operand(0, index).expect("known")).collect();

@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use std::sync::Arc;
+use bytes::Bytes;
 
 use dwarf::{Layout, Machine, Symbol};
 
@@ -13,8 +13,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: image MODULE ELF [DEBUG_FILE]...".into());
     };
     let module = std::fs::read(module)?;
-    let debug_files: Vec<Arc<[u8]>> =
-        debug_files.iter().map(|file| std::fs::read(file).map(Arc::from)).collect::<Result<_, _>>()?;
+    let debug_files: Vec<Bytes> =
+        debug_files.iter().map(|file| std::fs::read(file).map(Bytes::from)).collect::<Result<_, _>>()?;
     let host = 0x7e80_0000_0000;
     let layout = Layout {
         machine: Machine::X86_64,

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 
+use bytes::Bytes;
 use frame_table::ModulePc;
 
 use crate::elf::{self, AddressSection, CodeBytes, Contents};
@@ -72,7 +72,7 @@ impl Default for ImageOptions<'_> {
 /// # Errors
 /// If the module is malformed, or the layout does not fit an ELF file. Malformed debug info is not an error: what
 /// cannot be used is left out and reported.
-pub fn symbol_image(module: &[u8], debug_files: &[Arc<[u8]>], layout: &Layout) -> Result<SymbolImage, Error> {
+pub fn symbol_image(module: &[u8], debug_files: &[Bytes], layout: &Layout) -> Result<SymbolImage, Error> {
     write_symbol_image(module, debug_files, layout, &ImageOptions::default(), Vec::new())
 }
 
@@ -83,7 +83,7 @@ pub fn symbol_image(module: &[u8], debug_files: &[Arc<[u8]>], layout: &Layout) -
 /// As [`symbol_image`]; if it cannot be written, or nobody wants it any more.
 pub fn write_symbol_image<F: io::Write>(
     module: &[u8],
-    debug_files: &[Arc<[u8]>],
+    debug_files: &[Bytes],
     layout: &Layout,
     options: &ImageOptions<'_>,
     mut elf: F,

@@ -3,8 +3,7 @@
 //! gdb believes in the System V ABI of x86-64. A structure is passed there in registers or as a copy on the stack; clang for
 //! Wasm passes a pointer to a copy, or the only scalar that is in it. Whoever translates a call has to know which.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use gimli::{AttributeValue, UnitRef, constants as dw};
 use wasmparser::Operator;
 
@@ -63,7 +62,7 @@ impl Signatures {
     ///
     /// # Errors
     /// If the module is malformed.
-    pub fn new(module: Arc<[u8]>, debug_files: Vec<Arc<[u8]>>) -> Result<Self, Error> {
+    pub fn new(module: Bytes, debug_files: Vec<Bytes>) -> Result<Self, Error> {
         UnitsByFunction::new(module, debug_files).map(Self)
     }
 

@@ -1,8 +1,8 @@
 //! Which files have the contents of a module's skeleton units, as compilers left them with `-gsplit-dwarf`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use bytes::Bytes;
 use gimli::{Section as _, UnitType, constants as dw};
 
 use crate::convert::sources::{sources, text_of};
@@ -27,7 +27,7 @@ pub struct SplitFile {
 ///
 /// # Errors
 /// If the module is malformed.
-pub fn split_files(module: &[u8], debug_files: &[Arc<[u8]>]) -> Result<Vec<SplitFile>, Error> {
+pub fn split_files(module: &[u8], debug_files: &[Bytes]) -> Result<Vec<SplitFile>, Error> {
     let module = Module::parse_custom_sections(module)?;
     let debug_files: Vec<_> =
         debug_files.iter().filter_map(|file| Module::parse_custom_sections(file).ok()).collect();

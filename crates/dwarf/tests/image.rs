@@ -4,8 +4,8 @@
 mod common;
 
 use std::process::Command;
-use std::sync::Arc;
 
+use bytes::Bytes;
 use common::{compile, gdb, layout, line, narrow_layout, verify, write_image};
 use dwarf::{Machine, Module, RegisterClass, ReturnPlace};
 use object::{Object as _, ObjectSection as _};
@@ -205,17 +205,17 @@ fn debug_info_of_other_code_is_not_used() {
     let directory = tempfile::tempdir().unwrap();
     let module = compile(directory.path(), "calls.c", &["-O0", "-g"]);
     let optimised = compile(directory.path(), "calls.c", &["-O2", "-g"]);
-    let files: [Arc<[u8]>; 1] = [Arc::from(optimised)];
+    let files: [Bytes; 1] = [optimised.into()];
     assert_eq!(dwarf::named_locals(&module, &files).unwrap(), None);
-    assert!(dwarf::LocalNames::new(Arc::from(&*module), files.to_vec()).unwrap().is_none());
+    assert!(dwarf::LocalNames::new(module.clone().into(), files.to_vec()).unwrap().is_none());
     let image = dwarf::symbol_image(&module, &files, &layout(&module)).unwrap();
     assert!(!image.report.has_debug_info());
     assert!(image.report.to_string().contains("it is about other code"), "{}", image.report);
     let middle =
         Module::parse(&module).unwrap().functions.into_iter().find(|function| function.name == "middle");
     let middle = middle.unwrap().index;
-    let parameters = |files: &[Arc<[u8]>]| {
-        let signatures = dwarf::Signatures::new(Arc::from(&*module), files.to_vec()).unwrap();
+    let parameters = |files: &[Bytes]| {
+        let signatures = dwarf::Signatures::new(module.clone().into(), files.to_vec()).unwrap();
         signatures.of_function(middle).parameters
     };
     assert_eq!(parameters(&files), None);
@@ -290,7 +290,7 @@ fn returned_structures_are_classified_as_on_x86_64() {
     for flags in [["-O0", "-gdwarf-4"], ["-O0", "-gdwarf-2"], ["-O2", "-gdwarf-5"]] {
         let module = compile(directory.path(), "calls.c", &flags);
         let parsed = Module::parse(&module).unwrap();
-        let signatures = dwarf::Signatures::new(Arc::from(&*module), Vec::new()).unwrap();
+        let signatures = dwarf::Signatures::new(module.clone().into(), Vec::new()).unwrap();
         let find = |name: &str| {
             let function = parsed.functions.iter().find(|function| function.name == name)?;
             signatures.of_function(function.index).returns

@@ -6,8 +6,8 @@ mod common;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::process::Command;
-use std::sync::Arc;
 
+use bytes::Bytes;
 use common::{compile, custom_section, programs, run};
 use dwarf::{Function, LocalNames, Module, NamedLocals};
 use frame_table::ModulePc;
@@ -96,9 +96,9 @@ fn found(module: &Module<'_>, locals: &NamedLocals) -> BTreeSet<Named> {
 }
 
 /// What all units name; asked for one function after the other, it must be the same.
-fn named_locals(bytes: &[u8], debug_files: &[Arc<[u8]>]) -> Result<Option<NamedLocals>, dwarf::Error> {
+fn named_locals(bytes: &[u8], debug_files: &[Bytes]) -> Result<Option<NamedLocals>, dwarf::Error> {
     let all = dwarf::named_locals(bytes, debug_files)?;
-    let alone = LocalNames::new(bytes.into(), debug_files.to_vec())?;
+    let alone = LocalNames::new(Bytes::copy_from_slice(bytes), debug_files.to_vec())?;
     let Some(all) = all else { return Ok(None) };
     let alone = alone.expect("there is debug info");
     for function in Module::parse(bytes)?.defined_functions() {
@@ -188,7 +188,7 @@ fn functions_without_debug_info_are_whole() {
     let stripped = std::fs::read(stripped).unwrap();
     assert_eq!(named_locals(&stripped, &[]).unwrap(), None);
     // The debug info is in a file of its own.
-    assert!(named_locals(&stripped, &[Arc::from(bytes.as_slice())]).unwrap() == Some(locals));
+    assert!(named_locals(&stripped, &[bytes.clone().into()]).unwrap() == Some(locals));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn the_contents_of_split_units_count_and_without_them_functions_are_whole() {
     let files = std::fs::read_dir(directory.path()).unwrap();
     let object = files.map(|file| file.unwrap().path()).find(is_object).unwrap();
     let object = std::fs::read(object).unwrap();
-    let both = named_locals(&bytes, &[Arc::from(object)]).unwrap().unwrap();
+    let both = named_locals(&bytes, &[object.into()]).unwrap().unwrap();
     assert!(!both.whole.contains(&middle.start));
     assert!(both.named.iter().any(|(range, _)| *range == middle), "{:?}", both.named);
 }
@@ -260,6 +260,6 @@ fn too_much_is_none() {
     assert!(known.named.len() == 5000 && known.whole.is_empty(), "{known:?}");
     let too_much = with_variables(2000);
     assert_eq!(named_locals(&too_much, &[]).unwrap(), None);
-    let names = LocalNames::new(Arc::from(&*too_much), Vec::new()).unwrap().unwrap();
+    let names = LocalNames::new(too_much.clone().into(), Vec::new()).unwrap().unwrap();
     assert_eq!(names.of_function(&body(function(&Module::parse(&too_much).unwrap(), "func[0]"))), None);
 }

@@ -4,8 +4,6 @@
 #[expect(dead_code, reason = "each test program uses its part of it")]
 mod common;
 
-use std::sync::Arc;
-
 use common::{compile, custom_section, layout};
 use dwarf::{Error, Module};
 
@@ -122,7 +120,7 @@ fn damaged_modules_never_panic() {
     for _ in 0..2000 {
         let mut bytes = module.clone();
         random.damage(&mut bytes);
-        match dwarf::symbol_image(&bytes, &[Arc::from(bytes.as_slice())], &layout) {
+        match dwarf::symbol_image(&bytes, &[bytes.clone().into()], &layout) {
             Ok(_) => {}
             Err(Error::Malformed { offset, .. }) => {
                 assert!(offset <= u64::try_from(bytes.len()).unwrap());

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::image_file::ImageFile;
@@ -40,8 +41,8 @@ pub struct ContentHash(Arc<OnceLock<[u8; blake3::OUT_LEN]>>);
 
 impl ContentHash {
     /// Starts finding it on a thread of its own.
-    pub fn start(&self, contents: &Arc<[u8]>) {
-        let (hash, contents) = (self.clone(), Arc::clone(contents));
+    pub fn start(&self, contents: &Bytes) {
+        let (hash, contents) = (self.clone(), contents.clone());
         let spawned = thread::Builder::new().name("hash".to_owned()).spawn(move || hash.of(&contents));
         if let Err(error) = spawned {
             tracing::debug!(%error, "a hash will be found when it is needed");

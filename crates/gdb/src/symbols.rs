@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use bytes::Bytes;
+
 use dwarf::{
     CodeBytes, FunctionReturn, ImageOptions, PathMap, Signature, Signatures, Sources, SymbolImage, TextFolder,
 };
@@ -25,14 +27,14 @@ pub struct Program {
     /// Where the module lies, absolute; clients see this path with `.elf` appended.
     pub path: PathBuf,
     /// The module's file in the binary format.
-    pub module: Arc<[u8]>,
+    pub module: Bytes,
     /// The hash of the module's file.
     pub hash: ContentHash,
     /// What the system said of the file before it was read: as long as it says the same, nobody reads it again to know whether it
     /// has changed.
     pub file: Option<FileState>,
     /// Files that have the debug info, or parts of it, if the module has it not itself.
-    pub debug_files: Vec<Arc<[u8]>>,
+    pub debug_files: Vec<Bytes>,
     /// Where texts that stand for sources are put for clients on this machine, if the module has no lines of its own. The
     /// folder is made if it is missing, and is the caller's to remove.
     pub texts: Option<TextFolder>,
@@ -164,7 +166,7 @@ pub(crate) struct Symbols {
 #[derive(Debug)]
 struct PluginImage {
     /// The module's file, from which it was made.
-    file: Arc<[u8]>,
+    file: Bytes,
     image: Arc<wasm::image::Image>,
 }
 
@@ -312,15 +314,15 @@ impl Symbols {
     pub(crate) fn plugin_image(
         &self,
         module: u32,
-        file: &Arc<[u8]>,
+        file: &Bytes,
         make: impl FnOnce() -> wasm::image::Image,
     ) -> Arc<wasm::image::Image> {
         let mut images = self.read_by_plugin.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = images.get(&module).filter(|known| Arc::ptr_eq(&known.file, file)) {
+        if let Some(known) = images.get(&module).filter(|known| known.file.as_ptr() == file.as_ptr()) {
             return Arc::clone(&known.image);
         }
         let image = Arc::new(make());
-        images.insert(module, PluginImage { file: Arc::clone(file), image: Arc::clone(&image) });
+        images.insert(module, PluginImage { file: file.clone(), image: Arc::clone(&image) });
         image
     }
 
@@ -514,7 +516,7 @@ impl Symbols {
 
     fn signatures_of(&self, module: u32) -> Option<Signatures> {
         let (program, _) = self.module(module)?;
-        let read = Signatures::new(Arc::clone(&program.module), program.debug_files.clone());
+        let read = Signatures::new(program.module.clone(), program.debug_files.clone());
         let warn = |error: &dwarf::Error| tracing::warn!(%error, "how functions are called is not known");
         read.inspect_err(warn).ok()
     }

@@ -47,3 +47,4 @@ pub use tier::TierChanges;
 pub use trap::{Failure, HostError, TrapCode};
 pub use types::{FieldType, Storage};
 pub use value::{FuncType, GcRef, HeapType, RefType, Reference, TypeId, Value, ValueType};
+pub use vm::MappedFile;

@@ -62,7 +62,7 @@ impl Talk {
         let module = Module::new(&engine, GUEST.as_bytes(), "guest.wat").expect("valid");
         let program = Program {
             path: PathBuf::from("/guest.wasm"),
-            module: Arc::clone(module.bytes()),
+            module: module.bytes().clone(),
             hash: Default::default(),
             file: None,
             debug_files: Vec::new(),

@@ -36,7 +36,7 @@ static READY: LazyLock<(Engine, Module)> = LazyLock::new(|| {
 });
 
 fuzz_target!(init: write_seeds(), |bytes: &[u8]| {
-    let Ok(dump) = core_dump::read(&Arc::from(bytes)) else { return };
+    let Ok(dump) = core_dump::read(&bytes::Bytes::copy_from_slice(bytes)) else { return };
     let (engine, module) = &*READY;
     if dump.modules.len() > 4 || dump.threads.len() > 4 {
         return;

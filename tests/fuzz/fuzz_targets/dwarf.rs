@@ -3,20 +3,20 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use dwarf::{ImageOptions, Layout, LocalNames, Machine, Module, Signatures, Symbol};
 use frame_table::ModulePc;
+use bytes::Bytes;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use wasmparser::{Parser, Payload};
 
 fuzz_target!(|module: &[u8]| {
+    let bytes = Bytes::copy_from_slice(module);
     let _refused = dwarf::symbol_image(module, &[], &layout(Machine::X86_64));
     let options = ImageOptions { source_exists: Some(&|_: &Path| true), ..ImageOptions::default() };
     let _refused =
-        dwarf::write_symbol_image(module, &[Arc::from(module)], &layout(Machine::X32), &options, Vec::new());
-    let bytes: Arc<[u8]> = Arc::from(module);
-    let names = LocalNames::new(Arc::clone(&bytes), Vec::new());
+        dwarf::write_symbol_image(module, &[bytes.clone()], &layout(Machine::X32), &options, Vec::new());
+    let names = LocalNames::new(bytes.clone(), Vec::new());
     let (Ok(parsed), Ok(Some(names)), Ok(signatures)) =
         (Module::parse(module), names, Signatures::new(bytes, Vec::new()))
     else {

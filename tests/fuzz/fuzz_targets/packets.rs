@@ -13,11 +13,12 @@ mod peer;
 #[path = "../seeds.rs"]
 mod seeds;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use debugger::{Events, Record, Session};
 use gdb::{Debuggee, Launcher, Outcome, PersonaChoice};
+use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use peer::{GREETING, Peer, RECORDINGS, Recorded, may_end};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -50,7 +51,7 @@ const KINDS: [(u8, usize, Subject); 7] = [
 static RECORDED: LazyLock<Recorded> = LazyLock::new(Recorded::new);
 
 /// A core dump of the guest, some calls deep.
-static DUMP: LazyLock<Arc<[u8]>> = LazyLock::new(|| {
+static DUMP: LazyLock<Bytes> = LazyLock::new(|| {
     runtime().block_on(async {
         let mut peer = Peer::connect(RECORDED.guest(PersonaChoice::Auto, None).await, Duration::from_secs(20));
         for packet in &RECORDINGS[0].packets()[..GREETING] {
@@ -62,7 +63,7 @@ static DUMP: LazyLock<Arc<[u8]>> = LazyLock::new(|| {
         let (debuggee, _) = peer.hang_up().await;
         let dump = debuggee.session().core_dump().expect("it is stopped");
         debuggee.session().kill();
-        Arc::from(dump)
+        Bytes::from(dump)
     })
 });
 

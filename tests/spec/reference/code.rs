@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
+use bytes::Bytes;
 use wasmparser::{
     BinaryReader, BlockType, Catch, CompositeInnerType, DataKind, ElementItems, FuncToValidate,
     FuncValidatorAllocations, FunctionBody, Operator, OperatorsReader, Parser, Payload, SubType,
@@ -13,7 +13,7 @@ use wasmparser::{
 
 /// A module's code.
 pub(crate) struct Code {
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
     sites: HashMap<u32, Site>,
     labels: Vec<Label>,
     /// The label that an operator opens, by its PC.
@@ -81,9 +81,9 @@ const FEATURES: WasmFeatures =
     WasmFeatures::WASM3.union(WasmFeatures::THREADS).union(WasmFeatures::LEGACY_EXCEPTIONS);
 
 impl Code {
-    pub(crate) fn read(bytes: &Arc<[u8]>) -> Result<Self, String> {
+    pub(crate) fn read(bytes: &Bytes) -> Result<Self, String> {
         let mut code = Self {
-            bytes: Arc::clone(bytes),
+            bytes: bytes.clone(),
             sites: HashMap::new(),
             labels: Vec::new(),
             opened: HashMap::new(),
@@ -97,7 +97,7 @@ impl Code {
     }
 
     fn sections(&mut self) -> Result<(), wasmparser::BinaryReaderError> {
-        let bytes = Arc::clone(&self.bytes);
+        let bytes = self.bytes.clone();
         let mut validator = Validator::new_with_features(FEATURES);
         let mut allocations = FuncValidatorAllocations::default();
         for payload in Parser::new(0).parse_all(&bytes) {

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use frame_table::ModulePc;
 use gimli::DebugInfoOffset;
 
@@ -26,8 +27,8 @@ const SHIFT: u32 = 5;
 /// Which units have code of which function.
 #[derive(Debug)]
 pub(crate) struct UnitsByFunction {
-    pub(crate) bytes: Arc<[u8]>,
-    debug_files: Vec<Arc<[u8]>>,
+    pub(crate) bytes: Bytes,
+    debug_files: Vec<Bytes>,
     /// Without its sections.
     pub(crate) module: Module<'static>,
     /// Units that are read together.
@@ -48,7 +49,7 @@ impl UnitsByFunction {
     ///
     /// # Errors
     /// If the module is malformed.
-    pub(crate) fn new(bytes: Arc<[u8]>, debug_files: Vec<Arc<[u8]>>) -> Result<Self, Error> {
+    pub(crate) fn new(bytes: Bytes, debug_files: Vec<Bytes>) -> Result<Self, Error> {
         let parsed = Module::parse(&bytes)?;
         let files = parse_all(&debug_files);
         let mut report = Report::default();
@@ -97,7 +98,7 @@ impl UnitsByFunction {
     }
 }
 
-fn parse_all(files: &[Arc<[u8]>]) -> Vec<Module<'_>> {
+fn parse_all(files: &[Bytes]) -> Vec<Module<'_>> {
     files.iter().filter_map(|file| Module::parse_custom_sections(file).ok()).collect()
 }
 

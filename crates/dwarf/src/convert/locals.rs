@@ -5,8 +5,8 @@
 //! list says. What cannot be read is no reason to name less: then all locals of the functions in question are named.
 
 use std::ops::Range;
-use std::sync::Arc;
 
+use bytes::Bytes;
 use frame_table::ModulePc;
 use gimli::{
     AttributeValue, DebuggingInformationEntry, EntriesRaw, Operation, UnitRef, constants as dw, read,
@@ -40,7 +40,7 @@ pub struct NamedLocals {
 ///
 /// # Errors
 /// If the module is malformed. Malformed debug info is no error: it makes functions [`NamedLocals::whole`].
-pub fn named_locals(module: &[u8], debug_files: &[Arc<[u8]>]) -> Result<Option<NamedLocals>, Error> {
+pub fn named_locals(module: &[u8], debug_files: &[Bytes]) -> Result<Option<NamedLocals>, Error> {
     let module = Module::parse(module)?;
     let debug_files: Vec<_> = debug_files.iter().filter_map(|file| Module::parse(file).ok()).collect();
     let mut report = Report::default();

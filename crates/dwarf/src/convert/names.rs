@@ -2,8 +2,9 @@
 //! function and does not say so, all locals of that function are kept.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
+use bytes::Bytes;
 use frame_table::ModulePc;
 
 use super::by_function::UnitsByFunction;
@@ -24,7 +25,7 @@ impl LocalNames {
     ///
     /// # Errors
     /// If the module is malformed.
-    pub fn new(bytes: Arc<[u8]>, debug_files: Vec<Arc<[u8]>>) -> Result<Option<Self>, Error> {
+    pub fn new(bytes: Bytes, debug_files: Vec<Bytes>) -> Result<Option<Self>, Error> {
         let units = UnitsByFunction::new(bytes, debug_files)?;
         let bounds = Bounds::new(units.info_bytes, units.list_bytes);
         let found: Vec<OnceLock<Found>> = (0..units.len()).map(|_| OnceLock::new()).collect();

@@ -24,8 +24,8 @@ mod unit;
 pub(crate) mod wat;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use bytes::Bytes;
 use frame_table::ModulePc;
 use gimli::write::{Address, Expression};
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ pub struct TextFolder {
     /// The text that the module was made from, if it was one.
     pub own_text: Option<OwnText>,
     /// The file that the module names as its source map, if it names one ([`Module::source_map_url`]).
-    pub source_map: Option<Arc<[u8]>>,
+    pub source_map: Option<Bytes>,
 }
 
 /// Which functions have lines in the module's text, of those without lines of their own.

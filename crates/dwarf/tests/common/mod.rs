@@ -7,7 +7,8 @@ pub(crate) mod core;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+
+use bytes::Bytes;
 
 use dwarf::{Layout, Machine, Module, Symbol};
 
@@ -91,7 +92,7 @@ pub(crate) fn write_image(
     module: &[u8],
     debug_file: Option<&[u8]>,
 ) -> (PathBuf, dwarf::SymbolImage) {
-    let debug_files: Vec<Arc<[u8]>> = debug_file.into_iter().map(Arc::from).collect();
+    let debug_files: Vec<Bytes> = debug_file.into_iter().map(Bytes::copy_from_slice).collect();
     let image =
         dwarf::symbol_image(module, &debug_files, &layout(module)).expect("the module is well-formed");
     let path = directory.join("image.elf");

@@ -180,7 +180,7 @@ impl Machine for Fake {
 
     fn plugin_image(&self, module: u32) -> Option<Arc<Image>> {
         (module == 0).then(|| {
-            let file = Arc::from(&b"\0asm\x01\0\0\0doctored"[..]);
+            let file = bytes::Bytes::from_static(b"\0asm\x01\0\0\0doctored");
             Arc::new(Image::new(&file, std::iter::empty(), std::iter::empty()))
         })
     }

@@ -1,7 +1,6 @@
 //! The guests of these tests.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use debugger::{Entry, Events, Guest, Session, Spawner};
 use gdb::{Debuggee, Launcher, Program};
@@ -85,7 +84,7 @@ fn program() -> Program {
     let engine = Engine::new(EngineConfig::default()).expect("an engine");
     Program {
         path: PathBuf::from("/guests/program.wasm"),
-        module: Arc::clone(module(&engine).bytes()),
+        module: module(&engine).bytes().clone(),
         hash: Default::default(),
         file: None,
         debug_files: Vec::new(),

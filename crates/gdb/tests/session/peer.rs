@@ -2,7 +2,6 @@
 //! for ever. `tests/fuzz` includes this file by its path.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use debugger::{Entry, Events, Guest, Session, Spawner};
@@ -65,7 +64,7 @@ impl Recorded {
     pub(crate) fn program(&self) -> Program {
         Program {
             path: "/guests/guest.wasm".into(),
-            module: Arc::clone(self.module.bytes()),
+            module: self.module.bytes().clone(),
             hash: Default::default(),
             file: None,
             debug_files: Vec::new(),

@@ -1,7 +1,6 @@
 //! A guest with two threads: which thread a packet is about, and which threads it lets run.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use debugger::{Entry, Guest, Session, Spawner};
 use gdb::{Debuggee, Program};
@@ -52,7 +51,7 @@ async fn guest() -> (Debuggee, u64) {
     });
     let program = Program {
         path: PathBuf::from("/guests/threads.wasm"),
-        module: Arc::clone(module.bytes()),
+        module: module.bytes().clone(),
         hash: Default::default(),
         file: None,
         debug_files: Vec::new(),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
+use bytes::Bytes;
 use wasmparser::{
     BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources, WasmFeatures,
 };
@@ -50,7 +51,7 @@ struct Invalid {
 /// What the threads share.
 #[derive(Default)]
 struct Work {
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
     /// What all bodies are validated with.
     resources: Option<(ValidatorResources, WasmFeatures)>,
     /// Each with the index of its first body.
@@ -76,7 +77,7 @@ impl Bodies {
     }
 
     /// Gets ready to validate all bodies of the module in `bytes`.
-    pub(super) fn validate(self, bytes: &Arc<[u8]>) -> Validity {
+    pub(super) fn validate(self, bytes: &Bytes) -> Validity {
         let Self { all, shares, .. } = self;
         let resources = all.first().map(|(function, _)| (function.resources.clone(), function.features));
         let mut rest = all;
@@ -85,7 +86,7 @@ impl Bodies {
             shares.iter().rev().map(|&start| Mutex::new((start, rest.split_off(start)))).collect();
         parts.reverse();
         let work = Arc::new(Work {
-            bytes: Arc::clone(bytes),
+            bytes: bytes.clone(),
             resources,
             left: AtomicUsize::new(parts.len()),
             parts,

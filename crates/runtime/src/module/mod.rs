@@ -16,6 +16,7 @@ use crate::translate::{Guard, Version};
 use crate::types::TypeDef;
 use crate::value::{FuncType, ValueType};
 use bodies::Validity;
+use bytes::Bytes;
 pub(crate) use const_expr::{ConstExpr, ConstOp};
 use frame_table::{HeapType, ModulePc, RefType};
 use hints::BranchHints;
@@ -49,7 +50,7 @@ pub struct Module {
 #[derive(Default)]
 pub(crate) struct ModuleInfo {
     pub(crate) name: String,
-    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) bytes: Bytes,
     pub(crate) types: Vec<Arc<TypeDef>>,
     /// Whether a type or a global has a vector, so that one can be an operand of code without vector operators.
     pub(crate) has_v128: bool,
@@ -250,14 +251,14 @@ impl Module {
     /// When the bytes are no valid module, or one that needs what this runtime lacks.
     pub fn new(engine: &Engine, bytes: &[u8], name: &str) -> Result<Self, Error> {
         let binary = wat::parse_bytes(bytes).map_err(|error| Error::Text(error.to_string()))?;
-        Self::from_binary(engine, Arc::from(&*binary), name)
+        Self::from_binary(engine, Bytes::from(binary.into_owned()), name)
     }
 
     /// As [`Module::new`], for the binary format only, and without making a copy.
     ///
     /// # Errors
     /// As [`Module::new`].
-    pub fn from_binary(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Self, Error> {
+    pub fn from_binary(engine: &Engine, bytes: Bytes, name: &str) -> Result<Self, Error> {
         let module = Self::from_binary_early(engine, bytes, name)?;
         module.wait_until_valid()?;
         Ok(module)
@@ -268,7 +269,7 @@ impl Module {
     ///
     /// # Errors
     /// As [`Module::new`], for what is not in a body.
-    pub fn from_binary_early(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<Self, Error> {
+    pub fn from_binary_early(engine: &Engine, bytes: Bytes, name: &str) -> Result<Self, Error> {
         Ok(Self { info: Arc::new(parse::parse(engine, bytes, name)?) })
     }
 
@@ -329,7 +330,7 @@ impl Module {
 
     /// The binary that was loaded; for a module in the text format, its binary form.
     #[must_use]
-    pub fn bytes(&self) -> &Arc<[u8]> {
+    pub fn bytes(&self) -> &Bytes {
         &self.info.bytes
     }
 

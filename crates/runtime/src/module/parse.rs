@@ -9,8 +9,8 @@ use super::{
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::value::ValueType;
+use bytes::Bytes;
 use std::ops::Range;
-use std::sync::Arc;
 use wasmparser::{
     BinaryReader, BranchHintSectionReader, DataKind, ElementItems, ElementKind, ExternalKind, FunctionBody,
     KnownCustom, Operator, OperatorsReader, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
@@ -48,11 +48,11 @@ fn range<T: TryInto<usize>>(range: Range<T>) -> Range<usize> {
 }
 
 /// Reads a module. Whether its bodies are valid may be known later: [`ModuleInfo::validity`].
-pub(super) fn parse(engine: &Engine, bytes: Arc<[u8]>, name: &str) -> Result<ModuleInfo, Error> {
+pub(super) fn parse(engine: &Engine, bytes: Bytes, name: &str) -> Result<ModuleInfo, Error> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Error::Limit(format!("a module of {} bytes is too large", bytes.len())));
     }
-    let mut info = ModuleInfo { name: name.to_owned(), bytes: Arc::clone(&bytes), ..ModuleInfo::default() };
+    let mut info = ModuleInfo { name: name.to_owned(), bytes: bytes.clone(), ..ModuleInfo::default() };
     let mut bodies = Bodies::default();
     let read = read_sections(engine, &mut info, &bytes, &mut bodies);
     info.validity = bodies.validate(&bytes);

@@ -8,6 +8,7 @@ mod builtin;
 mod builtins;
 mod entries;
 mod gc_builtins;
+mod mapped;
 mod memory;
 pub(crate) mod offsets;
 mod space;
@@ -20,6 +21,7 @@ pub(crate) use builtins::range;
 pub(crate) use entries::{
     breakpoint, compile_on_first_call, function_entry, host_entries, returned, trapped, watched,
 };
+pub use mapped::MappedFile;
 pub(crate) use memory::Memory;
 pub(crate) use offsets::VmOffsets;
 pub(crate) use space::{PAGE, Space};

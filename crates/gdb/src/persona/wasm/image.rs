@@ -11,8 +11,8 @@
 //! module, misses this.
 
 use std::ops::Range;
-use std::sync::Arc;
 
+use bytes::Bytes;
 use frame_table::ModulePc;
 
 use super::survey::{CUSTOM, FUNCTION_NAMES, Survey, push_name, push_number};
@@ -23,7 +23,7 @@ const NOP: u8 = 1;
 /// A file with changes: it may have many megabytes, and little of it is read.
 #[derive(Debug)]
 pub(crate) struct Image {
-    file: Arc<[u8]>,
+    file: Bytes,
     /// Where there are `nop`s, in ascending order.
     nops: Vec<Range<usize>>,
     /// What is written over the file, and where.
@@ -36,7 +36,7 @@ impl Image {
     /// The image of a file that is a valid module. `declarations` are the ranges of locals' declarations in it in ascending order,
     /// `names` all functions' names by index.
     pub(crate) fn new(
-        file: &Arc<[u8]>,
+        file: &Bytes,
         declarations: impl Iterator<Item = Range<ModulePc>>,
         names: impl Iterator<Item = String>,
     ) -> Self {
@@ -53,7 +53,7 @@ impl Image {
             push_names(&mut added, names, &survey.names.map(|names| names.others).unwrap_or_default());
         }
         let nops = declarations.map(|range| position(range.start)..position(range.end)).collect();
-        Self { file: Arc::clone(file), nops, changes, added }
+        Self { file: file.clone(), nops, changes, added }
     }
 
     /// Appends custom sections.
