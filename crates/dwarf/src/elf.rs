@@ -56,7 +56,8 @@ pub enum CodeBytes {
 }
 
 /// Writes the file: the entry point `entry`, sections with addresses, as segments too, then `debug` sections (name and contents) in their order.
-/// Returns how many bytes it has.
+/// The contents of the `last` section, which stand behind all else, are asked for when everything before them is written. Returns how many
+/// bytes the file has.
 ///
 /// # Errors
 /// If a size or a string table overflows, or there is no room for it.
@@ -65,6 +66,7 @@ pub(crate) fn write(
     entry: u64,
     sections: &[AddressSection],
     debug: &[(&'static str, Pieces)],
+    last: Option<(&'static str, impl FnOnce() -> Pieces)>,
     out: &mut dyn io::Write,
 ) -> Result<u64, Error> {
     let (e_machine, is_64) = match machine {
@@ -74,7 +76,7 @@ pub(crate) fn write(
     };
     let mut stream = StreamingBuffer::new(BufWriter::new(out));
     let mut writer = Writer::new(Endianness::Little, is_64, &mut stream);
-    let places = Places::reserve(&mut writer, sections, debug)?;
+    let places = Places::reserve(&mut writer, sections, debug, last.as_ref().map(|last| last.0))?;
 
     // Everything is written in the order in which its place was reserved.
     writer.write_file_header(&FileHeader {
@@ -123,6 +125,11 @@ pub(crate) fn write(
         let sh_name = writer.section_name_offset(Some(place.name));
         writer.write_section_header(&section_header(sh_name, place.offset, total(contents)));
     }
+    let last = last.map_or_else(Pieces::new, |(_, contents)| contents());
+    if let Some(place) = &places.last {
+        let sh_name = writer.section_name_offset(Some(place.name));
+        writer.write_section_header(&section_header(sh_name, place.offset, total(&last)));
+    }
     let locals = places.symbols.iter().filter(|place| place.is_local).count();
     // The null symbol is local too.
     writer.write_symtab_section_header(u32::try_from(locals + 1).unwrap_or(u32::MAX));
@@ -130,7 +137,10 @@ pub(crate) fn write(
     let names = section_header(sh_name, places.names_place.offset, length(&places.names));
     writer.write_section_header(&SectionHeader { sh_type: elf::SHT_STRTAB, ..names });
     writer.write_shstrtab_section_header();
-    let length = writer.reserved_len();
+    for piece in &last {
+        writer.write(piece);
+    }
+    let length = writer.reserved_len().saturating_add(total(&last));
     drop(writer);
     stream.flush().map_err(Error::Write)?;
     Ok(length)
@@ -140,6 +150,7 @@ pub(crate) fn write(
 struct Places<'e> {
     sections: Vec<SectionPlace>,
     debug: Vec<SectionPlace>,
+    last: Option<SectionPlace>,
     /// The local ones come first.
     symbols: Vec<SymbolPlace<'e>>,
     /// Their names, each with a zero behind it; those of a large program are not worth being sorted for common ends.
@@ -168,6 +179,7 @@ impl<'e> Places<'e> {
         writer: &mut Writer<'e>,
         sections: &'e [AddressSection],
         debug: &'e [(&'static str, Pieces)],
+        last: Option<&'static str>,
     ) -> Result<Self, Error> {
         writer.reserve_file_header();
         writer.reserve_program_headers(u32::try_from(sections.len()).unwrap_or(u32::MAX));
@@ -180,6 +192,7 @@ impl<'e> Places<'e> {
         let section_places =
             sections.iter().map(|part| section(part.name, part.file_size())).collect::<Vec<_>>();
         let debug = debug.iter().map(|(name, contents)| section(name, total(contents))).collect();
+        let last = last.map(|name| section(name, 0));
         let mut symbols = Vec::new();
         let mut names = vec![0];
         writer.reserve_null_symbol_index();
@@ -210,7 +223,9 @@ impl<'e> Places<'e> {
         writer.reserve_shstrtab_section_index();
         writer.reserve_shstrtab()?;
         writer.reserve_section_headers();
-        Ok(Self { sections: section_places, debug, symbols, names, names_place })
+        let end = writer.reserved_len();
+        let last = last.map(|place| SectionPlace { offset: end, ..place });
+        Ok(Self { sections: section_places, debug, last, symbols, names, names_place })
     }
 }
 

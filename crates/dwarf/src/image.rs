@@ -3,16 +3,19 @@
 use std::cell::RefCell;
 use std::io;
 use std::ops::Range;
+use std::panic::resume_unwind;
+use std::thread;
 
 use bytes::Bytes;
 use frame_table::ModulePc;
 
+use crate::convert::Pieces;
 use crate::elf::{self, AddressSection, CodeBytes, Contents};
 use crate::made_up::{self, Dialect, Made, Text, TextFolder};
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
 use crate::{
-    Error, Layout, Module, PathMap, SourceExists, Sources, Symbol, convert, data, frame_info, vtable,
+    Error, Layout, Module, PathMap, SourceExists, Sources, Symbol, convert, data, frame_info, index, vtable,
 };
 
 /// Host functions further apart do not fit one section.
@@ -146,7 +149,15 @@ pub fn write_symbol_image<F: io::Write>(
     allocated.sort_by_key(|section| section.address);
     let first_address = allocated.first().map_or(0, |section| section.address);
     let entry = entry_point(&module, layout);
-    let length = elf::write(layout.machine, entry, &allocated, &debug, &mut elf)?;
+    let length = thread::scope(|scope| {
+        // It is there when all before it is written.
+        let index = converted.symbols.map(|symbols| scope.spawn(|| index::section(symbols)));
+        let contents = |index: thread::ScopedJoinHandle<'_, Option<Pieces>>| {
+            index.join().unwrap_or_else(|panic| resume_unwind(panic)).unwrap_or_default()
+        };
+        let last = index.map(|index| (index::NAME, || contents(index)));
+        elf::write(layout.machine, entry, &allocated, &debug, last, &mut elf)
+    })?;
     tracing::debug!(%report, "symbol image of {length} bytes");
     Ok(SymbolImage { elf, first_address, texts: made.texts, report })
 }

@@ -53,7 +53,7 @@ pub(crate) use self::variable::StaticVariable;
 
 use self::output::Output;
 use self::part::{IsWanted, Plan};
-use crate::index;
+use crate::index::PartSymbols;
 use crate::report::{Drop, Report};
 use crate::sections::DebugSections;
 use crate::{Layout, Module, Sources};
@@ -65,6 +65,8 @@ pub(crate) struct Converted {
     pub(crate) sections: Vec<(&'static str, Pieces)>,
     /// Variables at one address each.
     pub(crate) variables: Vec<StaticVariable>,
+    /// What the index of names is made of, if there is to be one.
+    pub(crate) symbols: Option<Vec<PartSymbols>>,
 }
 
 /// Converts all debug sections. If nothing is known of `sources`, all units keep their lines.
@@ -111,7 +113,7 @@ pub(crate) fn convert<'a>(
     match piece::join(written, plan.texts.into_sections()) {
         Ok(sections) => {
             converted.sections = sections;
-            converted.sections.extend(symbols.and_then(index::section));
+            converted.symbols = symbols;
         }
         Err(error) => {
             report.drop(Drop::DebugInfo, error);

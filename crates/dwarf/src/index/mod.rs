@@ -23,7 +23,7 @@ use crate::convert::Pieces;
 use names::Table;
 
 /// What gdb calls it.
-const NAME: &str = ".gdb_index";
+pub(crate) const NAME: &str = ".gdb_index";
 
 const VERSION: u32 = 8;
 
@@ -40,7 +40,7 @@ const MAX_LENGTH: usize = u32::MAX as usize;
 const MAX_UNITS: usize = 1 << 24;
 
 /// Makes the section from what the parts have, in the order in which they are joined. None if it would be too large.
-pub(crate) fn section(parts: Vec<PartSymbols>) -> Option<(&'static str, Pieces)> {
+pub(crate) fn section(parts: Vec<PartSymbols>) -> Option<Pieces> {
     let count: usize = parts.iter().map(|part| part.units.len()).sum();
     if count == 0 || count >= MAX_UNITS {
         return None;
@@ -74,5 +74,5 @@ pub(crate) fn section(parts: Vec<PartSymbols>) -> Option<(&'static str, Pieces)>
         header.extend_from_slice(&u32::try_from(at).ok()?.to_le_bytes());
     }
     let whole = at.checked_add(constants.len())?;
-    (whole <= MAX_LENGTH).then(|| (NAME, vec![header, units, address_bytes, names, constants]))
+    (whole <= MAX_LENGTH).then(|| vec![header, units, address_bytes, names, constants])
 }
