@@ -11,7 +11,7 @@ use bytes::Bytes;
 use memmap2::{Mmap, MmapMut};
 
 /// Bytes that are made the process's own at a time: whole pages.
-const BLOCK: usize = 4 << 20;
+const BLOCK: usize = 1 << 20;
 
 /// A mapped file. Until [`MappedFile::detach`], what others write to the file may show, and what they cut off it is a `SIGBUS` for
 /// whoever reads there: it is for the moment of a start, in which nothing of the program has run yet.
