@@ -190,6 +190,15 @@ impl Server {
         self.process.signal(name)
     }
 
+    /// Whether it has a file mapped.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn has_mapped(&self, file: &Path) -> Result<bool> {
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.process.id()))?;
+        Ok(maps.contains(&*file.to_string_lossy()))
+    }
+
     /// The most memory that the server ever had, in bytes.
     ///
     /// # Errors

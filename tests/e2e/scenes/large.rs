@@ -20,6 +20,7 @@ pub(crate) const SCENES: &[Scene] = &[
     Scene { name: "large_symbols_here", native: false, play: here },
     Scene { name: "large_symbols_elsewhere", native: false, play: elsewhere },
     Scene { name: "large_symbols_kept", native: false, play: kept },
+    Scene { name: "large_is_replaced", native: false, play: replaced },
     Scene { name: "large_is_loading", native: false, play: loading },
 ];
 
@@ -83,6 +84,35 @@ fn kept(build: Build) -> Result<()> {
     assert_eq!(files()?.len(), 2);
     Ok(())
 }
+
+/// A module whose file is emptied while it is debugged, as a build does.
+fn replaced(build: Build) -> Result<()> {
+    let mut fixture = Fixture::build("large", build)?;
+    let folder = own_folder("replaced")?;
+    std::fs::create_dir_all(&folder)?;
+    let module = folder.join("large.wasm");
+    std::fs::copy(&fixture.program, &module)?;
+    fixture.program.clone_from(&module);
+    let server = Server::start(&fixture, build, &["--once"], &[])?;
+    let mut gdb = Gdb::start(&fixture, build, server.port)?;
+    gdb.connect();
+    // A large file is the process's own soon after gdb has its symbols.
+    for _ in 0..LONG_WAIT {
+        if !server.has_mapped(&module)? {
+            break;
+        }
+        gdb.hidden("info line call");
+    }
+    assert!(!server.has_mapped(&module)?);
+    std::fs::write(&module, "")?;
+    walk(&mut gdb);
+    gdb.quit();
+    server.finish()?;
+    Ok(())
+}
+
+/// Commands to wait for at most.
+const LONG_WAIT: u32 = 10_000;
 
 /// A module with nothing in it.
 const EMPTY: &[u8] = b"\0asm\x01\0\0\0";
