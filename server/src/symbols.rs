@@ -56,6 +56,17 @@ struct Output<'p> {
 }
 
 impl Output<'_> {
+    /// Makes a new file where one is already, as linkers do: a debugger may have the old one open. What is no regular file is
+    /// written to.
+    fn create(&self) -> io::Result<File> {
+        if std::fs::symlink_metadata(self.path).is_ok_and(|metadata| metadata.is_file())
+            && let Err(error) = std::fs::remove_file(self.path)
+        {
+            tracing::debug!(%error, "{} is written over", self.path.display());
+        }
+        File::create(self.path)
+    }
+
     /// Takes away what was written. It is no image.
     fn remove(self) {
         let is_file = |file: &File| file.metadata().is_ok_and(|metadata| metadata.is_file());
@@ -71,7 +82,10 @@ impl io::Write for Output<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.file {
             Some(file) => file.write(bytes),
-            None => self.file.insert(File::create(self.path)?).write(bytes),
+            None => {
+                let file = self.create()?;
+                self.file.insert(file).write(bytes)
+            }
         }
     }
 

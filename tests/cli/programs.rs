@@ -156,6 +156,27 @@ fn symbols_writes_an_elf_that_gdb_reads() -> Result<()> {
     Ok(())
 }
 
+/// A file that a debugger has open is not written over.
+#[test]
+fn symbols_makes_a_new_file() -> Result<()> {
+    let program = fixture("steps")?.program;
+    let elf = file("opened.elf", b"what a debugger reads")?;
+    let link = elf.with_file_name("link.elf");
+    let _gone = std::fs::remove_file(&link);
+    std::os::unix::fs::symlink("opened.elf", &link)?;
+    let mut opened = std::fs::File::open(&elf)?;
+    let output = wasm_gdbserver(&["symbols", text(&program), "-o", text(&elf)])?;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(std::fs::read(&elf)?.starts_with(b"\x7fELF"));
+    assert_eq!(std::io::read_to_string(&mut opened)?, "what a debugger reads");
+    // A link stays one.
+    std::fs::write(&elf, b"")?;
+    let output = wasm_gdbserver(&["symbols", text(&program), "-o", text(&link)])?;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(std::fs::read(&elf)?.starts_with(b"\x7fELF"));
+    Ok(())
+}
+
 /// A module that is large is not read before it is converted.
 #[test]
 fn symbols_may_replace_the_module_itself() -> Result<()> {
