@@ -39,5 +39,5 @@ rm -f "$log.status"
 [ -e "$log.status" ] || exit 0
 echo
 echo "What failed, once more (all of it: $log):"
-awk '/^failures:$/ { shown = 1 } shown; /^test result: FAILED/ { shown = 0 }' "$log"
+awk '/^failures:$/ { shown = 1 } shown || /^error/; /^test result: FAILED/ { shown = 0 }' "$log"
 exit "$(cat "$log.status")"

@@ -3,7 +3,6 @@
 //! It runs on the guest's thread. What is done with it is `report`'s.
 
 use bytes::Bytes;
-
 use debugger::{Frame, ModuleId, Paused, Stop, ThreadId, Value, WasmFrame};
 use dwarf::PathMap;
 use runtime::Module;

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-
 use dwarf::SplitFile;
 use runtime::Module;
 

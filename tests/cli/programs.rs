@@ -1,6 +1,7 @@
 //! `run`, `symbols`, `demo`: what the server does without a debugger on the other side.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
@@ -134,13 +135,18 @@ fn invoke_takes_typed_arguments_and_prints_results() -> Result<()> {
     Ok(())
 }
 
+fn write_symbols(module: &Path, elf: &Path) -> Result<()> {
+    let output = wasm_gdbserver(&["symbols", text(module), "-o", text(elf)])?;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(std::fs::read(elf)?.starts_with(b"\x7fELF"));
+    Ok(())
+}
+
 #[test]
 fn symbols_writes_an_elf_that_gdb_reads() -> Result<()> {
     let program = fixture("steps")?.program;
     let elf = file("steps.elf", b"")?;
-    let output = wasm_gdbserver(&["symbols", text(&program), "-o", text(&elf)])?;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(std::fs::read(&elf)?.starts_with(b"\x7fELF"));
+    write_symbols(&program, &elf)?;
     if toolchain::debuggers_are_skipped() {
         return Ok(());
     }
@@ -165,14 +171,11 @@ fn symbols_makes_a_new_file() -> Result<()> {
     let _gone = std::fs::remove_file(&link);
     std::os::unix::fs::symlink("opened.elf", &link)?;
     let mut opened = std::fs::File::open(&elf)?;
-    let output = wasm_gdbserver(&["symbols", text(&program), "-o", text(&elf)])?;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(std::fs::read(&elf)?.starts_with(b"\x7fELF"));
+    write_symbols(&program, &elf)?;
     assert_eq!(std::io::read_to_string(&mut opened)?, "what a debugger reads");
     // A link stays one.
     std::fs::write(&elf, b"")?;
-    let output = wasm_gdbserver(&["symbols", text(&program), "-o", text(&link)])?;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    write_symbols(&program, &link)?;
     assert!(std::fs::read(&elf)?.starts_with(b"\x7fELF"));
     Ok(())
 }
@@ -181,10 +184,7 @@ fn symbols_makes_a_new_file() -> Result<()> {
 #[test]
 fn symbols_may_replace_the_module_itself() -> Result<()> {
     let itself = file("large.wasm", &std::fs::read(fixture("large")?.program)?)?;
-    let output = wasm_gdbserver(&["symbols", text(&itself), "-o", text(&itself)])?;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(std::fs::read(&itself)?.starts_with(b"\x7fELF"));
-    Ok(())
+    write_symbols(&itself, &itself)
 }
 
 /// The linker removed what Zig's own library describes.
@@ -283,7 +283,7 @@ fn core_dumps_that_do_not_fit_are_refused_in_one_line() -> Result<()> {
     let core = file("refused.core", b"")?;
     let option = format!("--coredump-on-trap={}", core.display());
     wasm_gdbserver(&["run", &option, text(&traps.program), "div0"])?;
-    let refused = |core: &std::path::Path, module: &[&str]| -> Result<String> {
+    let refused = |core: &Path, module: &[&str]| -> Result<String> {
         let output = wasm_gdbserver(&[&["core", text(core)], module, &[":0"]].concat())?;
         assert_eq!(output.status.code(), Some(1));
         let said = stderr(&output);

@@ -1,7 +1,6 @@
 //! What is written is read again; what is damaged is refused, and never read beyond its end.
 
 use bytes::Bytes;
-
 use core_dump::{
     Content, CoreDump, Element, Error, Frame, Global, Instance, Memory, Module, Reason, ReasonKind, Thread,
     Value, WasmFrame, pieces, read, write,

@@ -4,7 +4,6 @@
 use std::error::Error;
 
 use bytes::Bytes;
-
 use dwarf::{Layout, Machine, Symbol};
 
 fn main() -> Result<(), Box<dyn Error>> {

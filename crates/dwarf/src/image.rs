@@ -9,7 +9,6 @@ use std::thread;
 use bytes::Bytes;
 use frame_table::ModulePc;
 
-use crate::convert::Pieces;
 use crate::elf::{self, AddressSection, CodeBytes, Contents};
 use crate::made_up::{self, Dialect, Made, Text, TextFolder};
 use crate::report::{Drop, Report};
@@ -151,11 +150,10 @@ pub fn write_symbol_image<F: io::Write>(
     let entry = entry_point(&module, layout);
     let length = thread::scope(|scope| {
         // It is there when all before it is written.
-        let index = converted.symbols.map(|symbols| scope.spawn(|| index::section(symbols)));
-        let contents = |index: thread::ScopedJoinHandle<'_, Option<Pieces>>| {
-            index.join().unwrap_or_else(|panic| resume_unwind(panic)).unwrap_or_default()
-        };
-        let last = index.map(|index| (index::NAME, || contents(index)));
+        let last = converted.symbols.map(|symbols| {
+            let index = scope.spawn(|| index::section(symbols).unwrap_or_default());
+            (index::NAME, || index.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
         elf::write(layout.machine, entry, &allocated, &debug, last, &mut elf)
     })?;
     tracing::debug!(%report, "symbol image of {length} bytes");

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
-
 use dwarf::{
     CodeBytes, FunctionReturn, ImageOptions, PathMap, Signature, Signatures, Sources, SymbolImage, TextFolder,
 };

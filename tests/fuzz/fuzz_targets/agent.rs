@@ -9,7 +9,7 @@
 mod seeds;
 
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use debugger::{Entry, Guest, Session, Spawner};

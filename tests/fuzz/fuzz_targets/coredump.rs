@@ -6,7 +6,7 @@
 #[path = "../seeds.rs"]
 mod seeds;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use debugger::{Entry, Event, Frame, Guest, Record, Session, Spawner, Stop};
 use libfuzzer_sys::fuzz_target;
@@ -63,7 +63,7 @@ fuzz_target!(init: write_seeds(), |bytes: &[u8]| {
         });
         assert!(looked.is_ok(), "{looked:?}");
         let again = session.core_dump().expect("a core dump of a core dump");
-        assert!(core_dump::read(&Arc::from(again)).is_ok(), "what we write we read");
+        assert!(core_dump::read(&again.into()).is_ok(), "what we write we read");
     }
     session.kill();
     // The session holds the other end.

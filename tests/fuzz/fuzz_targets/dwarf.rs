@@ -4,9 +4,9 @@
 use std::ops::Range;
 use std::path::Path;
 
+use bytes::Bytes;
 use dwarf::{ImageOptions, Layout, LocalNames, Machine, Module, Signatures, Symbol};
 use frame_table::ModulePc;
-use bytes::Bytes;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use wasmparser::{Parser, Payload};
 

@@ -16,9 +16,9 @@ mod seeds;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use bytes::Bytes;
 use debugger::{Events, Record, Session};
 use gdb::{Debuggee, Launcher, Outcome, PersonaChoice};
-use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use peer::{GREETING, Peer, RECORDINGS, Recorded, may_end};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

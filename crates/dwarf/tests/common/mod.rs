@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bytes::Bytes;
-
 use dwarf::{Layout, Machine, Module, Symbol};
 
 /// Address of module PC 0.
