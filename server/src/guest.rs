@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use debugger::{Entry, Events, Guest, Session, Spawner};
 use gdb::Cache;
 use runtime::{EngineConfig, FuncType, Linker, Module, Tiers};
@@ -148,7 +148,7 @@ impl Program {
     pub(crate) fn launch_with(&self, words: &[String], run_at_once: bool) -> Result<(Session, Events)> {
         if run_at_once {
             // It may write to its own file.
-            self.file.take().with_context(|| format!("cannot read {}", self.file.path().display()))?;
+            self.file.take()?;
         }
         let entry = self.entry(words)?;
         let spawner = Spawner::new();

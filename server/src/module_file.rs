@@ -201,20 +201,23 @@ impl ModuleFile {
 
     /// Does what a start does not wait for: reads what it takes to compile its functions for the run tier, if nobody did, and takes
     /// what is still the file's.
-    pub(crate) fn get_ready(&self) {
+    ///
+    /// # Errors
+    /// As [`ModuleFile::take`].
+    pub(crate) fn get_ready(&self) -> Result<()> {
         self.module.get_ready();
-        if let Err(error) = self.take() {
-            tracing::error!("{} became shorter while it was loaded: {error}", self.path.display());
-        }
+        self.take()
     }
 
     /// Makes the contents of its files the process's own: what happens to the files from now on is of no concern.
     ///
     /// # Errors
-    /// When a file became shorter meanwhile.
-    pub(crate) fn take(&self) -> io::Result<()> {
-        let debug_file = self.debug_file.iter().map(|(_, contents)| contents);
-        std::iter::once(&self.contents).chain(debug_file).try_for_each(FileContents::take)
+    /// When a file has changed meanwhile.
+    pub(crate) fn take(&self) -> Result<()> {
+        let debug_file = self.debug_file.iter().map(|(path, contents)| (path, contents));
+        std::iter::once((&self.path, &self.contents)).chain(debug_file).try_for_each(|(path, contents)| {
+            contents.take().with_context(|| format!("{} cannot be loaded", path.display()))
+        })
     }
 
     /// Has its code taken from a cache, as far as it is there. `complete` is whether all locals are kept.

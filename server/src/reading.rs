@@ -53,7 +53,7 @@ impl FileContents {
     /// Makes them the process's own.
     ///
     /// # Errors
-    /// When the file is shorter by now.
+    /// When the file has changed meanwhile.
     pub(crate) fn take(&self) -> io::Result<()> {
         self.mapped.as_ref().map_or(Ok(()), MappedFile::detach)
     }

@@ -52,7 +52,9 @@ fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<()> {
 /// Runs the program; says why it could not go on, if it could not.
 fn run_to_end(program: &Program, options: &RunOptions, found: &mut Option<Report>) -> Result<Exit> {
     let file = program.file().clone();
-    if let Err(error) = thread::Builder::new().name("observable".to_owned()).spawn(move || file.get_ready()) {
+    // What goes wrong with the files, launching says.
+    let work = move || drop(file.get_ready());
+    if let Err(error) = thread::Builder::new().name("observable".to_owned()).spawn(work) {
         tracing::debug!(%error, "the first function to be compiled waits for the debug info");
     }
     program.wait_until_valid()?;

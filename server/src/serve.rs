@@ -85,6 +85,8 @@ pub(crate) fn serve(
         let mut debuggee = debuggee(&program, session.clone(), events, &options, &relay)?;
         debuggee.observe(move |session, event| relay.note(session, event));
         if options.no_wait {
+            // It may write to its own file.
+            program.file().take()?;
             session.resume(Resume::Continue)?;
         } else {
             debuggee.note(first);
@@ -152,6 +154,15 @@ async fn invalid(program: Program) -> anyhow::Error {
         Ok(Ok(())) => std::future::pending().await,
         Ok(Err(error)) => error,
         Err(error) => anyhow::Error::new(error).context("the validation has failed"),
+    }
+}
+
+/// Waits until a file cannot be got ready, and returns why.
+async fn failed(is_ready: oneshot::Receiver<Result<()>>) -> anyhow::Error {
+    match is_ready.await {
+        Ok(Err(error)) => error,
+        // Without a thread for it, it is got ready when it is needed.
+        Ok(Ok(())) | Err(_) => std::future::pending().await,
     }
 }
 
@@ -256,10 +267,19 @@ impl Host {
     ///
     /// # Errors
     /// When a client's session cost us the guest.
-    pub(crate) async fn run(mut self, mut debuggee: Debuggee) -> Result<u8> {
+    pub(crate) async fn run(self, debuggee: Debuggee) -> Result<u8> {
         debuggee.keep_files_in(self.files.path().to_owned());
         let file = self.file.clone();
-        debuggee.expect_gdb(move || file.get_ready());
+        let (ready, is_ready) = oneshot::channel();
+        // Nobody may be there any more.
+        debuggee.expect_gdb(move || drop(ready.send(file.get_ready())));
+        tokio::select! {
+            served = self.serve_in_turn(debuggee) => served,
+            error = failed(is_ready) => Err(error),
+        }
+    }
+
+    async fn serve_in_turn(mut self, mut debuggee: Debuggee) -> Result<u8> {
         // Whether a client is expected to come for a guest that stops.
         let mut is_expected = !self.options.no_wait;
         loop {

@@ -1,7 +1,12 @@
 //! One clear line, the right exit status, no panic, and no listener.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::net::TcpListener;
-use std::process::Output;
+use std::os::unix::fs::FileExt as _;
+use std::process::{Command, Output};
+use std::thread;
+use std::time::SystemTime;
 
 use anyhow::Result;
 use tests::fixture::{Build, Fixture};
@@ -45,6 +50,41 @@ fn a_file_that_is_no_module_is_refused() -> Result<()> {
     ] {
         let path = file(name, contents)?;
         assert_refused(&wasm_gdbserver(&[":0", text(&path)])?, &[name]);
+    }
+    Ok(())
+}
+
+/// A large module that others write to while it is loaded, which here waits for another module in a pipe.
+#[test]
+fn a_module_that_changes_while_it_is_loaded_is_refused() -> Result<()> {
+    let module = std::fs::read(Fixture::build("large", Build::wasm(0, 4))?.program)?;
+    let short = 100;
+    for (length, words) in
+        [(short, "a file became shorter while it was loaded"), (module.len(), "it has changed")]
+    {
+        let program = file("changing.wasm", &module)?;
+        let pipe = program.with_file_name("changing.pipe");
+        // What is left of a run before this one.
+        let _gone = std::fs::remove_file(&pipe);
+        assert!(Command::new("mkfifo").arg(&pipe).status()?.success());
+        let preload = format!("late={}", text(&pipe));
+        let arguments = [":0", "--preload", &preload, text(&program)];
+        let output = thread::scope(|scope| -> Result<Output> {
+            let server = scope.spawn(|| wasm_gdbserver(&arguments));
+            // The program is there when the server comes to the pipe.
+            let mut late = File::options().write(true).open(&pipe)?;
+            let changed = File::options().write(true).open(&program)?;
+            changed.set_len(u64::try_from(length)?)?;
+            changed.write_at(b"!", 50)?;
+            // The clock for this ticks slowly.
+            changed.set_modified(SystemTime::UNIX_EPOCH)?;
+            late.write_all(b"\0asm\x01\0\0\0")?;
+            drop(late);
+            server.join().expect("it does not panic")
+        })?;
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(words) && !said.contains("panicked"), "{said}");
     }
     Ok(())
 }

@@ -31,6 +31,7 @@ pub(crate) use arch::{
 };
 pub(crate) use handler::{Landing, handler_of, land};
 pub(crate) use roots::frame_references;
+pub(crate) use signals::install as install_handlers;
 pub(crate) use slot::{is_lost, read_local, read_operand, read_place, slot_vmctx, write_place};
 pub(crate) use switch::{Switching, go_on, has_results_in_memory};
 pub(crate) use walk::{Position, RawFrame, Walk, Walked, caller_of};

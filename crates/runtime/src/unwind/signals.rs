@@ -2,7 +2,8 @@
 //!
 //! The handler does nothing but note where the fault was and send the thread to [`after_fault`] on the guest's own
 //! stack, where ordinary code may run. A fault that is not Wasm code's goes to whoever handled it before us. A fault of
-//! *executing* code is how another thread interrupts the guest: see `jit/pages.rs`.
+//! *executing* code is how another thread interrupts the guest: see `jit/pages.rs`. A fault behind the end of a mapped file is one
+//! that became shorter: that is said, and the process ends.
 #![expect(unsafe_code, reason = "signal handlers")]
 
 use super::activation::{Activation, Exit, ExitKind, after_fault, current};
@@ -14,8 +15,11 @@ const SIGNALS: [libc::c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, li
 static INSTALLED: Once = Once::new();
 static PREVIOUS: OnceLock<[libc::sigaction; 4]> = OnceLock::new();
 
+/// What is said when a file that is mapped has become shorter (`vm/mapped.rs`).
+const SHORTER: &[u8] = b"wasm-gdbserver: a file became shorter while it was loaded\n";
+
 /// Installs the handlers, once a process.
-pub(super) fn install() {
+pub(crate) fn install() {
     INSTALLED.call_once(|| {
         // SAFETY: all zeroes is a valid `sigaction`.
         let zero: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -61,6 +65,10 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
             return;
         }
     }
+    // SAFETY: what the kernel gave.
+    if signal == libc::SIGBUS && unsafe { &*info }.si_code == libc::BUS_ADRERR {
+        end(SHORTER);
+    }
     let index = SIGNALS.iter().position(|other| *other == signal).unwrap_or_default();
     let previous = PREVIOUS.get().map_or(libc::SIG_DFL, |all| all[index].sa_sigaction);
     if previous == libc::SIG_DFL || previous == libc::SIG_IGN {
@@ -73,4 +81,12 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     let previous: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
         unsafe { std::mem::transmute(previous) };
     previous(signal, info, context);
+}
+
+/// Ends the process with a message, as a handler may.
+fn end(message: &[u8]) -> ! {
+    // SAFETY: the message is as long as that. Nobody may hear it.
+    let _unheard = unsafe { libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len()) };
+    // SAFETY: always allowed.
+    unsafe { libc::_exit(1) }
 }

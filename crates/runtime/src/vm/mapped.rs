@@ -1,11 +1,12 @@
 //! A file in memory that is not read first: its pages come when they are touched.
 #![expect(unsafe_code, reason = "maps files that others may write to, and moves memory")]
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use memmap2::{Mmap, MmapMut};
@@ -13,11 +14,13 @@ use memmap2::{Mmap, MmapMut};
 /// Bytes that are made the process's own at a time: whole pages.
 const BLOCK: usize = 1 << 20;
 
-/// A mapped file. Until [`MappedFile::detach`], what others write to the file may show, and what they cut off it is a `SIGBUS` for
-/// whoever reads there: it is for the moment of a start, in which nothing of the program has run yet.
+/// A mapped file, for the moment of a start. Until [`MappedFile::detach`], what others write to the file may show, and whoever reads
+/// what they cut off it ends the process with a message (`unwind/signals.rs`).
 #[derive(Clone, Debug)]
 pub struct MappedFile {
     mapping: Arc<Mmap>,
+    /// What the system said of the file.
+    state: State,
     /// As long as the mapping is the file's.
     file: Arc<Mutex<Option<File>>>,
 }
@@ -28,9 +31,11 @@ impl MappedFile {
     /// # Errors
     /// When it is no regular file.
     pub fn new(file: File) -> io::Result<Self> {
+        crate::unwind::install_handlers();
+        let state = state(&file.metadata()?);
         // SAFETY: whoever writes to the file meanwhile is as if it had been read while they did.
         let mapping = unsafe { Mmap::map(&file) }?;
-        Ok(Self { mapping: Arc::new(mapping), file: Arc::new(Mutex::new(Some(file))) })
+        Ok(Self { mapping: Arc::new(mapping), state, file: Arc::new(Mutex::new(Some(file))) })
     }
 
     /// Its contents.
@@ -42,13 +47,16 @@ impl MappedFile {
     /// Makes its contents this process's own, in the same place: as if it had been read. Once is enough.
     ///
     /// # Errors
-    /// When the file has become shorter meanwhile or cannot be read, or memory runs out.
+    /// When the file has changed meanwhile or cannot be read, or memory runs out.
     pub fn detach(&self) -> io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(read) = &*file {
             let length = self.mapping.len();
             let mut starts = (0..length).step_by(BLOCK);
             starts.try_for_each(|start| self.detach_block(read, start, BLOCK.min(length - start)))?;
+            if state(&read.metadata()?) != self.state {
+                return Err(io::Error::other("it has changed"));
+            }
         }
         *file = None;
         Ok(())
@@ -69,6 +77,14 @@ impl MappedFile {
     }
 }
 
+/// What tells that others have written to a file: its length, and when its contents were changed. That it has another name or none
+/// is no change.
+type State = (u64, Option<SystemTime>);
+
+fn state(metadata: &Metadata) -> State {
+    (metadata.len(), metadata.modified().ok())
+}
+
 struct Shared(Arc<Mmap>);
 
 impl AsRef<[u8]> for Shared {
@@ -80,6 +96,7 @@ impl AsRef<[u8]> for Shared {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::os::unix::fs::FileExt as _;
 
     use super::MappedFile;
 
@@ -105,6 +122,30 @@ mod tests {
         drop(mapped);
         assert_eq!(bytes, contents);
         std::fs::remove_file(path).expect("it is there");
+    }
+
+    #[test]
+    fn a_file_that_has_changed_cannot_be_detached() {
+        let (path, contents) = file(3);
+        let mapped = MappedFile::new(File::open(&path).expect("it is there")).expect("this system can");
+        let written = File::options().write(true).open(&path).and_then(|file| {
+            file.write_at(b"other", 7)?;
+            // The clock for this ticks slowly.
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+        });
+        written.expect("it can be written");
+        assert_eq!(mapped.detach().expect_err("it is another one").to_string(), "it has changed");
+        assert_eq!(mapped.bytes().len(), contents.len());
+        std::fs::remove_file(path).expect("it is there");
+    }
+
+    #[test]
+    fn a_file_without_a_name_is_no_other_one() {
+        let (path, contents) = file(4);
+        let mapped = MappedFile::new(File::open(&path).expect("it is there")).expect("this system can");
+        std::fs::remove_file(path).expect("it is there");
+        mapped.detach().expect("it is all there");
+        assert_eq!(mapped.bytes(), contents);
     }
 
     #[test]
